@@ -1,0 +1,3 @@
+//! Measured side by side with peers.
+
+fn main() {}

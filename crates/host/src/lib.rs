@@ -1,0 +1,1 @@
+//! The driver: one poll, clocks, sockets, entropy.

@@ -1,0 +1,8 @@
+//! HTTP/1, HTTP/2 and WebSocket as machines.
+
+#![forbid(unsafe_code)]
+
+mod request;
+
+pub use http;
+pub use request::{Body, Request, Response};

@@ -1,0 +1,1 @@
+//! Layered connections: TLS and proxies stacked on a transport.

@@ -1,0 +1,1 @@
+//! One whole device as one value.

@@ -1,0 +1,1 @@
+//! JSON policies as checked, typed values; every fault with its place and a hint.

@@ -1,0 +1,1 @@
+//! Who rides on which connection: reuse, coalescing, address races.

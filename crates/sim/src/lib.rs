@@ -1,0 +1,1 @@
+//! Worlds with virtual time, links and faults.

@@ -1,0 +1,1 @@
+//! Secure Streams: life cycle, retry, metadata, outcomes.

@@ -1,0 +1,1 @@
+//! TLS as a byte layer, client and server, over rustls.

@@ -1,0 +1,3 @@
+//! Mainstay's command line with peers from other people's libraries in the same process.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Peers, namespaces and certificates for tests.

@@ -1,0 +1,3 @@
+//! The one door: checks, peers, benchmarks.
+
+fn main() {}
