@@ -1,13 +1,14 @@
-//! The border between `node` and whoever drives it: requests out, facts in.
+//! The border with whoever drives the sockets: requests out, facts in. `node` re-exports it.
 
 use core::net::{IpAddr, SocketAddr};
 use mainstay_base::SocketId;
+use mainstay_layers::UnixAddress;
 
 /// A question to the platform's resolver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ResolveId(pub u32);
 
-/// What the driver is asked to do. It answers through the `handle_` methods of `Node`.
+/// What the driver is asked to do. It answers through the `handle_` methods of the pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// Connect a TCP socket; answer `handle_opened`.
@@ -25,6 +26,13 @@ pub enum Request {
         id: SocketId,
         /// Where to.
         address: UnixAddress,
+    },
+    /// Connect in memory, in a simulated world or a test; answer `handle_opened`.
+    OpenMem {
+        /// The name of the new socket.
+        id: SocketId,
+        /// Where to: a label of that world (LAY-217).
+        label: String,
     },
     /// Half close: no more will be sent.
     Finish(SocketId),
@@ -50,15 +58,6 @@ pub struct SocketOptions {
     pub tos: u8,
     /// `TCP_NODELAY`.
     pub no_delay: bool,
-}
-
-/// A Unix socket's address.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum UnixAddress {
-    /// A path of at most 107 bytes (LAY-218).
-    Path(String),
-    /// A Linux abstract name, without its NUL.
-    Abstract(String),
 }
 
 /// A socket is connected.

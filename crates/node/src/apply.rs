@@ -1,0 +1,166 @@
+//! From the application down: answers, and the wishes of handlers and handles.
+
+use crate::commands::{Command, Commands};
+use crate::node::{Asked, Node};
+use crate::slots::StreamId;
+use mainstay_base::Instant;
+use mainstay_stream::{Answer, Flags, Misuse, PayloadId};
+
+impl Node {
+    /// The application's answer to what `next` gave last, and its wishes, which come first.
+    pub fn answer(&mut self, now: Instant, id: StreamId, answer: Answer, commands: &mut Commands) {
+        let asked = self.asked.take();
+        let sent = self.apply(now, id, commands);
+        let Some(stream) = self.slots.get_mut(id) else { return };
+        match asked {
+            Some(Asked::State) => stream.answer(now, &mut self.rng, answer),
+            Some(Asked::Payload) => stream.answer_payload(now, answer),
+            Some(Asked::Tx) if answer != Answer::Ok || !sent => stream.decline(now, answer),
+            Some(Asked::Tx) | None => {}
+        }
+        self.slots.touch(id);
+    }
+
+    /// Carries out wishes; whether anything was sent.
+    fn apply(&mut self, now: Instant, id: StreamId, commands: &mut Commands) -> bool {
+        if commands.is_empty() {
+            return false;
+        }
+        let bytes = core::mem::take(&mut commands.bytes);
+        let mut rest = bytes.as_slice();
+        let mut sent = false;
+        let mut take = |len: usize| {
+            let (head, tail) = rest.split_at_checked(len).unwrap_or_default();
+            rest = tail;
+            head
+        };
+        let list = core::mem::take(&mut commands.list);
+        for command in &list {
+            match command {
+                Command::Send { len, flags } => {
+                    let refused = self.send(now, id, take(*len), *flags).is_err();
+                    self.refused_sends += u64::from(refused);
+                    sent |= !refused;
+                }
+                Command::SetMetadata { name, value } => {
+                    let (name, value) = (take(*name), take(*value));
+                    let name = core::str::from_utf8(name).unwrap_or_default();
+                    let refused = self.set_metadata(id, name, value).is_err();
+                    self.refused_sends += u64::from(refused);
+                }
+                other => self.command(now, id, other),
+            }
+        }
+        // The buffers are given back for the next call.
+        commands.list = list;
+        commands.list.clear();
+        commands.bytes = bytes;
+        commands.bytes.clear();
+        commands.bytes.shrink_to(64 * 1024);
+        sent
+    }
+
+    fn command(&mut self, now: Instant, id: StreamId, command: &Command) {
+        match command {
+            Command::RequestTx => self.request_tx(now, id),
+            Command::RequestTxLen(len) => self.request_tx_len(now, id, *len),
+            Command::Connect => {
+                let _refused = self.connect(now, id);
+            }
+            Command::StartTimeout(ms) => self.with(id, |stream| stream.start_timeout(now, *ms)),
+            Command::CancelTimeout => self.with(id, |stream| stream.cancel_timeout()),
+            Command::Pause(paused) => self.pause(now, id, *paused),
+            Command::Confirm => self.confirm_validity(now, id),
+            Command::Close => self.with(id, |stream| stream.close(now)),
+            Command::Destroy => self.destroy(now, id),
+            Command::Send { .. } | Command::SetMetadata { .. } => {}
+        }
+    }
+
+    /// Sends a piece of payload; the id names its message.
+    ///
+    /// # Errors
+    /// As `Stream::send`; `NoRoom` when it is more than `room`.
+    pub fn send(
+        &mut self,
+        now: Instant,
+        id: StreamId,
+        bytes: &[u8],
+        flags: Flags,
+    ) -> Result<PayloadId, Misuse> {
+        if bytes.len() > self.pool.room(id.channel()) && self.slots.get(id).is_some_and(|s| s.is_open()) {
+            return Err(Misuse::NoRoom);
+        }
+        let stream = self.slots.get_mut(id).ok_or(Misuse::Destroyed)?;
+        let (payload, chunk) = stream.send(now, bytes, flags)?;
+        let taken = self.pool.send(now, id.channel(), &chunk);
+        self.slots.touch(id);
+        taken.map(|()| payload).map_err(|misuse| match misuse {
+            mainstay_pool::Misuse::NotOpen => Misuse::NotConnected,
+            mainstay_pool::Misuse::NoRoom => Misuse::NoRoom,
+            mainstay_pool::Misuse::Framing => Misuse::Framing,
+            mainstay_pool::Misuse::Unsupported => Misuse::Unsupported,
+        })
+    }
+
+    /// Asks for a tx opportunity (SS-214).
+    pub fn request_tx(&mut self, now: Instant, id: StreamId) {
+        self.with(id, |stream| stream.request_tx(now));
+    }
+
+    /// As `request_tx`, and announces the length of the coming message in bytes (SS-215).
+    pub fn request_tx_len(&mut self, now: Instant, id: StreamId, len: u64) {
+        self.with(id, |stream| stream.request_tx_len(now, len));
+    }
+
+    /// Starts an attempt now (SS-216).
+    ///
+    /// # Errors
+    /// `Destroyed`, or `NoEndpoint` (SS-146).
+    pub fn connect(&mut self, now: Instant, id: StreamId) -> Result<(), Misuse> {
+        let stream = self.slots.get_mut(id).ok_or(Misuse::Destroyed)?;
+        let result = stream.connect(now);
+        self.slots.touch(id);
+        result
+    }
+
+    /// Sets a metadata value for the next use of it (SS-225).
+    ///
+    /// # Errors
+    /// `Destroyed`, or `NoSuchMetadata`.
+    pub fn set_metadata(&mut self, id: StreamId, name: &str, value: &[u8]) -> Result<(), Misuse> {
+        self.slots.get_mut(id).ok_or(Misuse::Destroyed)?.set_metadata(name, value)
+    }
+
+    /// Lets the reader of a stream sleep, or wakes it: what comes meanwhile closes the peer's
+    /// window, and at most one read of it lies here.
+    pub fn pause(&mut self, now: Instant, id: StreamId, paused: bool) {
+        if self.slots.get(id).is_some() {
+            self.pool.pause(now, id.channel(), paused);
+        }
+    }
+
+    /// The application knows that the connection is good (SS-242).
+    pub fn confirm_validity(&mut self, now: Instant, id: StreamId) {
+        if self.slots.get(id).is_some() {
+            self.pool.confirm(now, id.channel());
+        }
+    }
+
+    /// Closes a stream's connection in order; reconnect rules apply (SS-125).
+    pub fn close(&mut self, now: Instant, id: StreamId) {
+        self.with(id, |stream| stream.close(now));
+    }
+
+    /// Ends a stream: DISCONNECTED if due, DESTROYING, then nothing more (SS-213).
+    pub fn destroy(&mut self, now: Instant, id: StreamId) {
+        self.with(id, |stream| stream.destroy(now));
+    }
+
+    fn with(&mut self, id: StreamId, act: impl FnOnce(&mut mainstay_stream::Stream)) {
+        if let Some(stream) = self.slots.get_mut(id) {
+            act(stream);
+            self.slots.touch(id);
+        }
+    }
+}
