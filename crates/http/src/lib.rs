@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod h2;
+
 mod request;
 
 pub use http;
