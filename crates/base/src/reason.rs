@@ -59,6 +59,8 @@ pub enum Peer {
     Socks(u8),
     /// The acknowledgement never came, after every repetition (SS-566).
     Unacknowledged,
+    /// It did not act on the request, which may be repeated (RFC 9113 section 8.7).
+    Unprocessed,
 }
 
 /// Why a certificate chain is not trusted (LAY-260).
@@ -221,6 +223,7 @@ impl Peer {
             Self::ProxyAuth => 17,
             Self::Socks(_) => 18,
             Self::Unacknowledged => 19,
+            Self::Unprocessed => 20,
         }
     }
 }

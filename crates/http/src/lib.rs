@@ -1,6 +1,7 @@
 //! HTTP/1, HTTP/2 and WebSocket as machines.
 //!
 //! - [`h1`]: one connection, one transaction at a time (RFC 9112).
+//! - [`h2`]: one connection, many transactions side by side (RFC 9113).
 //! - [`ws`]: WebSocket over any byte stream, its opening handshake included (RFC 6455).
 //!
 //! Absent on purpose: sockets, redirects, retries, cookies, reuse of connections, content codings.
@@ -14,6 +15,7 @@ mod output;
 mod request;
 
 pub mod h1;
+pub mod h2;
 pub mod ws;
 
 pub use error::Misuse;

@@ -1,0 +1,679 @@
+//! The client: requests out, responses in, until the connection ends.
+
+use super::outgoing::{Targets, list_size};
+use super::pipe::{End, Pipe, Transport};
+use super::ready::Ready;
+use super::table::Table;
+use super::transfer::{Payload, Pulled, Sending, pull};
+use super::{Config, Misuse, reason};
+use crate::{Body, Request, Response};
+use ::h2::client::{Builder, Connection, ResponseFuture, SendRequest};
+use ::h2::{Error, Ping, PingPong, RecvStream};
+use bytes::Bytes;
+use core::future::Future;
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll, Waker};
+use mainstay_base::{Instant, Local, Peer, Policy, Reason, Room};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// What happened, by the caller's ids.
+#[derive(Debug)]
+pub enum Event {
+    /// The final head of a response; its payload follows. 1xx heads are skipped.
+    Head(u32, Box<Response>),
+    /// The response is over, all its payload was taken. Last event of this id; what was not yet
+    /// sent of the request's body is cut off.
+    Complete(u32),
+    /// The stream ended before that. Last event of this id. `Peer::Unprocessed` says that the
+    /// request was not acted upon and may be repeated.
+    Reset(u32, Reason),
+    /// `send` takes more on this stream.
+    Writable(u32),
+    /// The answer to `ping`.
+    Pong,
+    /// The connection takes no new streams; those the peer still serves go on.
+    GoAway,
+    /// The connection is over, and every stream has ended. Last event.
+    Failed(Reason),
+}
+
+/// One HTTP/2 connection, seen from the client.
+pub struct Client {
+    config: Config,
+    ready: Arc<Ready>,
+    waker: Waker,
+    pipe: Pipe,
+    /// The connection preface, until it is written.
+    preface: Vec<u8>,
+    link: Option<Link>,
+    targets: Targets,
+    table: Table<Stream>,
+    /// Streams the peer's `MAX_CONCURRENT_STREAMS` does not allow yet.
+    waiting: VecDeque<u16>,
+    /// Streams opened and not over.
+    active: usize,
+    events: VecDeque<Event>,
+    held: Bytes,
+    stalled: bool,
+    /// Why the transport ended, once it did.
+    transport: Option<Reason>,
+    /// Why the connection ended, once it did.
+    ended: Option<Reason>,
+    closing: bool,
+    failed: bool,
+}
+
+/// What exists while the connection does.
+struct Link {
+    connection: Connection<Transport, Bytes>,
+    /// Opens streams; `None` when no more may be.
+    sender: Option<SendRequest<Bytes>>,
+    /// Never opens any: asked whether the connection still takes some.
+    probe: Option<SendRequest<Bytes>>,
+    pings: Option<PingPong>,
+    pinging: bool,
+}
+
+#[derive(Debug)]
+struct Stream {
+    stage: Stage,
+    sending: Option<Sending>,
+    paused: bool,
+    /// Payload pulled to see whether the stream is over, once the connection is; and whether it
+    /// was the last.
+    ahead: Option<(Bytes, bool)>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Not sent yet. A body without length may be finished before it is; `owed` says that room
+    /// was asked for.
+    Queued { request: Box<Request>, finished: bool, owed: bool },
+    /// Sent, not answered.
+    Waiting(ResponseFuture),
+    /// The head has come.
+    Receiving(RecvStream),
+}
+
+impl Client {
+    /// A connection that begins now: its preface and settings leave with `poll_transmit`.
+    #[must_use]
+    pub fn new(_now: Instant, config: Config) -> Self {
+        let slots = config.slots();
+        let ready = Ready::new(slots);
+        let (pipe, transport) = Pipe::new(&ready);
+        let mut preface = Vec::new();
+        pipe.lend(&mut preface, PREFACE_MAX);
+        let link = Link::new(&config, transport);
+        pipe.reclaim(&mut preface);
+        let ended = if link.is_some() { None } else { Some(Reason::Local(Local::Limit)) };
+        Self {
+            waker: ready.connection_waker(),
+            pipe,
+            preface,
+            link,
+            targets: Targets::default(),
+            table: Table::new(Arc::clone(&ready), slots),
+            ready,
+            waiting: VecDeque::new(),
+            active: 0,
+            events: VecDeque::new(),
+            held: Bytes::new(),
+            stalled: false,
+            transport: None,
+            ended,
+            closing: false,
+            failed: false,
+            config,
+        }
+    }
+
+    /// Takes received bytes, `Config::input_max` of them at most. Several heads and payloads may
+    /// be among them: drain `poll_event`, then `next_payload`, then `poll_event` again.
+    pub fn handle_input(&mut self, _now: Instant, input: &mut [u8]) -> usize {
+        if self.link.is_none() || self.transport.is_some() {
+            return 0;
+        }
+        let taken = self.pipe.offer(input, self.config.input_max);
+        if taken > 0 {
+            self.stalled = true;
+            self.drive();
+        }
+        taken
+    }
+
+    /// Lends the next slice of received payload; its window is given back to the peer.
+    pub fn next_payload<'b>(&'b mut self, _input: &'b mut [u8]) -> Option<Payload<'b>> {
+        self.held = Bytes::new();
+        loop {
+            let slot = self.table.next_readable()?;
+            let Some((id, stream, waker)) = self.table.get(slot) else {
+                self.table.unlist();
+                continue;
+            };
+            match stream.pull(&mut Context::from_waker(waker)) {
+                Pulled::Payload(bytes, last) => {
+                    if last {
+                        self.table.unlist();
+                        self.complete(slot);
+                    } else {
+                        stream.give_back(bytes.len());
+                    }
+                    self.held = bytes;
+                    return Some(Payload { id, bytes: &self.held });
+                }
+                Pulled::Ended => {
+                    self.table.unlist();
+                    self.complete(slot);
+                }
+                Pulled::Broken(error) => {
+                    self.table.unlist();
+                    self.break_off(slot, &error);
+                }
+                Pulled::Nothing => self.table.unlist(),
+            }
+        }
+    }
+
+    /// The peer sends no more. Every stream that is not complete ends.
+    pub fn handle_eof(&mut self, _now: Instant) {
+        self.end_transport(End::Eof, Reason::Peer(Peer::Closed));
+    }
+
+    /// The transport died.
+    pub fn handle_lost(&mut self, _now: Instant, why: Reason) {
+        self.end_transport(End::Lost, why);
+    }
+
+    /// Nothing: this machine has no deadline.
+    pub const fn handle_timeout(&mut self, _now: Instant) {}
+
+    /// Never: this machine has no deadline.
+    #[must_use]
+    pub const fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Appends at most `limit` bytes of what is to be written. Events may follow from it.
+    pub fn poll_transmit(&mut self, _now: Instant, out: &mut Vec<u8>, limit: usize) {
+        let limit = self.write_preface(out, limit);
+        if limit == 0 || self.link.is_none() || !self.wants_transmit() {
+            return;
+        }
+        self.pipe.lend(out, limit);
+        self.drive();
+        self.pipe.reclaim(out);
+    }
+
+    /// What happened, in order.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Some(event);
+            }
+            if let Some(slot) = self.ready.take() {
+                self.advance(slot);
+            } else if self.ended.is_none() || !self.look_ahead() {
+                break;
+            }
+        }
+        if self.table.count() > 0 || self.failed {
+            return None;
+        }
+        let reason = self.ended?;
+        self.failed = true;
+        Some(Event::Failed(reason))
+    }
+
+    /// Sends a request under the caller's `id`, at once or as soon as the peer allows one more.
+    ///
+    /// # Errors
+    /// See [`Misuse`]; nothing has been sent then.
+    pub fn open(&mut self, _now: Instant, id: u32, request: &Request) -> Result<(), Misuse> {
+        if !self.is_open_for_streams() {
+            return Err(Misuse::Closed);
+        }
+        if self.table.find(id).is_some() {
+            return Err(Misuse::InUse);
+        }
+        if self.table.is_full() {
+            return Err(Misuse::Full);
+        }
+        self.targets.check(request)?;
+        let stage = if self.may_start() {
+            self.start(request, false)
+        } else {
+            let request = Box::new(request.clone());
+            Ok((Stage::Queued { request, finished: false, owed: false }, None))
+        };
+        let (stage, sending) = stage.map_err(|_| Misuse::Closed)?;
+        let queued = matches!(stage, Stage::Queued { .. });
+        let stream = Stream { stage, sending, paused: false, ahead: None };
+        let Some(slot) = self.table.insert(id, stream) else { return Err(Misuse::Full) };
+        if queued {
+            self.waiting.push_back(slot);
+        } else {
+            self.active += 1;
+            self.advance(slot);
+        }
+        Ok(())
+    }
+
+    /// Takes payload of the request's body, as much as windows, `send_max` and the announced
+    /// length allow; `Writable` follows when it was not all.
+    pub fn send(&mut self, _now: Instant, id: u32, bytes: &[u8]) -> usize {
+        let max = self.config.send_max;
+        let Some((_, stream, waker)) = self.table.get_by_id(id) else { return 0 };
+        if let Stage::Queued { finished, owed, .. } = &mut stream.stage {
+            *owed |= !*finished && !bytes.is_empty();
+            return 0;
+        }
+        let Some(sending) = &mut stream.sending else { return 0 };
+        sending.send(&mut Context::from_waker(waker), bytes, max)
+    }
+
+    /// Ends the request's body.
+    ///
+    /// # Errors
+    /// `Misuse::Unknown`; `Misuse::Length` when less was sent than was announced (SS-506).
+    pub fn finish(&mut self, _now: Instant, id: u32) -> Result<(), Misuse> {
+        let (_, stream, _) = self.table.get_by_id(id).ok_or(Misuse::Unknown)?;
+        if let Stage::Queued { finished, request, .. } = &mut stream.stage {
+            if matches!(request.body, Body::Sized(len) if len > 0) {
+                return Err(Misuse::Length);
+            }
+            *finished = true;
+            return Ok(());
+        }
+        stream.sending.as_mut().map_or(Ok(()), Sending::finish)
+    }
+
+    /// Gives the stream up: `RST_STREAM` with `CANCEL`, no event, the id is free.
+    pub fn reset(&mut self, _now: Instant, id: u32) {
+        if let Some(slot) = self.table.find(id) {
+            self.release(slot);
+        }
+    }
+
+    /// Stops taking payload of a stream, or goes on. While it is paused its window runs to 0;
+    /// the other streams go on.
+    pub fn pause(&mut self, id: u32, paused: bool) {
+        let Some((slot, stream, _)) = self.table.get_by_id(id) else { return };
+        stream.paused = paused;
+        if !paused && matches!(stream.stage, Stage::Receiving(_)) {
+            self.table.list(slot);
+        }
+    }
+
+    /// How much `send` takes now on this stream. So much window is kept for it until its next
+    /// `send`; an empty one gives it back. `Writable` follows when it is 0.
+    pub fn stream_room(&mut self, id: u32) -> usize {
+        let max = self.config.send_max;
+        let Some((_, stream, waker)) = self.table.get_by_id(id) else { return 0 };
+        if let Stage::Queued { finished, owed, .. } = &mut stream.stage {
+            *owed |= !*finished;
+            return 0;
+        }
+        let Some(sending) = &mut stream.sending else { return 0 };
+        sending.room(&mut Context::from_waker(waker), max)
+    }
+
+    /// Asks the peer for a sign of life: `Pong` follows. One at a time is under way.
+    pub fn ping(&mut self, _now: Instant) {
+        if let Some(link) = &mut self.link {
+            link.ping();
+            self.ready.set_connection(true);
+        }
+    }
+
+    /// Takes no new streams, and ends the connection when the last one is over.
+    pub fn close(&mut self, _now: Instant) {
+        if let Some(link) = &mut self.link {
+            (link.sender, link.probe) = (None, None);
+            self.closing = true;
+            self.ready.set_connection(true);
+        }
+        self.drop_waiting(Reason::Local(Local::Closed));
+    }
+
+    /// Whether `open` may succeed.
+    #[must_use]
+    pub fn is_open_for_streams(&self) -> bool {
+        self.transport.is_none() && self.link.as_ref().is_some_and(|link| link.sender.is_some())
+    }
+
+    /// Streams that are not over, those that wait to be opened among them.
+    #[must_use]
+    pub const fn stream_count(&self) -> usize {
+        self.table.count()
+    }
+
+    /// Up: bytes `handle_input` takes now. Down: what a stream takes at most; see `stream_room`.
+    #[must_use]
+    pub const fn room(&self) -> Room {
+        if self.link.is_none() || self.transport.is_some() {
+            return Room { up: 0, down: 0 };
+        }
+        let up = if self.stalled { 0 } else { self.config.input_max };
+        Room { up, down: self.config.send_max }
+    }
+
+    /// Whether `poll_transmit` may have something.
+    #[must_use]
+    pub fn wants_transmit(&self) -> bool {
+        let flagged = self.ready.connection() || self.ready.blocked();
+        (flagged && self.link.is_some()) || !self.preface.is_empty()
+    }
+}
+
+impl Client {
+    fn write_preface(&mut self, out: &mut Vec<u8>, limit: usize) -> usize {
+        if self.preface.is_empty() {
+            return limit;
+        }
+        let len = self.preface.len().min(limit);
+        out.extend(self.preface.drain(..len));
+        if !self.preface.is_empty() {
+            return 0;
+        }
+        self.preface = Vec::new();
+        limit - len
+    }
+
+    /// Polls the connection until it has nothing left to do.
+    fn drive(&mut self) {
+        let Some(link) = &mut self.link else { return };
+        let mut cx = Context::from_waker(&self.waker);
+        for _ in 0..POLLS_MAX {
+            self.ready.set_connection(false);
+            if let Poll::Ready(result) = Pin::new(&mut link.connection).poll(&mut cx) {
+                let transport = self.transport;
+                let ours = self.closing.then_some(Reason::Local(Local::Closed));
+                let closed = transport.or(ours).unwrap_or(Reason::Peer(Peer::Closed));
+                let why = result.err().map(|error| reason::of_connection(&error, transport));
+                self.end(why.unwrap_or(closed));
+                return;
+            }
+            if !self.ready.connection() {
+                break;
+            }
+        }
+        if self.stalled {
+            self.stalled = self.pipe.has_unread();
+        }
+        if link.pinging && link.pong() {
+            self.events.push_back(Event::Pong);
+        }
+        if let Some(error) = link.refusal() {
+            if !error.is_library() {
+                self.events.push_back(Event::GoAway);
+            }
+            self.drop_waiting(Reason::Peer(Peer::Unprocessed));
+        }
+        self.start_waiting();
+    }
+
+    fn end_transport(&mut self, how: End, why: Reason) {
+        if self.link.is_none() || self.transport.is_some() {
+            return;
+        }
+        self.transport = Some(why);
+        self.pipe.end(how);
+        self.drive();
+        if self.link.is_some() {
+            self.end(why);
+        }
+    }
+
+    /// The connection is over. Streams end as they are looked at, after what they still hold.
+    fn end(&mut self, why: Reason) {
+        self.ended = Some(why);
+        self.link = None;
+        self.preface = Vec::new();
+        self.drop_waiting(why);
+        self.table.wake_all();
+    }
+
+    fn may_start(&self) -> bool {
+        let sender = self.link.as_ref().and_then(|link| link.sender.as_ref());
+        let allowed = sender.map_or(0, SendRequest::current_max_send_streams);
+        self.waiting.is_empty() && self.active < allowed
+    }
+
+    /// Hands a request to the library.
+    fn start(
+        &mut self,
+        request: &Request,
+        finished: bool,
+    ) -> Result<(Stage, Option<Sending>), Reason> {
+        let over = || Reason::Peer(Peer::Unprocessed);
+        let sender = self.link.as_mut().and_then(|link| link.sender.as_mut()).ok_or_else(over)?;
+        let left = match request.body {
+            Body::None => Some(0),
+            Body::Sized(len) => Some(len),
+            Body::Unsized => finished.then_some(0),
+        };
+        for _ in 0..2 {
+            let Ok(converted) = self.targets.convert(request) else { break };
+            match sender.send_request(converted, left == Some(0)) {
+                Ok((response, stream)) => {
+                    let sending = (left != Some(0)).then(|| Sending::new(stream, left));
+                    return Ok((Stage::Waiting(response), sending));
+                }
+                Err(error) if error.is_go_away() || error.is_io() => {
+                    return Err(reason::of_stream(&error, self.transport));
+                }
+                // It lets one request wait per handle: a fresh one knows of none.
+                Err(_) => *sender = sender.clone(),
+            }
+        }
+        Err(Reason::Policy(Policy::Invalid))
+    }
+
+    /// Starts what waits, as far as the peer allows.
+    fn start_waiting(&mut self) {
+        while let Some(&slot) = self.waiting.front() {
+            let sender = self.link.as_ref().and_then(|link| link.sender.as_ref());
+            let allowed = sender.map_or(0, SendRequest::current_max_send_streams);
+            if self.active >= allowed {
+                return;
+            }
+            self.waiting.pop_front();
+            self.start_queued(slot);
+        }
+    }
+
+    fn start_queued(&mut self, slot: u16) {
+        let Some((id, stream, _)) = self.table.get(slot) else { return };
+        let Stage::Queued { request, finished, owed } = &stream.stage else { return };
+        let (request, finished, owed) = (request.clone(), *finished, *owed);
+        match self.start(&request, finished) {
+            Ok((stage, sending)) => {
+                let writable = owed && sending.is_some();
+                if let Some((_, stream, _)) = self.table.get(slot) {
+                    (stream.stage, stream.sending) = (stage, sending);
+                }
+                self.active += 1;
+                self.ready.set(slot);
+                if writable {
+                    self.events.push_back(Event::Writable(id));
+                }
+            }
+            Err(why) => {
+                self.table.remove(slot);
+                self.events.push_back(Event::Reset(id, why));
+            }
+        }
+    }
+
+    fn drop_waiting(&mut self, why: Reason) {
+        while let Some(slot) = self.waiting.pop_front() {
+            if let Some((id, _)) = self.table.remove(slot) {
+                self.events.push_back(Event::Reset(id, why));
+            }
+        }
+    }
+
+    /// Looks at a stream whose flag was set.
+    fn advance(&mut self, slot: u16) {
+        let Some((id, stream, waker)) = self.table.get(slot) else { return };
+        let mut cx = Context::from_waker(waker);
+        if stream.sending.as_mut().is_some_and(|sending| sending.became_writable(&mut cx)) {
+            self.events.push_back(Event::Writable(id));
+        }
+        match &mut stream.stage {
+            Stage::Queued { .. } => {}
+            Stage::Receiving(_) if stream.paused => {}
+            Stage::Receiving(_) => self.table.list(slot),
+            Stage::Waiting(response) => match Pin::new(response).poll(&mut cx) {
+                Poll::Pending => {}
+                Poll::Ready(Ok(response)) => self.answered(slot, id, response),
+                Poll::Ready(Err(error)) => self.break_off(slot, &error),
+            },
+        }
+    }
+
+    /// Pulls what comes next on every stream, so that those with nothing left end without being
+    /// asked for payload. Whether there is an event.
+    fn look_ahead(&mut self) -> bool {
+        for slot in self.table.readable() {
+            let Some((_, stream, waker)) = self.table.get(slot) else { continue };
+            match stream.pull(&mut Context::from_waker(waker)) {
+                Pulled::Payload(bytes, last) => stream.ahead = Some((bytes, last)),
+                Pulled::Ended => self.complete(slot),
+                Pulled::Broken(error) => self.break_off(slot, &error),
+                Pulled::Nothing => {}
+            }
+        }
+        !self.events.is_empty()
+    }
+
+    fn answered(&mut self, slot: u16, id: u32, response: http::Response<RecvStream>) {
+        let (parts, body) = response.into_parts();
+        let max = usize::try_from(self.config.header_list_max).unwrap_or(usize::MAX);
+        if list_size(&parts.headers) > max {
+            drop(body);
+            self.release(slot);
+            self.events.push_back(Event::Reset(id, Reason::Peer(Peer::TooLarge)));
+            return;
+        }
+        self.events.push_back(Event::Head(id, Box::new(Response::from_parts(parts, ()))));
+        if body.is_end_stream() {
+            drop(body);
+            self.complete(slot);
+            return;
+        }
+        let Some((_, stream, _)) = self.table.get(slot) else { return };
+        stream.stage = Stage::Receiving(body);
+        if !stream.paused {
+            self.table.list(slot);
+        }
+    }
+
+    fn complete(&mut self, slot: u16) {
+        if let Some(id) = self.release(slot) {
+            self.events.push_back(Event::Complete(id));
+        }
+    }
+
+    fn break_off(&mut self, slot: u16, error: &Error) {
+        let why = reason::of_stream(error, self.ended.or(self.transport));
+        if let Some(id) = self.release(slot) {
+            self.events.push_back(Event::Reset(id, why));
+        }
+    }
+
+    /// Lets go of a stream; the library cancels what of it is not over.
+    fn release(&mut self, slot: u16) -> Option<u32> {
+        let (id, stream) = self.table.remove(slot)?;
+        if matches!(stream.stage, Stage::Queued { .. }) {
+            self.waiting.retain(|waiting| *waiting != slot);
+        } else {
+            self.active = self.active.saturating_sub(1);
+        }
+        drop(stream);
+        self.start_waiting();
+        Some(id)
+    }
+}
+
+impl Link {
+    fn new(config: &Config, transport: Transport) -> Option<Self> {
+        let mut builder = Builder::new();
+        builder
+            .initial_window_size(config.stream_window())
+            .initial_connection_window_size(config.connection_window())
+            .max_header_list_size(config.header_list_max.saturating_mul(4))
+            .max_send_buffer_size(config.send_max)
+            .data_frame_budget(config.data_frame_budget())
+            .enable_push(false);
+        let handshake = pin!(builder.handshake(transport));
+        let polled = handshake.poll(&mut Context::from_waker(Waker::noop()));
+        let Poll::Ready(Ok((sender, connection))) = polled else { return None };
+        let probe = Some(sender.clone());
+        Some(Self { connection, sender: Some(sender), probe, pings: None, pinging: false })
+    }
+
+    fn ping(&mut self) {
+        if self.pings.is_none() {
+            self.pings = self.connection.ping_pong();
+        }
+        if let Some(pings) = &mut self.pings {
+            self.pinging |= pings.send_ping(Ping::opaque()).is_ok();
+        }
+    }
+
+    fn pong(&mut self) -> bool {
+        let Some(pings) = &mut self.pings else { return false };
+        let polled = pings.poll_pong(&mut Context::from_waker(Waker::noop()));
+        self.pinging = polled.is_pending();
+        matches!(polled, Poll::Ready(Ok(_)))
+    }
+
+    /// Why no more streams may be opened, the first time that is so.
+    fn refusal(&mut self) -> Option<Error> {
+        let probe = self.probe.as_mut()?;
+        let polled = probe.poll_ready(&mut Context::from_waker(Waker::noop()));
+        let Poll::Ready(Err(error)) = polled else { return None };
+        (self.sender, self.probe) = (None, None);
+        Some(error)
+    }
+}
+
+impl Stream {
+    fn pull(&mut self, cx: &mut Context<'_>) -> Pulled {
+        match &mut self.stage {
+            Stage::Receiving(body) if !self.paused => {
+                let ahead = self.ahead.take();
+                ahead.map_or_else(|| pull(body, cx), |(bytes, last)| Pulled::Payload(bytes, last))
+            }
+            Stage::Receiving(_) | Stage::Queued { .. } | Stage::Waiting(_) => Pulled::Nothing,
+        }
+    }
+
+    /// Gives the peer back the window of payload that was taken.
+    fn give_back(&mut self, len: usize) {
+        if let Stage::Receiving(body) = &mut self.stage {
+            // Fails only above what was received, which this is.
+            let _never = body.flow_control().release_capacity(len);
+        }
+    }
+}
+
+impl core::fmt::Debug for Client {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Client")
+            .field("streams", &self.table.count())
+            .field("active", &self.active)
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}
+
+/// RFC 9113 §3.4: the connection preface is 24 bytes.
+const PREFACE_MAX: usize = 24;
+
+/// chosen: the library wakes itself once when its last stream closes; more than a few in a row
+/// is a loop we do not join. What is left is done at the next call.
+const POLLS_MAX: usize = 8;
