@@ -57,11 +57,54 @@ pub enum Protocol {
 #[derive(Clone, Debug)]
 pub struct MqttOpen {
     /// CONNECT, of the member that opens the connection (SS-561).
-    pub connect: mainstay_mqtt::Connect,
+    pub connect: MqttConnect,
     /// Filter and QoS subscribed before CONNECTED.
     pub subscribe: Option<(String, u8)>,
     /// Published once per connection before CONNECTED.
     pub birth: Option<Birth>,
+}
+
+/// CONNECT's fields (MQTT 3.1.1 section 3.1). Equal ones may share a connection (SS-562).
+#[derive(Clone, PartialEq, Eq)]
+pub struct MqttConnect {
+    /// Empty: the pool draws one for the connection (SS-560).
+    pub client_id: String,
+    /// Seconds; 0 for none.
+    pub keep_alive_s: u16,
+    /// Clean session.
+    pub clean: bool,
+    /// Last will.
+    pub will: Option<Will>,
+    /// User name.
+    pub username: Option<String>,
+    /// Password.
+    pub password: Option<Vec<u8>>,
+}
+
+impl core::fmt::Debug for MqttConnect {
+    /// Everything but the password.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("MqttConnect")
+            .field("client_id", &self.client_id)
+            .field("keep_alive_s", &self.keep_alive_s)
+            .field("clean", &self.clean)
+            .field("will", &self.will)
+            .field("username", &self.username.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The last will.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Will {
+    /// Topic name.
+    pub topic: String,
+    /// Payload.
+    pub message: Vec<u8>,
+    /// 0 to 2.
+    pub qos: u8,
+    /// Retain flag.
+    pub retain: bool,
 }
 
 /// The birth message (SS-563).

@@ -33,8 +33,8 @@ mod validity;
 
 pub use border::{Opened as SocketOpened, Request, ResolveId, Resolved, SocketOptions};
 pub use channel::{
-    Attributes, Birth, ChannelId, Chunk, Close, Event, Misuse, MqttOpen, Open, Opened, Payload,
-    Protocol, Publish, Validity,
+    Attributes, Birth, ChannelId, Chunk, Close, Event, Misuse, MqttConnect, MqttOpen, Open, Opened, Payload,
+    Protocol, Publish, Validity, Will,
 };
 pub use limits::Config;
 pub use pool::{Next, Pool};
