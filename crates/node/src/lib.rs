@@ -18,7 +18,9 @@ mod up;
 
 pub use commands::Commands;
 pub use mainstay_layers::UnixAddress;
-pub use mainstay_pool::{Request, ResolveId, Resolved, SocketOptions};
+pub use mainstay_pool::{
+    Config as PoolConfig, Request, ResolveId, Resolved, SocketOpened as Opened, SocketOptions,
+};
 pub use node::{Config, Node};
 pub use policy::{Reload, ReplaceError};
 pub use slots::StreamId;

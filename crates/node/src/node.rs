@@ -199,11 +199,6 @@ impl Node {
         self.pool.read_room(id)
     }
 
-    /// A socket that may be read again after `room` was 0.
-    pub fn poll_resumed(&mut self) -> Option<SocketId> {
-        self.pool.poll_resumed()
-    }
-
     /// `len` bytes, at most `room`, lie at the front of the slice given to `next`.
     pub fn handle_bytes(&mut self, id: SocketId, len: usize) {
         self.pool.handle_bytes(id, len);

@@ -55,11 +55,6 @@ impl Pool {
         if held || self.is_paused(at) { 0 } else { self.config.read_max }
     }
 
-    /// A socket that may be read again after `read_room` was 0.
-    pub fn poll_resumed(&mut self) -> Option<SocketId> {
-        self.resumed.pop_front()
-    }
-
     /// `len` bytes of this socket lie at the front of the slice given to the next calls of
     /// `next`, which takes them all before it returns `None`.
     pub fn handle_bytes(&mut self, id: SocketId, len: usize) {
@@ -184,7 +179,6 @@ impl Pool {
             connection.held = Some(held);
             self.ready.push_front(at);
         } else {
-            self.resumed.extend(connection.socket);
             if let Some(end) = held.end {
                 self.end_input(now, at, end);
             }
@@ -197,8 +191,6 @@ impl Pool {
         let Some(connection) = self.connections.get(at) else { return };
         if connection.held.is_some() {
             self.ready.push_back(at);
-        } else {
-            self.resumed.extend(connection.socket);
         }
     }
 }

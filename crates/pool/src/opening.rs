@@ -227,16 +227,16 @@ impl Pool {
         let config = &self.config;
         let until = now + config.open_timeout;
         let session = match &open.protocol {
-            Protocol::H1(_) => Session::H1(Box::new(h1::Session::new(http::h1::Client::new(config.h1.clone())))),
+            Protocol::H1(_) => Session::H1(Box::new(h1::Session::new(http::h1::Client::new(&config.h1)))),
             Protocol::H2 { fallback, .. } => match alpn.as_deref() {
                 Some(b"http/1.1") if *fallback => {
-                    Session::H1(Box::new(h1::Session::new(http::h1::Client::new(config.h1.clone()))))
+                    Session::H1(Box::new(h1::Session::new(http::h1::Client::new(&config.h1))))
                 }
                 None if *fallback && info.tls.is_some() => {
-                    Session::H1(Box::new(h1::Session::new(http::h1::Client::new(config.h1.clone()))))
+                    Session::H1(Box::new(h1::Session::new(http::h1::Client::new(&config.h1))))
                 }
                 Some(b"h2") | None => {
-                    let client = http::h2::Client::new(now, config.h2.clone());
+                    let client = http::h2::Client::new(now, config.h2);
                     Session::H2(Box::new(h2::Session::new(client, resumed)))
                 }
                 Some(_) => {
@@ -250,7 +250,7 @@ impl Pool {
                     now,
                     request,
                     subprotocol.as_deref(),
-                    config.ws.clone(),
+                    &config.ws,
                     &mut self.rng,
                 );
                 let Ok(client) = client else {
@@ -261,11 +261,7 @@ impl Pool {
                 Session::Ws(Box::new(ws::Session::new(client, channel, *binary, resumed)))
             }
             Protocol::Mqtt(wish) => {
-                let mut connect = wish.connect.clone();
-                if connect.client_id.is_empty() {
-                    connect.client_id = mainstay_mqtt::random_client_id(&mut self.rng);
-                }
-                let Ok(client) = mainstay_mqtt::Client::new(now, &connect, config.mqtt.clone()) else {
+                let Ok(client) = mqtt::connect(now, &wish.connect, config.mqtt, &mut self.rng) else {
                     self.fail(now, at, Reason::Policy(Policy::Invalid));
                     return false;
                 };

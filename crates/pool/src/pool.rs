@@ -30,8 +30,6 @@ pub struct Pool {
     pub(crate) wanting: VecDeque<SocketId>,
     /// Connections whose reader woke up and left input with us.
     pub(crate) ready: VecDeque<usize>,
-    /// Sockets that may be read again.
-    pub(crate) resumed: VecDeque<SocketId>,
     pub(crate) timers: BTreeSet<(Instant, usize)>,
     pub(crate) queue: Queue,
     pub(crate) current: Option<Current>,
@@ -83,7 +81,6 @@ impl Pool {
             resolve_next: 0,
             wanting: VecDeque::new(),
             ready: VecDeque::new(),
-            resumed: VecDeque::new(),
             timers: BTreeSet::new(),
             queue: Queue::default(),
             current: None,
@@ -117,9 +114,9 @@ impl Pool {
 
     /// Payload bytes `send` takes for this channel now; 0 when it is not open.
     #[must_use]
-    pub fn room(&self, channel: ChannelId) -> usize {
-        let place = self.channel(channel).and_then(|c| self.connections.get(c.connection));
-        place.map_or(0, |connection| connection.session.room(channel))
+    pub fn room(&mut self, channel: ChannelId) -> usize {
+        let Some(at) = self.channel(channel).map(|place| place.connection) else { return 0 };
+        self.connections.get_mut(at).map_or(0, |connection| connection.session.room(channel))
     }
 
     /// Asks for one `Event::Writable`, at once if there is room.
@@ -144,7 +141,7 @@ impl Pool {
         let at = place.connection;
         let Some(connection) = self.connections.get_mut(at) else { return };
         if let Session::H2(session) = &mut connection.session {
-            session.pause(now, channel, paused, &mut self.queue);
+            session.pause(channel, paused, &mut self.queue);
             self.settle(now, at);
         } else if !paused && !self.is_paused(at) {
             self.wake(at);

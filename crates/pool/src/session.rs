@@ -123,7 +123,7 @@ impl Session {
     }
 
     /// Payload bytes `send` takes for this channel now.
-    pub(crate) fn room(&self, channel: ChannelId) -> usize {
+    pub(crate) fn room(&mut self, channel: ChannelId) -> usize {
         match self {
             Self::Waiting => 0,
             Self::H1(session) => session.room(),

@@ -107,6 +107,7 @@ impl Session {
         while let Some(event) = self.client.poll_event() {
             let channel = self.channel;
             match event {
+                h1::Event::Continue => {}
                 h1::Event::Head(response) => {
                     self.again = None;
                     if let Some(channel) = channel {

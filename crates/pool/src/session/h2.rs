@@ -88,7 +88,7 @@ impl Session {
         }
         self.client.send(now, channel.0, chunk.bytes);
         if chunk.end {
-            self.client.finish(now, channel.0);
+            self.client.finish(now, channel.0).map_err(|_| Misuse::Framing)?;
         }
         Ok(())
     }
@@ -101,8 +101,8 @@ impl Session {
     }
 
     /// Lets a stream's window run dry, or opens it again; what it kept is said at once.
-    pub(crate) fn pause(&mut self, now: Instant, channel: ChannelId, paused: bool, queue: &mut Queue) {
-        self.client.pause(now, channel.0, paused);
+    pub(crate) fn pause(&mut self, channel: ChannelId, paused: bool, queue: &mut Queue) {
+        self.client.pause(channel.0, paused);
         self.drain(&mut [], queue);
     }
 

@@ -2,10 +2,10 @@
 
 mod member;
 
-use crate::channel::{Birth, ChannelId, Chunk, Event, Misuse, MqttOpen, Opened};
+use crate::channel::{Birth, ChannelId, Chunk, Event, Misuse, MqttConnect, MqttOpen, Opened};
 use crate::queue::{Marks, Note, Queue};
 use core::time::Duration;
-use mainstay_base::{Instant, Local, Outcome, Peer, Phase, Reason};
+use mainstay_base::{Instant, Local, Outcome, Peer, Phase, Reason, Rng};
 use mainstay_mqtt as mqtt;
 use member::{Member, Stage};
 use slab::Slab;
@@ -13,12 +13,43 @@ use slab::Slab;
 /// The tag of the birth message among the machine's tags; flights are numbered from 0.
 const BIRTH: u64 = u64::MAX;
 
+/// A machine from an owned CONNECT; draws the client id if there is none (SS-560).
+pub(crate) fn connect(
+    now: Instant,
+    wish: &MqttConnect,
+    config: mqtt::Config,
+    rng: &mut Rng,
+) -> Result<mqtt::Client, mqtt::Misuse> {
+    let drawn;
+    let client_id = if wish.client_id.is_empty() {
+        drawn = mqtt::random_client_id(rng);
+        drawn.as_ref()
+    } else {
+        wish.client_id.as_str()
+    };
+    let will = wish.will.as_ref().map(|will| mqtt::Will {
+        topic: &will.topic,
+        message: &will.message,
+        qos: will.qos,
+        retain: will.retain,
+    });
+    let connect = mqtt::Connect {
+        client_id,
+        keep_alive_s: wish.keep_alive_s,
+        clean: wish.clean,
+        will,
+        username: wish.username.as_deref(),
+        password: wish.password.as_deref(),
+    };
+    mqtt::Client::new(now, &connect, config)
+}
+
 /// One connection and who shares it.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) client: mqtt::Client,
     /// CONNECT as asked for, before a client id was drawn.
-    connect: Box<mqtt::Connect>,
+    connect: Box<MqttConnect>,
     connected: Option<bool>,
     members: Vec<Member>,
     birth: BirthStage,
@@ -42,7 +73,7 @@ enum BirthStage {
 impl Session {
     pub(crate) fn new(
         client: mqtt::Client,
-        connect: &mqtt::Connect,
+        connect: &MqttConnect,
         open_timeout: Duration,
         resumed: bool,
     ) -> Self {
@@ -72,7 +103,7 @@ impl Session {
     }
 
     /// Whether a stream with this CONNECT may join (SS-562).
-    pub(crate) fn shares(&self, connect: &mqtt::Connect) -> bool {
+    pub(crate) fn shares(&self, connect: &MqttConnect) -> bool {
         !self.members.is_empty() && *self.connect == *connect
     }
 
@@ -81,12 +112,11 @@ impl Session {
         self.translate(now, queue);
         let Some(unit) = bytes.get_mut(..taken) else { return taken };
         let Self { client, receivers, members, .. } = self;
-        if client.is_receiving() {
-            let topic = client.topic();
-            queue.set_topic(topic);
-            receivers.clear();
-            receivers.extend(members.iter().filter(|m| m.wants(topic)).map(|m| m.channel));
-        }
+        // The message's topic, as long as there is a payload to lend.
+        let topic = client.topic();
+        queue.set_topic(topic);
+        receivers.clear();
+        receivers.extend(members.iter().filter(|m| m.wants(topic)).map(|m| m.channel));
         while let Some(payload) = client.next_payload(unit) {
             let marks = Marks { start: payload.start, end: payload.end, binary: true };
             queue.payload(receivers, payload.bytes, marks, true);

@@ -82,9 +82,9 @@ impl Session {
             tag: chunk.tag,
         };
         self.client.send(now, rng, chunk.bytes, kind).map_err(|misuse| match misuse {
-            ws::Misuse::NoRoom => Misuse::NoRoom,
-            ws::Misuse::Framing => Misuse::Framing,
-            ws::Misuse::NotOpen | ws::Misuse::BadRequest => Misuse::NotOpen,
+            mainstay_http::Misuse::NoRoom => Misuse::NoRoom,
+            mainstay_http::Misuse::Framing => Misuse::Framing,
+            _ => Misuse::NotOpen,
         })
     }
 
@@ -116,6 +116,8 @@ impl Session {
                     self.end(Reason::Peer(Peer::Status(status)), queue);
                     queue.note(Note::Done);
                 }
+                // Only servers are asked.
+                ws::Event::Asked(_) => {}
                 ws::Event::Pong => {
                     queue.event(self.channel, Event::Valid);
                     queue.note(Note::Alive);

@@ -1,0 +1,112 @@
+//! A device on the caller's thread.
+
+use crate::handler::Handler;
+use crate::machine::Joined;
+use crate::queue::Mailbox;
+use crate::router::Router;
+use crate::stream::Stream;
+use core::time::Duration;
+use mainstay_base::Instant;
+use mainstay_host::Driver;
+use mainstay_node::{Node, StreamId};
+use mainstay_stream::CreateError;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+
+/// A device: streams of one policy, run by calling [`turn`](Self::turn).
+#[derive(Debug)]
+pub struct Device {
+    driver: Driver<Joined<Router>>,
+    mailbox: Arc<Mailbox>,
+}
+
+impl Device {
+    pub(crate) fn new(driver: Driver<Joined<Router>>, mailbox: Arc<Mailbox>) -> Self {
+        mailbox.set_waker(driver.waker());
+        Self { driver, mailbox }
+    }
+
+    /// Creates a stream whose handler is called in the loop. CREATING comes before this returns
+    /// (SS-210); a nailed-up stream is connecting then.
+    ///
+    /// # Errors
+    /// `UnknownStreamtype`, `Unsupported`, `Limit`; `RefusedByHandler` when the handler answered
+    /// CREATING with `DestroyMe`.
+    pub fn create(
+        &mut self,
+        streamtype: &str,
+        handler: impl Handler + 'static,
+    ) -> Result<StreamId, CreateError> {
+        let now = self.driver.now();
+        let joined = self.driver.machine_mut();
+        let id = joined.node.create(now, streamtype)?;
+        joined.application.set(id, Box::new(handler));
+        self.driver.pump();
+        self.node().stream(id).map(|_| id).ok_or(CreateError::RefusedByHandler)
+    }
+
+    /// Creates a stream by handle, for use from tasks and other threads while this one turns.
+    /// What is wrong with the streamtype is told by the handle's first use.
+    #[must_use]
+    pub fn open(&self, streamtype: &str) -> Stream {
+        Stream::ask(streamtype, &self.mailbox)
+    }
+
+    /// Waits at most `wait` (`None`: until something happens) and serves all that came.
+    ///
+    /// # Errors
+    /// When the poll itself fails, which only a broken system makes it.
+    pub fn turn(&mut self, wait: Option<Duration>) -> io::Result<()> {
+        self.driver.turn(wait)
+    }
+
+    /// When `turn` must be called although the descriptor is not readable.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.driver.deadline()
+    }
+
+    /// The time by this device's clock.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.driver.now()
+    }
+
+    /// The node, to look at.
+    #[must_use]
+    pub const fn node(&self) -> &Node {
+        &self.driver.machine().node
+    }
+
+    /// The node and the time, to give commands; they are carried out at the next turn.
+    pub fn node_mut(&mut self) -> (Instant, &mut Node) {
+        let now = self.driver.now();
+        (now, &mut self.driver.machine_mut().node)
+    }
+
+    /// Asks for a tx opportunity on a stream (SS-214).
+    pub fn request_tx(&mut self, id: StreamId) {
+        let (now, node) = self.node_mut();
+        node.request_tx(now, id);
+    }
+
+    /// Ends a stream (SS-213).
+    pub fn destroy(&mut self, id: StreamId) {
+        let (now, node) = self.node_mut();
+        node.destroy(now, id);
+    }
+
+    /// What the driver did so far.
+    #[must_use]
+    pub const fn counters(&self) -> mainstay_host::Counters {
+        self.driver.counters()
+    }
+}
+
+impl AsFd for Device {
+    /// Readable when `turn` has something to do.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.driver.as_fd()
+    }
+}

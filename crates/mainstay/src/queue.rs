@@ -1,0 +1,304 @@
+//! Between threads: what handles and the loop say to each other. The only locks of the project.
+//!
+//! Bounds: a stream's outbox and inbox hold `OUTBOX_MAX` and `INBOX_MAX` bytes (and what one chunk
+//! adds); the mailbox one wish per call that is not yet carried out.
+
+use crate::handler::{Context, Handler, Tx};
+use crate::router::Router;
+use crate::stream::{Chunk, Closed};
+use core::task::Waker;
+use mainstay_base::{Instant, Outcome, Reason};
+use mainstay_host as host;
+use mainstay_node::{Node, StreamId};
+use mainstay_policy::State;
+use mainstay_stream::{Answer, CreateError, Flags, PayloadId};
+use std::collections::{BTreeMap, VecDeque};
+#[expect(clippy::disallowed_types, reason = "the border between threads; nothing below has one")]
+use std::sync::Mutex;
+use std::sync::{Arc, Condvar, MutexGuard, OnceLock, PoisonError};
+
+/// Bytes a handle may queue before `send` waits. chosen: four times what a connection queues.
+pub(crate) const OUTBOX_MAX: usize = 64 * 1024;
+/// Bytes received and not taken before the reader sleeps. chosen: one read of a connection.
+pub(crate) const INBOX_MAX: usize = 16 * 1024;
+
+/// What handles want of the loop.
+#[expect(clippy::disallowed_types, reason = "the border between threads; nothing below has one")]
+#[derive(Debug, Default)]
+pub(crate) struct Mailbox {
+    wishes: Mutex<VecDeque<Wish>>,
+    waker: OnceLock<host::Waker>,
+}
+
+/// One wish.
+#[derive(Debug)]
+pub(crate) enum Wish {
+    /// Create a stream and answer through its letters.
+    Open(String, Arc<Letters>),
+    /// The outbox has something.
+    Send(StreamId, u64),
+    /// The inbox has room.
+    Resume(StreamId),
+    Connect(StreamId),
+    Metadata(StreamId, String, Vec<u8>),
+    Close(StreamId),
+    Destroy(StreamId),
+}
+
+impl Mailbox {
+    pub(crate) fn set_waker(&self, waker: host::Waker) {
+        let _again = self.waker.set(waker);
+    }
+
+    pub(crate) fn put(&self, wish: Wish) {
+        self.wishes.lock().unwrap_or_else(PoisonError::into_inner).push_back(wish);
+        if let Some(waker) = self.waker.get() {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn take(&self) -> Option<Wish> {
+        self.wishes.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+}
+
+impl Wish {
+    pub(crate) fn carry_out(self, now: Instant, node: &mut Node, router: &mut Router) {
+        match self {
+            Self::Open(streamtype, letters) => match node.create(now, &streamtype) {
+                Ok(id) => {
+                    letters.with(|inside| inside.id = Some(id));
+                    router.set(id, Box::new(Clerk(letters)));
+                }
+                Err(error) => letters.with(|inside| inside.over = Some(Closed::Refused(error))),
+            },
+            Self::Send(id, len) => node.request_tx_len(now, id, len),
+            Self::Resume(id) => node.pause(now, id, false),
+            Self::Connect(id) => {
+                let _no_endpoint = node.connect(now, id);
+            }
+            Self::Metadata(id, name, value) => {
+                let _undeclared = node.set_metadata(id, &name, &value);
+            }
+            Self::Close(id) => node.close(now, id),
+            Self::Destroy(id) => node.destroy(now, id),
+        }
+    }
+}
+
+/// What a handle and its stream share.
+#[expect(clippy::disallowed_types, reason = "the border between threads; nothing below has one")]
+#[derive(Debug, Default)]
+pub(crate) struct Letters {
+    inside: Mutex<Inside>,
+    changed: Condvar,
+}
+
+/// Both sides of it.
+#[derive(Debug, Default)]
+pub(crate) struct Inside {
+    pub(crate) id: Option<StreamId>,
+    pub(crate) state: Option<State>,
+    pub(crate) reason: Option<Reason>,
+    pub(crate) inbox: VecDeque<Chunk>,
+    pub(crate) inbox_bytes: usize,
+    pub(crate) asleep: bool,
+    pub(crate) outbox: VecDeque<Outgoing>,
+    pub(crate) outbox_bytes: usize,
+    pub(crate) next_ticket: u64,
+    /// Messages that left the outbox, by their number on the stream.
+    flights: VecDeque<(PayloadId, u64)>,
+    /// Outcomes nobody fetched yet, of tickets that are still held.
+    pub(crate) outcomes: BTreeMap<u64, Option<Outcome>>,
+    pub(crate) over: Option<Closed>,
+    wakers: Vec<Waker>,
+}
+
+/// A message on its way out.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) ticket: u64,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) sent: usize,
+}
+
+impl Letters {
+    /// Looks inside, then wakes whoever waits for a change.
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Inside) -> T) -> T {
+        let mut inside = self.lock();
+        let result = act(&mut inside);
+        let wakers = core::mem::take(&mut inside.wakers);
+        drop(inside);
+        self.changed.notify_all();
+        for waker in wakers {
+            waker.wake();
+        }
+        result
+    }
+
+    /// Looks inside without telling anyone.
+    pub(crate) fn look<T>(&self, act: impl FnOnce(&mut Inside) -> T) -> T {
+        act(&mut self.lock())
+    }
+
+    /// Tries until it succeeds; wakes `waker` when it is worth trying again.
+    pub(crate) fn poll<T>(
+        &self,
+        waker: &Waker,
+        attempt: impl FnOnce(&mut Inside) -> Option<T>,
+    ) -> Option<T> {
+        let mut inside = self.lock();
+        let result = attempt(&mut inside);
+        if result.is_none() && !inside.wakers.iter().any(|other| other.will_wake(waker)) {
+            inside.wakers.push(waker.clone());
+        }
+        result
+    }
+
+    /// Tries until it succeeds or `wait` has passed.
+    pub(crate) fn block<T>(
+        &self,
+        wait: Option<core::time::Duration>,
+        mut attempt: impl FnMut(&mut Inside) -> Option<T>,
+    ) -> Option<T> {
+        let mut result = None;
+        let guard = self.lock();
+        let until = |inside: &mut Inside| {
+            result = attempt(inside);
+            result.is_none()
+        };
+        match wait {
+            None => drop(self.changed.wait_while(guard, until)),
+            Some(wait) => drop(self.changed.wait_timeout_while(guard, wait, until)),
+        }
+        result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The handler behind a handle.
+#[derive(Debug)]
+struct Clerk(Arc<Letters>);
+
+impl Handler for Clerk {
+    fn state(
+        &mut self,
+        cx: &mut Context<'_>,
+        state: State,
+        _ordinal: u32,
+        reason: Option<Reason>,
+    ) -> Answer {
+        let next = self.0.with(|inside| {
+            inside.state = Some(state);
+            inside.reason = reason.or(inside.reason);
+            match state {
+                State::Connected => inside.reason = None,
+                State::Disconnected | State::Unreachable => inside.interrupted(),
+                State::Destroying => inside.end(),
+                _ => {}
+            }
+            inside.next_len()
+        });
+        if let (State::Connected | State::Disconnected, Some(len)) = (state, next) {
+            cx.request_tx_len(len);
+        }
+        Answer::Ok
+    }
+
+    fn rx(&mut self, cx: &mut Context<'_>, payload: &[u8], flags: Flags) -> Answer {
+        let full = self.0.with(|inside| {
+            inside.inbox_bytes += payload.len();
+            inside.inbox.push_back(Chunk {
+                bytes: payload.to_vec(),
+                flags,
+                topic: cx.topic().filter(|_| flags.has(Flags::SOM)).map(str::to_owned),
+                binary: cx.is_binary(),
+            });
+            inside.asleep = inside.inbox_bytes >= INBOX_MAX;
+            inside.asleep
+        });
+        if full {
+            cx.pause(true);
+        }
+        Answer::Ok
+    }
+
+    fn tx(&mut self, cx: &mut Context<'_>, _ordinal: u32, buffer: &mut [u8]) -> Tx {
+        let (tx, next) = self.0.with(|inside| {
+            let Some(front) = inside.outbox.front_mut() else { return (Tx::DontSend, None) };
+            let rest = front.payload.get(front.sent..).unwrap_or_default();
+            let len = rest.len().min(buffer.len());
+            if let (Some(into), Some(from)) = (buffer.get_mut(..len), rest.get(..len)) {
+                into.copy_from_slice(from);
+            }
+            let (start, ticket) = (front.sent == 0, front.ticket);
+            front.sent += len;
+            let end = front.sent == front.payload.len();
+            if start {
+                inside.flights.push_back((cx.stream().next_payload(), ticket));
+            }
+            inside.outbox_bytes -= len;
+            if end {
+                inside.outbox.pop_front();
+            }
+            (Tx::Send { len, flags: Flags::ends(start, end) }, inside.next_len().map(|l| (l, end)))
+        });
+        match next {
+            Some((len, true)) => cx.request_tx_len(len),
+            Some((_, false)) => cx.request_tx(),
+            None => {}
+        }
+        tx
+    }
+
+    fn outcome(&mut self, _cx: &mut Context<'_>, id: PayloadId, outcome: Outcome, through: bool) {
+        self.0.with(|inside| inside.ended(id, outcome, through));
+    }
+}
+
+impl Inside {
+    /// The connection is gone: a message half sent will not be completed.
+    fn interrupted(&mut self) {
+        self.asleep = false;
+        if self.outbox.front().is_some_and(|front| front.sent > 0)
+            && let Some(front) = self.outbox.pop_front()
+        {
+            self.outbox_bytes -= front.payload.len() - front.sent;
+        }
+    }
+
+    fn next_len(&self) -> Option<u64> {
+        self.outbox.front().map(|front| front.payload.len() as u64)
+    }
+
+    fn ended(&mut self, id: PayloadId, outcome: Outcome, through: bool) {
+        let Self { flights, outcomes, .. } = self;
+        flights.retain(|&(flight, ticket)| {
+            let hit = flight == id || (through && flight < id);
+            if hit && let Some(slot) = outcomes.get_mut(&ticket) {
+                *slot = Some(outcome);
+            }
+            !hit
+        });
+    }
+
+    /// The stream is gone: what never left is refused.
+    fn end(&mut self) {
+        let reason = Reason::Local(mainstay_base::Local::Destroyed);
+        for slot in self.outcomes.values_mut().filter(|slot| slot.is_none()) {
+            *slot = Some(Outcome::Refused(reason));
+        }
+        self.outbox.clear();
+        self.outbox_bytes = 0;
+        self.over.get_or_insert(Closed::Destroyed(self.reason));
+    }
+}
+
+impl From<CreateError> for Closed {
+    fn from(error: CreateError) -> Self {
+        Self::Refused(error)
+    }
+}

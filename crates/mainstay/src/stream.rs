@@ -1,0 +1,310 @@
+//! Handles: a stream from another place than the loop, async or blocking.
+
+use crate::queue::{INBOX_MAX, Inside, Letters, Mailbox, OUTBOX_MAX, Outgoing, Wish};
+use core::fmt;
+use core::future::poll_fn;
+use core::task::Poll;
+use core::time::Duration;
+use mainstay_base::{Outcome, Reason};
+use mainstay_policy::State;
+use mainstay_stream::{CreateError, Flags};
+use std::sync::Arc;
+
+/// A piece of a received message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// The bytes; empty at the end of an HTTP response.
+    pub bytes: Vec<u8>,
+    /// Whether they begin and end a message (SS-301).
+    pub flags: Flags,
+    /// MQTT: the topic, with the first piece.
+    pub topic: Option<String>,
+    /// WebSocket: whether the message is binary.
+    pub binary: bool,
+}
+
+/// Why a handle is of no use any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// The stream was never created.
+    Refused(CreateError),
+    /// The stream was destroyed; the last reason heard, if any.
+    Destroyed(Option<Reason>),
+    /// A message is larger than the caller allows.
+    TooLarge,
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(error) => write!(f, "the stream was not created: {error:?}"),
+            Self::Destroyed(Some(reason)) => write!(f, "the stream is gone: {reason:?}"),
+            Self::Destroyed(None) => f.write_str("the stream is gone"),
+            Self::TooLarge => f.write_str("a message is larger than the caller allows"),
+        }
+    }
+}
+
+impl core::error::Error for Closed {}
+
+/// A stream by handle. `Send`; dropping it destroys the stream.
+///
+/// Every method works under any executor: nothing here knows one.
+#[derive(Debug)]
+pub struct Stream {
+    letters: Arc<Letters>,
+    mailbox: Arc<Mailbox>,
+}
+
+/// A message on its way; resolves to its one outcome.
+#[derive(Debug)]
+#[must_use = "a ticket says what became of the message"]
+pub struct Ticket {
+    number: u64,
+    letters: Arc<Letters>,
+}
+
+impl Stream {
+    /// A handle whose stream the loop creates when it next looks.
+    pub(crate) fn ask(streamtype: &str, mailbox: &Arc<Mailbox>) -> Self {
+        let letters = Arc::new(Letters::default());
+        mailbox.put(Wish::Open(streamtype.to_owned(), Arc::clone(&letters)));
+        Self { letters, mailbox: Arc::clone(mailbox) }
+    }
+
+    /// Queues a message and waits for nothing but room; the ticket tells its outcome.
+    ///
+    /// # Errors
+    /// `Closed` when the stream is gone.
+    pub async fn post(&self, payload: impl Into<Vec<u8>>) -> Result<Ticket, Closed> {
+        let mut payload = Some(payload.into());
+        let queued = poll_fn(|cx| {
+            self.letters
+                .poll(cx.waker(), |inside| enqueue(inside, &mut payload))
+                .map_or(Poll::Pending, Poll::Ready)
+        });
+        self.posted(queued.await?)
+    }
+
+    /// Sends a message and waits for its outcome.
+    ///
+    /// # Errors
+    /// `Closed` when the stream is gone.
+    pub async fn send(&self, payload: impl Into<Vec<u8>>) -> Result<Outcome, Closed> {
+        Ok(self.post(payload).await?.outcome().await)
+    }
+
+    /// The next piece of payload.
+    ///
+    /// # Errors
+    /// `Closed` when the stream is gone and everything it received was taken.
+    pub async fn recv(&self) -> Result<Chunk, Closed> {
+        let taken = poll_fn(|cx| {
+            self.letters.poll(cx.waker(), take).map_or(Poll::Pending, Poll::Ready)
+        });
+        self.received(taken.await)
+    }
+
+    /// The next whole message, of at most `len_max` bytes.
+    ///
+    /// # Errors
+    /// As `recv`; `TooLarge` for a longer one, of which the rest is still to be received.
+    pub async fn message(&self, len_max: usize) -> Result<Vec<u8>, Closed> {
+        let mut message = Vec::new();
+        loop {
+            let chunk = self.recv().await?;
+            if message.len() + chunk.bytes.len() > len_max {
+                return Err(Closed::TooLarge);
+            }
+            message.extend_from_slice(&chunk.bytes);
+            if chunk.flags.has(Flags::EOM) {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// Waits until the stream is in this state.
+    ///
+    /// # Errors
+    /// `Closed` when the stream is gone before.
+    pub async fn reaches(&self, state: State) -> Result<(), Closed> {
+        let reached = poll_fn(|cx| {
+            let attempt = |inside: &mut Inside| reached(inside, state);
+            self.letters.poll(cx.waker(), attempt).map_or(Poll::Pending, Poll::Ready)
+        });
+        reached.await
+    }
+
+    /// The state last heard.
+    #[must_use]
+    pub fn state(&self) -> Option<State> {
+        self.letters.look(|inside| inside.state)
+    }
+
+    /// Why the last attempt or connection ended, until the next one succeeds.
+    #[must_use]
+    pub fn reason(&self) -> Option<Reason> {
+        self.letters.look(|inside| inside.reason)
+    }
+
+    /// Starts an attempt, and with HTTP a transaction (SS-216).
+    pub fn connect(&self) {
+        self.wish(Wish::Connect);
+    }
+
+    /// Sets a metadata for its next use; a name that is not declared is ignored (SS-225).
+    pub fn set_metadata(&self, name: &str, value: &[u8]) {
+        self.wish(|id| Wish::Metadata(id, name.to_owned(), value.to_vec()));
+    }
+
+    /// Closes the connection in order; reconnect rules apply (SS-125).
+    pub fn close(&self) {
+        self.wish(Wish::Close);
+    }
+
+    /// The same stream for callers that block.
+    #[must_use]
+    pub const fn blocking(self) -> Blocking {
+        Blocking(self)
+    }
+
+    fn posted(&self, queued: Result<(u64, bool, u64), Closed>) -> Result<Ticket, Closed> {
+        let (number, first, len) = queued?;
+        if first {
+            self.wish(|id| Wish::Send(id, len));
+        }
+        Ok(Ticket { number, letters: Arc::clone(&self.letters) })
+    }
+
+    fn received(&self, taken: Result<(Chunk, bool), Closed>) -> Result<Chunk, Closed> {
+        let (chunk, resume) = taken?;
+        if resume {
+            self.wish(Wish::Resume);
+        }
+        Ok(chunk)
+    }
+
+    fn wish(&self, wish: impl FnOnce(mainstay_node::StreamId) -> Wish) {
+        if let Some(id) = self.letters.look(|inside| inside.id) {
+            self.mailbox.put(wish(id));
+        }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.wish(Wish::Destroy);
+    }
+}
+
+impl Ticket {
+    /// The message's outcome, once there is one. There always will be: a stream that ends gives
+    /// everything it still holds an outcome.
+    pub async fn outcome(self) -> Outcome {
+        poll_fn(|cx| {
+            let settled = |inside: &mut Inside| settle(inside, self.number);
+            self.letters.poll(cx.waker(), settled).map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
+    }
+
+    /// The same, blocking, for at most `wait`; the ticket comes back when that was too short.
+    ///
+    /// # Errors
+    /// The ticket itself, when there is no outcome yet.
+    pub fn wait(self, wait: Option<Duration>) -> Result<Outcome, Self> {
+        let settled = self.letters.block(wait, |inside| settle(inside, self.number));
+        settled.ok_or(self)
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.letters.look(|inside| inside.outcomes.remove(&self.number));
+    }
+}
+
+/// A stream for callers that block. Its loop must run on another thread.
+#[derive(Debug)]
+pub struct Blocking(Stream);
+
+impl Blocking {
+    /// Queues a message, waiting for room; the ticket tells its outcome.
+    ///
+    /// # Errors
+    /// `Closed` when the stream is gone.
+    pub fn post(&self, payload: impl Into<Vec<u8>>) -> Result<Ticket, Closed> {
+        let mut payload = Some(payload.into());
+        let queued = self.0.letters.block(None, |inside| enqueue(inside, &mut payload));
+        self.0.posted(queued.unwrap_or(Err(Closed::Destroyed(None))))
+    }
+
+    /// Sends a message and waits for its outcome.
+    ///
+    /// # Errors
+    /// `Closed` when the stream is gone.
+    pub fn send(&self, payload: impl Into<Vec<u8>>) -> Result<Outcome, Closed> {
+        self.post(payload)?.wait(None).map_err(|_| Closed::Destroyed(None))
+    }
+
+    /// The next piece of payload; `None` when none came within `wait`.
+    ///
+    /// # Errors
+    /// `Closed` when the stream is gone and everything it received was taken.
+    pub fn recv(&self, wait: Option<Duration>) -> Result<Option<Chunk>, Closed> {
+        match self.0.letters.block(wait, take) {
+            Some(taken) => self.0.received(taken).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The async handle, for everything that does not wait.
+    #[must_use]
+    pub const fn stream(&self) -> &Stream {
+        &self.0
+    }
+}
+
+type Queued = Result<(u64, bool, u64), Closed>;
+
+/// Puts a message into the outbox if there is room; its ticket, whether the loop must hear of it,
+/// and its length.
+fn enqueue(inside: &mut Inside, payload: &mut Option<Vec<u8>>) -> Option<Queued> {
+    if let Some(closed) = &inside.over {
+        return Some(Err(closed.clone()));
+    }
+    // The first message may be of any size, and the loop must have made the stream.
+    if inside.id.is_none() || (!inside.outbox.is_empty() && inside.outbox_bytes >= OUTBOX_MAX) {
+        return None;
+    }
+    let payload = payload.take()?;
+    let (ticket, len) = (inside.next_ticket, payload.len());
+    inside.next_ticket += 1;
+    let first = inside.outbox.is_empty();
+    inside.outbox_bytes += len;
+    inside.outbox.push_back(Outgoing { ticket, payload, sent: 0 });
+    inside.outcomes.insert(ticket, None);
+    Some(Ok((ticket, first, len as u64)))
+}
+
+/// Takes a chunk; whether the loop must hear that there is room again.
+fn take(inside: &mut Inside) -> Option<Result<(Chunk, bool), Closed>> {
+    let Some(chunk) = inside.inbox.pop_front() else {
+        return inside.over.clone().map(Err);
+    };
+    inside.inbox_bytes -= chunk.bytes.len();
+    let resume = inside.asleep && inside.inbox_bytes < INBOX_MAX / 2;
+    inside.asleep &= !resume;
+    Some(Ok((chunk, resume)))
+}
+
+fn settle(inside: &mut Inside, ticket: u64) -> Option<Outcome> {
+    *inside.outcomes.get(&ticket)?
+}
+
+fn reached(inside: &mut Inside, state: State) -> Option<Result<(), Closed>> {
+    if inside.state == Some(state) {
+        return Some(Ok(()));
+    }
+    inside.over.clone().map(Err)
+}
