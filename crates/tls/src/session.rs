@@ -281,6 +281,18 @@ impl Session {
         matches!(self.stage, Stage::Up { .. })
     }
 
+    /// Whether plaintext waits to be consumed.
+    #[must_use]
+    pub const fn has_plain(&self) -> bool {
+        self.plain.is_some()
+    }
+
+    /// What was agreed; put together when asked for, `None` before and after.
+    #[must_use]
+    pub fn info(&self) -> Option<Info> {
+        self.engine.as_ref().filter(|_| self.is_up()).map(|engine| Info::of(engine))
+    }
+
     /// Whether nothing more will come from this session but what is queued.
     #[must_use]
     pub const fn is_over(&self) -> bool {

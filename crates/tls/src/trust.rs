@@ -96,6 +96,19 @@ impl TrustStore {
             .push(CertificateRevocationListDer::from(der.to_vec()));
     }
 
+    /// Adds every revocation list of a PEM bundle; how many there were.
+    ///
+    /// # Errors
+    /// `ConfigFault::RevocationList` when one cannot be read; those before it stay.
+    pub fn add_revocation_lists_pem(&mut self, pem: &[u8]) -> Result<usize, ConfigFault> {
+        let mut count = 0;
+        for der in CertificateRevocationListDer::pem_slice_iter(pem) {
+            self.add_revocation_list(&der.map_err(|_| ConfigFault::RevocationList)?);
+            count += 1;
+        }
+        Ok(count)
+    }
+
     /// Adds a pin.
     pub fn add_pin(&mut self, pin: Pin) {
         self.pins.push(pin);
