@@ -18,6 +18,8 @@ pub(crate) const EXTENSIONS_MAX: u32 = 16 * 1024;
 pub(crate) const CHUNK_DIGITS_MAX: u8 = 16;
 /// How long a request that expects it waits for 100 (Continue). chosen: curl's; RFC 9110 §10.1.1 asks for a bound.
 pub(crate) const CONTINUE_WAIT: Duration = Duration::from_secs(1);
+/// Bytes of input looked at in one unit, so that positions fit `u32`. chosen: far more than any receive buffer.
+pub(crate) const UNIT_MAX: usize = 1 << 30;
 /// How long the WebSocket closing handshake may take. chosen: covers two retransmissions of a slow link.
 pub(crate) const CLOSE_WAIT: Duration = Duration::from_secs(5);
 /// What a drained output keeps, so that small messages never allocate. chosen: an idle connection is cheap.

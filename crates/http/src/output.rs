@@ -1,18 +1,19 @@
 //! Bytes queued for the transport. Owns their order and their memory, not their meaning.
 
-use crate::limits::{OUTPUT_KEEP, OUTPUT_STEP};
+use crate::limits::{OUTPUT_KEEP, OUTPUT_STEP, UNIT_MAX};
 
 /// A queue of bytes that gives its memory back when it is drained.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
     bytes: Vec<u8>,
-    taken: usize,
+    /// Bytes at the front that are gone. `u32` suffices: queues are bounded by `Config::send_max`.
+    taken: u32,
 }
 
 impl Output {
     /// Bytes queued.
     pub(crate) const fn len(&self) -> usize {
-        self.bytes.len() - self.taken
+        self.bytes.len() - self.taken as usize
     }
 
     /// Whether nothing is queued.
@@ -27,8 +28,8 @@ impl Output {
 
     /// The tail to append about `extra` bytes to.
     pub(crate) fn tail(&mut self, extra: usize) -> &mut Vec<u8> {
-        if self.taken > 0 && self.taken >= self.len() {
-            self.bytes.drain(..self.taken);
+        if self.taken > 0 && self.taken as usize >= self.len() {
+            self.bytes.drain(..self.taken as usize);
             self.taken = 0;
         }
         let need = self.bytes.len() + extra;
@@ -41,12 +42,10 @@ impl Output {
 
     /// Moves at most `limit` bytes to `out`; returns how many.
     pub(crate) fn poll(&mut self, out: &mut Vec<u8>, limit: usize) -> usize {
-        let count = self.len().min(limit);
-        let end = self.taken + count;
-        if let Some(front) = self.bytes.get(self.taken..end) {
-            out.extend_from_slice(front);
-        }
-        self.taken = end;
+        let count = self.len().min(limit).min(UNIT_MAX);
+        let start = self.taken as usize;
+        out.extend_from_slice(self.bytes.get(start..start + count).unwrap_or_default());
+        self.taken += u32::try_from(count).unwrap_or(0);
         if self.is_empty() {
             self.clear();
         }

@@ -25,11 +25,6 @@ pub(crate) struct HeadBuffer {
 }
 
 impl HeadBuffer {
-    /// Whether nothing of a head has come.
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
     /// Takes `input` up to the end of the head; a partial head is kept. At most `max` bytes.
     pub(crate) fn take(&mut self, input: &[u8], max: usize) -> Taken {
         let allowed = max.saturating_sub(self.bytes.len());
@@ -54,18 +49,9 @@ impl HeadBuffer {
         Taken::More
     }
 
-    /// The whole head, after `Taken::Whole(len)`; the buffer is empty and free again.
-    pub(crate) fn whole<'b>(
-        &mut self,
-        held: &'b mut Vec<u8>,
-        input: &'b [u8],
-        len: usize,
-    ) -> &'b [u8] {
-        if self.bytes.is_empty() {
-            return input.get(..len).unwrap_or_default();
-        }
-        *held = core::mem::take(&mut self.bytes);
-        held
+    /// The whole head, after `Taken::Whole(len)`; let the buffer go after that.
+    pub(crate) fn whole<'b>(&'b self, input: &'b [u8], len: usize) -> &'b [u8] {
+        if self.bytes.is_empty() { input.get(..len).unwrap_or_default() } else { &self.bytes }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::body::{Incoming, Outgoing};
 use super::head::{HeadBuffer, Taken};
 use super::{Config, Payload};
+use crate::limits::UNIT_MAX;
 use crate::output::Output;
 use crate::{Body, Misuse};
 use core::ops::Range;
@@ -14,9 +15,9 @@ pub(crate) struct Link {
     config: Limits,
     pub(crate) output: Output,
     pub(crate) outgoing: Outgoing,
-    head: HeadBuffer,
+    head: Option<Box<HeadBuffer>>,
     incoming: Option<Incoming>,
-    lent: Option<Range<usize>>,
+    lent: Option<Range<u32>>,
 }
 
 /// `Config`, small.
@@ -34,8 +35,8 @@ impl Link {
             send: u32::try_from(config.send_max).unwrap_or(u32::MAX),
             headers: u8::try_from(config.headers_max).unwrap_or(u8::MAX),
         };
-        let (output, outgoing, head) = (Output::default(), Outgoing::Done, HeadBuffer::default());
-        Self { config, output, outgoing, head, incoming: None, lent: None }
+        let (output, outgoing) = (Output::default(), Outgoing::Done);
+        Self { config, output, outgoing, head: None, incoming: None, lent: None }
     }
 
     /// Takes input up to the end of the head; when it is whole, `parse` gets it.
@@ -44,12 +45,15 @@ impl Link {
         input: &[u8],
         parse: impl FnOnce(&[u8], usize) -> Result<T, Peer>,
     ) -> (usize, Result<Option<T>, Peer>) {
-        match self.head.take(input, self.config.head as usize) {
-            Taken::More => (input.len(), Ok(None)),
+        let mut head = self.head.take().unwrap_or_default();
+        match head.take(input, self.config.head as usize) {
+            Taken::More => {
+                self.head = Some(head);
+                (input.len(), Ok(None))
+            }
             Taken::TooLarge => (input.len(), Err(Peer::TooLarge)),
             Taken::Whole(len) => {
-                let mut held = Vec::new();
-                let whole = self.head.whole(&mut held, input, len);
+                let whole = head.whole(input, len);
                 (len, parse(whole, usize::from(self.config.headers)).map(Some))
             }
         }
@@ -57,7 +61,7 @@ impl Link {
 
     /// Whether a head has begun.
     pub(crate) const fn in_head(&self) -> bool {
-        !self.head.is_empty()
+        self.head.is_some()
     }
 
     /// What follows the head just taken.
@@ -78,9 +82,12 @@ impl Link {
     /// Takes one unit of body.
     pub(crate) fn take_body(&mut self, input: &[u8]) -> (usize, Result<(), Peer>) {
         let Some(incoming) = &mut self.incoming else { return (0, Ok(())) };
+        let input = input.get(..UNIT_MAX).unwrap_or(input);
         match incoming.take(input, self.config.head as usize) {
             Ok(unit) => {
-                self.lent = (unit.end > unit.start).then_some(unit.start..unit.end);
+                let position = |at| u32::try_from(at).unwrap_or(u32::MAX);
+                self.lent =
+                    (unit.end > unit.start).then(|| position(unit.start)..position(unit.end));
                 if unit.last {
                     self.incoming = None;
                 }
@@ -92,7 +99,7 @@ impl Link {
 
     pub(crate) fn next_payload<'b>(&mut self, input: &'b mut [u8]) -> Option<Payload<'b>> {
         let range = self.lent.take()?;
-        input.get_mut(range).map(|bytes| Payload { bytes })
+        input.get_mut(range.start as usize..range.end as usize).map(|bytes| Payload { bytes })
     }
 
     /// Whether a slice waits to be taken.
@@ -130,7 +137,7 @@ impl Link {
     /// Drops what is being received, and what was to be sent but is not queued; a slice that waits stays.
     pub(crate) fn forget(&mut self) {
         self.outgoing = Outgoing::Done;
-        self.head = HeadBuffer::default();
+        self.head = None;
         self.incoming = None;
     }
 }

@@ -232,9 +232,11 @@ impl Server {
 
     /// RFC 9112 §2.2: what cannot be understood is refused, and the connection ends.
     fn refuse(&mut self, fault: Peer) {
-        let status = match fault {
-            Peer::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            _ => StatusCode::BAD_REQUEST,
+        let large = fault == Peer::TooLarge;
+        let status = if large {
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+        } else {
+            StatusCode::BAD_REQUEST
         };
         if self.response == Answer::None {
             let close = HeaderMap::from_iter([(CONNECTION, HeaderValue::from_static("close"))]);

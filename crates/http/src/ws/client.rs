@@ -135,7 +135,7 @@ impl Client {
 
     /// When `handle_timeout` has something to do.
     #[must_use]
-    pub const fn poll_timeout(&self) -> Option<Instant> {
+    pub fn poll_timeout(&self) -> Option<Instant> {
         self.session.poll_timeout()
     }
 
@@ -184,8 +184,8 @@ impl Client {
             }
             Taken::Whole(len) => len,
         };
-        let mut held = Vec::new();
-        let whole = opening.head.whole(&mut held, input, len);
+        let head = core::mem::take(&mut opening.head);
+        let whole = head.whole(input, len);
         if let Err(fault) =
             parse_response(whole, opening.config.headers_max).and_then(|head| self.judge(head))
         {

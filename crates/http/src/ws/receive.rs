@@ -4,6 +4,7 @@ use super::Payload;
 use super::close::{NOT_TEXT, PROTOCOL};
 use super::frame::{CONTROL_MAX, HEADER_MAX, Header, Opcode, mask, rotate};
 use super::text::Text;
+use crate::limits::UNIT_MAX;
 
 /// Which side we are: clients mask, servers do not (RFC 6455 §5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +62,8 @@ struct Control {
 
 #[derive(Clone, Copy, Debug)]
 struct Lent {
-    from: usize,
-    to: usize,
+    from: u32,
+    to: u32,
     start: bool,
     end: bool,
     binary: bool,
@@ -90,6 +91,8 @@ impl Receiver {
 
     /// Takes one unit: a frame, or as much of one as there is.
     pub(crate) fn take<'b>(&mut self, input: &'b mut [u8]) -> (usize, Got<'b>) {
+        let len = input.len().min(UNIT_MAX);
+        let (input, _) = input.split_at_mut(len);
         if self.frame.is_some() {
             return self.take_payload(input, 0);
         }
@@ -109,7 +112,7 @@ impl Receiver {
 
     pub(crate) fn next_payload<'b>(&mut self, input: &'b mut [u8]) -> Option<Payload<'b>> {
         let lent = self.lent.take()?;
-        let bytes = input.get_mut(lent.from..lent.to)?;
+        let bytes = input.get_mut(lent.from as usize..lent.to as usize)?;
         Some(Payload { bytes, start: lent.start, end: lent.end, binary: lent.binary })
     }
 
@@ -192,6 +195,8 @@ impl Receiver {
         }
         self.frame = (frame.left > 0).then_some(frame);
         if count > 0 || end {
+            let position = |at| u32::try_from(at).unwrap_or(u32::MAX);
+            let (from, to) = (position(from), position(to));
             self.lent = Some(Lent { from, to, start: !self.begun, end, binary });
             self.begun = true;
         }

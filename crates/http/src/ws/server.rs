@@ -35,6 +35,14 @@ impl Server {
         Self { session, opening: Some(Box::new(opening)), asked: None }
     }
 
+    /// A machine for a stream that is a WebSocket already, as extended CONNECT makes one (RFC 8441).
+    #[must_use]
+    pub fn established(config: &Config) -> Self {
+        let mut session = Session::new(Role::Server, config, None);
+        session.open();
+        Self { session, opening: None, asked: None }
+    }
+
     /// Switches.
     ///
     /// # Errors
@@ -144,7 +152,7 @@ impl Server {
 
     /// When `handle_timeout` has something to do.
     #[must_use]
-    pub const fn poll_timeout(&self) -> Option<Instant> {
+    pub fn poll_timeout(&self) -> Option<Instant> {
         self.session.poll_timeout()
     }
 
@@ -184,8 +192,7 @@ impl Server {
             }
             Taken::Whole(len) => len,
         };
-        let mut held = Vec::new();
-        let whole = opening.head.whole(&mut held, input, len);
+        let whole = opening.head.whole(input, len);
         let request = match parse_request(whole, opening.config.headers_max) {
             Ok(request) => request,
             Err(fault) => {

@@ -18,13 +18,22 @@ pub(crate) struct Session {
     state: State,
     pong: bool,
     sent: Option<u64>,
-    /// The peer's close, not yet reported.
-    closing: Option<Option<u16>>,
     /// The end, not yet reported: `None` inside means closed in order.
     end: Option<Option<Reason>>,
-    close_wait: Duration,
+    /// In milliseconds.
+    close_wait: u32,
+    ending: Option<Box<Ending>>,
+}
+
+/// What only a connection that is being closed needs.
+#[derive(Debug, Default)]
+struct Ending {
+    /// When the closing handshake has taken too long.
     until: Option<Instant>,
-    close_reason: Option<Box<str>>,
+    /// The peer's close, not yet reported.
+    code: Option<Option<u16>>,
+    /// What it said.
+    reason: String,
 }
 
 /// Where the connection stands (RFC 6455 §7).
@@ -49,11 +58,9 @@ impl Session {
             state: State::Opening,
             pong: false,
             sent: None,
-            closing: None,
             end: None,
-            close_wait: config.close_wait,
-            until: None,
-            close_reason: None,
+            close_wait: u32::try_from(config.close_wait.as_millis()).unwrap_or(u32::MAX),
+            ending: None,
         }
     }
 
@@ -71,7 +78,7 @@ impl Session {
     }
 
     pub(crate) fn close_reason(&self) -> &str {
-        self.close_reason.as_deref().unwrap_or_default()
+        self.ending.as_ref().map_or("", |ending| &ending.reason)
     }
 
     pub(crate) fn send(&mut self, rng: &mut Rng, bytes: &[u8], chunk: Chunk) -> Result<(), Misuse> {
@@ -92,7 +99,7 @@ impl Session {
             State::Open => {
                 self.transmit.close(&close::payload(code, reason));
                 self.state = State::Closing;
-                self.until = Some(now + self.close_wait);
+                self.await_close(now);
             }
             State::Opening => self.lose(Reason::Local(Local::Closed)),
             State::Closing | State::Closed | State::Over => {}
@@ -141,17 +148,16 @@ impl Session {
             Ok(said) => said,
             Err(code) => return self.fail(code),
         };
-        let code = said.map(|(code, _)| code);
-        self.close_reason =
-            said.filter(|(_, reason)| !reason.is_empty()).map(|(_, reason)| reason.into());
-        self.closing = Some(code);
+        let ending = self.ending.get_or_insert_default();
+        ending.code = Some(said.map(|(code, _)| code));
+        ending.reason = said.map(|(_, reason)| reason.into()).unwrap_or_default();
         if self.state == State::Closing {
             self.finish(None);
             return;
         }
         self.transmit.close(payload.get(..2).unwrap_or_default());
         self.state = State::Closed;
-        self.until = Some(now + self.close_wait);
+        self.await_close(now);
     }
 
     pub(crate) fn next_payload<'b>(&mut self, input: &'b mut [u8]) -> Option<Payload<'b>> {
@@ -168,7 +174,7 @@ impl Session {
         if core::mem::take(&mut self.pong) {
             return Some(Event::Pong);
         }
-        if let Some(code) = self.closing.take() {
+        if let Some(code) = self.ending.as_mut().and_then(|ending| ending.code.take()) {
             return Some(Event::PeerClosing { code });
         }
         self.end.take().map(|end| end.map_or(Event::Closed, Event::Failed))
@@ -191,13 +197,13 @@ impl Session {
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        if self.until.is_some_and(|until| now >= until) {
+        if self.poll_timeout().is_some_and(|until| now >= until) {
             self.lose(Reason::Local(Local::TimedOut(Phase::Close)));
         }
     }
 
-    pub(crate) const fn poll_timeout(&self) -> Option<Instant> {
-        self.until
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.ending.as_ref().and_then(|ending| ending.until)
     }
 
     pub(crate) fn poll_transmit(&mut self, out: &mut Vec<u8>, limit: usize) {
@@ -219,6 +225,11 @@ impl Session {
         Room { up, down: if self.state == State::Open { self.transmit.room() } else { 0 } }
     }
 
+    fn await_close(&mut self, now: Instant) {
+        let wait = Duration::from_millis(self.close_wait.into());
+        self.ending.get_or_insert_default().until = Some(now + wait);
+    }
+
     /// Fails the connection (RFC 6455 §7.1.7): says why, if we still may, and is over.
     fn fail(&mut self, code: u16) {
         if self.state == State::Open {
@@ -230,7 +241,9 @@ impl Session {
 
     fn finish(&mut self, end: Option<Reason>) {
         self.state = State::Over;
-        self.until = None;
+        if let Some(ending) = &mut self.ending {
+            ending.until = None;
+        }
         self.end = Some(end);
     }
 }

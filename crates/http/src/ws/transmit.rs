@@ -5,6 +5,7 @@ use super::control::Masks;
 use super::frame::{Header, Opcode};
 use crate::Misuse;
 use crate::output::Output;
+use core::num::NonZeroU64;
 use mainstay_base::Rng;
 use std::collections::VecDeque;
 
@@ -17,7 +18,8 @@ pub(crate) struct Transmitter {
     /// A ping waits for room.
     ping: bool,
     /// The latest ping's payload, when its pong waits for room.
-    pong: Option<Box<[u8]>>,
+    #[expect(clippy::box_collection, reason = "rare; an idle connection is small")]
+    pong: Option<Box<Vec<u8>>>,
     /// A client's source of masks for its own frames; a server masks nothing.
     masks: Option<Masks>,
     /// Bytes ever queued.
@@ -27,28 +29,37 @@ pub(crate) struct Transmitter {
     polled: Option<u64>,
 }
 
+/// Marks to make room for when a second message is queued. chosen: half a batch.
+const MARKS_STEP: usize = 32;
+
 /// Where messages end in the output. The newest stands apart, so that one in flight needs no heap.
 #[derive(Debug, Default)]
 struct Marks {
-    newest: Option<(u64, u64)>,
-    older: VecDeque<(u64, u64)>,
+    newest: Option<(NonZeroU64, u64)>,
+    #[expect(clippy::box_collection, reason = "empty at rest; an idle connection is small")]
+    older: Option<Box<VecDeque<(NonZeroU64, u64)>>>,
 }
 
 impl Marks {
-    fn push(&mut self, mark: (u64, u64)) {
-        if let Some(older) = self.newest.replace(mark) {
-            self.older.push_back(older);
+    /// A message ends at `end`, which is not 0 because a frame has a header.
+    fn push(&mut self, end: u64, tag: u64) {
+        let Some(end) = NonZeroU64::new(end) else { return };
+        if let Some(older) = self.newest.replace((end, tag)) {
+            let list =
+                self.older.get_or_insert_with(|| Box::new(VecDeque::with_capacity(MARKS_STEP)));
+            list.push_back(older);
         }
     }
 
     /// The tag of the last mark at or before `position`; it and all before it are let go.
     fn pass(&mut self, position: u64) -> Option<u64> {
-        if let Some((_, tag)) = self.newest.take_if(|(end, _)| *end <= position) {
-            self.older = VecDeque::new();
+        if let Some((_, tag)) = self.newest.take_if(|(end, _)| end.get() <= position) {
+            self.older = None;
             return Some(tag);
         }
+        let older = self.older.as_mut()?;
         let mut passed = None;
-        while let Some((_, tag)) = self.older.pop_front_if(|(end, _)| *end <= position) {
+        while let Some((_, tag)) = older.pop_front_if(|(end, _)| end.get() <= position) {
             passed = Some(tag);
         }
         passed
@@ -105,7 +116,7 @@ impl Transmitter {
         self.frame(chunk.end, opcode, mask, bytes);
         self.message_open = !chunk.end;
         if chunk.end {
-            self.marks.push((self.queued, chunk.tag));
+            self.marks.push(self.queued, chunk.tag);
         }
         Ok(())
     }
@@ -121,7 +132,7 @@ impl Transmitter {
         if self.room() > 0 && self.pong.is_none() {
             self.control(Opcode::Pong, payload);
         } else {
-            self.pong = Some(payload.into());
+            self.pong = Some(Box::new(payload.to_vec()));
         }
     }
 
