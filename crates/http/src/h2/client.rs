@@ -44,8 +44,9 @@ pub struct Client {
     ready: Arc<Ready>,
     waker: Waker,
     pipe: Pipe,
-    /// The connection preface, until it is written.
-    preface: Vec<u8>,
+    /// Written before the caller lent a buffer: the connection preface, and what had to leave
+    /// the library for it to say how much window a new stream has.
+    staged: Vec<u8>,
     link: Option<Link>,
     targets: Targets,
     table: Table<Stream>,
@@ -55,7 +56,11 @@ pub struct Client {
     active: usize,
     events: VecDeque<Event>,
     held: Bytes,
-    stalled: bool,
+    /// Bytes taken and not yet parsed: what cannot be answered is not read.
+    unread: usize,
+    /// Streams were started since the connection was polled: the library does not know their
+    /// windows before it is.
+    fresh: bool,
     /// Why the transport ended, once it did.
     transport: Option<Reason>,
     /// Why the connection ended, once it did.
@@ -103,15 +108,15 @@ impl Client {
         let slots = config.slots();
         let ready = Ready::new(slots);
         let (pipe, transport) = Pipe::new(&ready);
-        let mut preface = Vec::new();
-        pipe.lend(&mut preface, PREFACE_MAX);
+        let mut staged = Vec::new();
+        pipe.lend(&mut staged, PREFACE_MAX);
         let link = Link::new(&config, transport);
-        pipe.reclaim(&mut preface);
+        pipe.reclaim(&mut staged);
         let ended = if link.is_some() { None } else { Some(Reason::Local(Local::Limit)) };
         Self {
             waker: ready.connection_waker(),
             pipe,
-            preface,
+            staged,
             link,
             targets: Targets::default(),
             table: Table::new(Arc::clone(&ready), slots),
@@ -120,7 +125,8 @@ impl Client {
             active: 0,
             events: VecDeque::new(),
             held: Bytes::new(),
-            stalled: false,
+            unread: 0,
+            fresh: false,
             transport: None,
             ended,
             closing: false,
@@ -137,7 +143,7 @@ impl Client {
         }
         let taken = self.pipe.offer(input, self.config.input_max);
         if taken > 0 {
-            self.stalled = true;
+            self.unread += taken;
             self.drive();
         }
         taken
@@ -197,7 +203,7 @@ impl Client {
 
     /// Appends at most `limit` bytes of what is to be written. Events may follow from it.
     pub fn poll_transmit(&mut self, _now: Instant, out: &mut Vec<u8>, limit: usize) {
-        let limit = self.write_preface(out, limit);
+        let limit = self.write_staged(out, limit);
         if limit == 0 || self.link.is_none() || !self.wants_transmit() {
             return;
         }
@@ -263,6 +269,7 @@ impl Client {
     /// Takes payload of the request's body, as much as windows, `send_max` and the announced
     /// length allow; `Writable` follows when it was not all.
     pub fn send(&mut self, _now: Instant, id: u32, bytes: &[u8]) -> usize {
+        self.settle_windows();
         let max = self.config.send_max;
         let Some((_, stream, waker)) = self.table.get_by_id(id) else { return 0 };
         if let Stage::Queued { finished, owed, .. } = &mut stream.stage {
@@ -293,6 +300,7 @@ impl Client {
     pub fn reset(&mut self, _now: Instant, id: u32) {
         if let Some(slot) = self.table.find(id) {
             self.release(slot);
+            self.start_waiting();
         }
     }
 
@@ -309,6 +317,7 @@ impl Client {
     /// How much `send` takes now on this stream. So much window is kept for it until its next
     /// `send`; an empty one gives it back. `Writable` follows when it is 0.
     pub fn stream_room(&mut self, id: u32) -> usize {
+        self.settle_windows();
         let max = self.config.send_max;
         let Some((_, stream, waker)) = self.table.get_by_id(id) else { return 0 };
         if let Stage::Queued { finished, owed, .. } = &mut stream.stage {
@@ -355,7 +364,7 @@ impl Client {
         if self.link.is_none() || self.transport.is_some() {
             return Room { up: 0, down: 0 };
         }
-        let up = if self.stalled { 0 } else { self.config.input_max };
+        let up = self.config.input_max.saturating_sub(self.unread);
         Room { up, down: self.config.send_max }
     }
 
@@ -363,26 +372,27 @@ impl Client {
     #[must_use]
     pub fn wants_transmit(&self) -> bool {
         let flagged = self.ready.connection() || self.ready.blocked();
-        (flagged && self.link.is_some()) || !self.preface.is_empty()
+        (flagged && self.link.is_some()) || !self.staged.is_empty()
     }
 }
 
 impl Client {
-    fn write_preface(&mut self, out: &mut Vec<u8>, limit: usize) -> usize {
-        if self.preface.is_empty() {
-            return limit;
+    /// Writes what is staged; returns how much more may follow.
+    fn write_staged(&mut self, out: &mut Vec<u8>, limit: usize) -> usize {
+        let len = self.staged.len().min(limit);
+        if len > 0 {
+            out.extend(self.staged.drain(..len));
         }
-        let len = self.preface.len().min(limit);
-        out.extend(self.preface.drain(..len));
-        if !self.preface.is_empty() {
+        if !self.staged.is_empty() {
             return 0;
         }
-        self.preface = Vec::new();
+        self.staged = Vec::new();
         limit - len
     }
 
     /// Polls the connection until it has nothing left to do.
     fn drive(&mut self) {
+        self.fresh = false;
         let Some(link) = &mut self.link else { return };
         let mut cx = Context::from_waker(&self.waker);
         for _ in 0..POLLS_MAX {
@@ -399,8 +409,8 @@ impl Client {
                 break;
             }
         }
-        if self.stalled {
-            self.stalled = self.pipe.has_unread();
+        if self.unread > 0 {
+            self.unread = self.pipe.unread();
         }
         if link.pinging && link.pong() {
             self.events.push_back(Event::Pong);
@@ -412,6 +422,17 @@ impl Client {
             self.drop_waiting(Reason::Peer(Peer::Unprocessed));
         }
         self.start_waiting();
+    }
+
+    /// Lets the library open the streams started since, so that their windows are known.
+    fn settle_windows(&mut self) {
+        if !self.fresh || self.link.is_none() {
+            return;
+        }
+        let limit = STAGED_MAX.saturating_sub(self.staged.len());
+        self.pipe.lend(&mut self.staged, limit);
+        self.drive();
+        self.pipe.reclaim(&mut self.staged);
     }
 
     fn end_transport(&mut self, how: End, why: Reason) {
@@ -430,7 +451,7 @@ impl Client {
     fn end(&mut self, why: Reason) {
         self.ended = Some(why);
         self.link = None;
-        self.preface = Vec::new();
+        self.staged = Vec::new();
         self.drop_waiting(why);
         self.table.wake_all();
     }
@@ -458,6 +479,7 @@ impl Client {
             let Ok(converted) = self.targets.convert(request) else { break };
             match sender.send_request(converted, left == Some(0)) {
                 Ok((response, stream)) => {
+                    self.fresh = true;
                     let sending = (left != Some(0)).then(|| Sending::new(stream, left));
                     return Ok((Stage::Waiting(response), sending));
                 }
@@ -556,6 +578,7 @@ impl Client {
             drop(body);
             self.release(slot);
             self.events.push_back(Event::Reset(id, Reason::Peer(Peer::TooLarge)));
+            self.start_waiting();
             return;
         }
         self.events.push_back(Event::Head(id, Box::new(Response::from_parts(parts, ()))));
@@ -574,6 +597,7 @@ impl Client {
     fn complete(&mut self, slot: u16) {
         if let Some(id) = self.release(slot) {
             self.events.push_back(Event::Complete(id));
+            self.start_waiting();
         }
     }
 
@@ -581,6 +605,7 @@ impl Client {
         let why = reason::of_stream(error, self.ended.or(self.transport));
         if let Some(id) = self.release(slot) {
             self.events.push_back(Event::Reset(id, why));
+            self.start_waiting();
         }
     }
 
@@ -592,8 +617,6 @@ impl Client {
         } else {
             self.active = self.active.saturating_sub(1);
         }
-        drop(stream);
-        self.start_waiting();
         Some(id)
     }
 }
@@ -670,6 +693,10 @@ impl core::fmt::Debug for Client {
             .finish_non_exhaustive()
     }
 }
+
+/// chosen: about what a peer's first connection window lets out (RFC 9113 §6.9.2). When so much is
+/// staged, the next new stream learns its window after `poll_transmit`.
+const STAGED_MAX: usize = 64 * 1024;
 
 /// RFC 9113 §3.4: the connection preface is 24 bytes.
 const PREFACE_MAX: usize = 24;
