@@ -21,7 +21,6 @@ fn a_get_is_answered_with_head_payload_and_end_in_this_order() {
     assert_eq!(world.client.stream_count(), 0);
 }
 
-// Covers SS-525
 #[test]
 fn thirty_two_streams_share_one_connection_and_each_gets_its_own() {
     let mut world = World::default(Answer::Echo);
@@ -32,6 +31,7 @@ fn thirty_two_streams_share_one_connection_and_each_gets_its_own() {
         world.client.finish(NOW, id).unwrap();
     }
     world.run();
+    assert!(world.asked.iter().all(|(_, head)| head.headers().is_empty()));
     for id in 0..32 {
         assert!(world.log.has(&format!("complete {id}")));
         assert_eq!(world.log.body(id), vec![u8::try_from(id).unwrap(); 1000]);
@@ -361,4 +361,93 @@ fn a_turn_with_a_thousand_idle_streams_flags_only_the_one_that_moved() {
     assert_eq!(world.log.events, ["head 500 200", "complete 500"]);
     assert!(!world.client.wants_transmit());
     assert_eq!(world.client.stream_count(), 999);
+}
+
+// Covers SS-232
+#[test]
+fn the_peers_credit_is_the_window_less_what_was_not_taken() {
+    let mut bench = Bench::new(Client::new(NOW, Config::default()));
+    bench.client.open(NOW, 1, &get("/")).unwrap();
+    bench.written();
+    assert_eq!(bench.client.peer_credit(1), 65_536);
+    assert_eq!(bench.client.peer_credit(2), 0);
+    bench.give(&frame(SETTINGS, crate::wire::ACK, 0, &[]));
+    bench.head(1, 0);
+    bench.client.pause(1, true);
+    bench.give(&frame(DATA, 0, 1, &[0; 16_000]));
+    assert_eq!(bench.client.peer_credit(1), 49_536);
+    bench.client.pause(1, false);
+    bench.log.drain(&mut bench.client);
+    assert_eq!(bench.client.peer_credit(1), 65_536);
+}
+
+#[test]
+fn payload_beyond_the_streams_window_ends_the_stream_instead_of_filling_memory() {
+    let config = Config { stream_window: 10_000, ..Config::default() };
+    let mut bench = Bench::new(Client::new(NOW, config));
+    bench.client.open(NOW, 1, &get("/")).unwrap();
+    bench.client.open(NOW, 2, &get("/")).unwrap();
+    bench.written();
+    bench.give(&frame(SETTINGS, crate::wire::ACK, 0, &[]));
+    bench.head(1, 0);
+    bench.client.pause(1, true);
+    bench.give(&frame(DATA, 0, 1, &[0; 10_000]));
+    bench.give(&frame(DATA, 0, 1, &[0; 1]));
+    let reset = bench.written().into_iter().find(|f| f.kind == RST_STREAM).unwrap();
+    assert_eq!((reset.stream, reset.payload), (1, vec![0, 0, 0, 3]));
+    bench.client.pause(1, false);
+    bench.head(3, END_STREAM);
+    bench.log.drain(&mut bench.client);
+    assert_eq!(bench.log.body(1).len(), 10_000);
+    assert!(bench.log.has("reset 1 Peer(Malformed)"));
+    assert!(bench.log.has("complete 2"));
+}
+
+#[test]
+fn frames_smaller_than_promised_cannot_fill_memory() {
+    let config = Config { streams_max: 1, data_frame_min: 100, ..Config::default() };
+    let mut bench = Bench::new(Client::new(NOW, config));
+    bench.client.open(NOW, 1, &get("/")).unwrap();
+    bench.written();
+    bench.head(1, 0);
+    bench.client.pause(1, true);
+    let mut count = 0;
+    while bench.client.is_open_for_streams() && count < 65_536 {
+        bench.give(&frame(DATA, 0, 1, b"x"));
+        count += 1;
+    }
+    assert!((400..500).contains(&count), "{count}");
+}
+
+#[test]
+fn no_more_than_send_max_is_taken_before_it_is_written() {
+    let config = Config { send_max: 1000, ..Config::default() };
+    let mut bench = Bench::new(Client::new(NOW, config));
+    bench.client.open(NOW, 1, &post(Body::Unsized)).unwrap();
+    bench.written();
+    assert_eq!(bench.client.stream_room(1), 1000);
+    assert_eq!(bench.client.send(NOW, 1, &[1; 4000]), 1000);
+    assert_eq!(bench.client.send(NOW, 1, &[1; 4000]), 0);
+    bench.written();
+    assert_eq!(bench.log.events, ["writable 1"]);
+    assert_eq!(bench.client.send(NOW, 1, &[1; 4000]), 1000);
+}
+
+#[test]
+fn window_is_given_back_only_for_payload_that_was_taken() {
+    let config = Config { streams_max: 1, stream_window: 20_000, ..Config::default() };
+    let mut bench = Bench::new(Client::new(NOW, config));
+    bench.client.open(NOW, 1, &get("/")).unwrap();
+    bench.written();
+    bench.give(&frame(SETTINGS, crate::wire::ACK, 0, &[]));
+    bench.head(1, 0);
+    bench.written();
+    bench.give_unread(&frame(DATA, 0, 1, &[0; 15_000]));
+    assert!(bench.client.poll_event().is_none());
+    let mut out = Vec::new();
+    bench.client.poll_transmit(NOW, &mut out, usize::MAX);
+    assert!(out.is_empty(), "nothing was taken");
+    assert_eq!(bench.client.next_payload(&mut []).unwrap().bytes.len(), 15_000);
+    let updates = bench.written();
+    assert!(updates.iter().any(|f| f.kind == WINDOW_UPDATE && f.stream == 1));
 }
