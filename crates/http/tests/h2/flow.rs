@@ -346,7 +346,7 @@ fn unread_input_is_bounded_while_nothing_can_be_written() {
 }
 
 #[test]
-fn a_turn_with_a_thousand_idle_streams_flags_only_the_one_that_moved() {
+fn a_thousand_streams_stay_open_while_one_is_answered() {
     let wide = Config { streams_max: 1100, ..Config::default() };
     let mut world = World::new(wide.clone(), wide, Answer::Nothing);
     world.run();
