@@ -1,19 +1,25 @@
 //! The client: requests out, responses in, until the connection ends.
+//!
+//! Here are the contract and the driving of the connection; `client/lifecycle.rs` has what becomes
+//! of each stream, `client/link.rs` the library's handles.
 
-use super::outgoing::{Targets, list_size};
-use super::pipe::{End, Pipe, Transport};
+mod lifecycle;
+mod link;
+
+use super::outgoing::Targets;
+use super::pipe::{End, Pipe};
 use super::ready::Ready;
 use super::table::Table;
-use super::transfer::{Payload, Pulled, Sending, pull};
+use super::transfer::{Payload, Pulled, Sending};
 use super::{Config, Misuse, reason};
 use crate::{Body, Request, Response};
-use ::h2::client::{Builder, Connection, ResponseFuture, SendRequest};
-use ::h2::{Error, Ping, PingPong, RecvStream};
 use bytes::Bytes;
 use core::future::Future;
-use core::pin::{Pin, pin};
+use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
-use mainstay_base::{Instant, Local, Peer, Policy, Reason, Room};
+use lifecycle::{Stage, Stream};
+use link::Link;
+use mainstay_base::{Instant, Local, Peer, Reason, Room};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -44,8 +50,9 @@ pub struct Client {
     ready: Arc<Ready>,
     waker: Waker,
     pipe: Pipe,
-    /// The connection preface, until it is written.
-    preface: Vec<u8>,
+    /// Written before the caller lent a buffer: the connection preface, and what had to leave
+    /// the library for it to say how much window a new stream has.
+    staged: Vec<u8>,
     link: Option<Link>,
     targets: Targets,
     table: Table<Stream>,
@@ -55,45 +62,17 @@ pub struct Client {
     active: usize,
     events: VecDeque<Event>,
     held: Bytes,
-    stalled: bool,
+    /// Bytes taken and not yet parsed: what cannot be answered is not read.
+    unread: usize,
+    /// Streams were started since the connection was polled: the library does not know their
+    /// windows before it is.
+    fresh: bool,
     /// Why the transport ended, once it did.
     transport: Option<Reason>,
     /// Why the connection ended, once it did.
     ended: Option<Reason>,
     closing: bool,
     failed: bool,
-}
-
-/// What exists while the connection does.
-struct Link {
-    connection: Connection<Transport, Bytes>,
-    /// Opens streams; `None` when no more may be.
-    sender: Option<SendRequest<Bytes>>,
-    /// Never opens any: asked whether the connection still takes some.
-    probe: Option<SendRequest<Bytes>>,
-    pings: Option<PingPong>,
-    pinging: bool,
-}
-
-#[derive(Debug)]
-struct Stream {
-    stage: Stage,
-    sending: Option<Sending>,
-    paused: bool,
-    /// Payload pulled to see whether the stream is over, once the connection is; and whether it
-    /// was the last.
-    ahead: Option<(Bytes, bool)>,
-}
-
-#[derive(Debug)]
-enum Stage {
-    /// Not sent yet. A body without length may be finished before it is; `owed` says that room
-    /// was asked for.
-    Queued { request: Box<Request>, finished: bool, owed: bool },
-    /// Sent, not answered.
-    Waiting(ResponseFuture),
-    /// The head has come.
-    Receiving(RecvStream),
 }
 
 impl Client {
@@ -103,15 +82,15 @@ impl Client {
         let slots = config.slots();
         let ready = Ready::new(slots);
         let (pipe, transport) = Pipe::new(&ready);
-        let mut preface = Vec::new();
-        pipe.lend(&mut preface, PREFACE_MAX);
+        let mut staged = Vec::new();
+        pipe.lend(&mut staged, PREFACE_MAX);
         let link = Link::new(&config, transport);
-        pipe.reclaim(&mut preface);
+        pipe.reclaim(&mut staged);
         let ended = if link.is_some() { None } else { Some(Reason::Local(Local::Limit)) };
         Self {
             waker: ready.connection_waker(),
             pipe,
-            preface,
+            staged,
             link,
             targets: Targets::default(),
             table: Table::new(Arc::clone(&ready), slots),
@@ -120,7 +99,8 @@ impl Client {
             active: 0,
             events: VecDeque::new(),
             held: Bytes::new(),
-            stalled: false,
+            unread: 0,
+            fresh: false,
             transport: None,
             ended,
             closing: false,
@@ -137,7 +117,7 @@ impl Client {
         }
         let taken = self.pipe.offer(input, self.config.input_max);
         if taken > 0 {
-            self.stalled = true;
+            self.unread += taken;
             self.drive();
         }
         taken
@@ -197,7 +177,7 @@ impl Client {
 
     /// Appends at most `limit` bytes of what is to be written. Events may follow from it.
     pub fn poll_transmit(&mut self, _now: Instant, out: &mut Vec<u8>, limit: usize) {
-        let limit = self.write_preface(out, limit);
+        let limit = self.write_staged(out, limit);
         if limit == 0 || self.link.is_none() || !self.wants_transmit() {
             return;
         }
@@ -263,6 +243,7 @@ impl Client {
     /// Takes payload of the request's body, as much as windows, `send_max` and the announced
     /// length allow; `Writable` follows when it was not all.
     pub fn send(&mut self, _now: Instant, id: u32, bytes: &[u8]) -> usize {
+        self.settle_windows();
         let max = self.config.send_max;
         let Some((_, stream, waker)) = self.table.get_by_id(id) else { return 0 };
         if let Stage::Queued { finished, owed, .. } = &mut stream.stage {
@@ -293,6 +274,7 @@ impl Client {
     pub fn reset(&mut self, _now: Instant, id: u32) {
         if let Some(slot) = self.table.find(id) {
             self.release(slot);
+            self.start_waiting();
         }
     }
 
@@ -309,6 +291,7 @@ impl Client {
     /// How much `send` takes now on this stream. So much window is kept for it until its next
     /// `send`; an empty one gives it back. `Writable` follows when it is 0.
     pub fn stream_room(&mut self, id: u32) -> usize {
+        self.settle_windows();
         let max = self.config.send_max;
         let Some((_, stream, waker)) = self.table.get_by_id(id) else { return 0 };
         if let Stage::Queued { finished, owed, .. } = &mut stream.stage {
@@ -317,6 +300,20 @@ impl Client {
         }
         let Some(sending) = &mut stream.sending else { return 0 };
         sending.room(&mut Context::from_waker(waker), max)
+    }
+
+    /// What the peer may still send on this stream, estimated: its window less what was received
+    /// and not yet taken (SS-232). 0 for a stream that does not exist or is not open.
+    pub fn peer_credit(&mut self, id: u32) -> usize {
+        let window = self.config.stream_window();
+        let Some((_, stream, _)) = self.table.get_by_id(id) else { return 0 };
+        match &mut stream.stage {
+            Stage::Queued { .. } => 0,
+            Stage::Waiting(_) => usize::try_from(window).unwrap_or(usize::MAX),
+            Stage::Receiving(body) => {
+                usize::try_from(body.flow_control().available_capacity()).unwrap_or(0)
+            }
+        }
     }
 
     /// Asks the peer for a sign of life: `Pong` follows. One at a time is under way.
@@ -355,7 +352,7 @@ impl Client {
         if self.link.is_none() || self.transport.is_some() {
             return Room { up: 0, down: 0 };
         }
-        let up = if self.stalled { 0 } else { self.config.input_max };
+        let up = self.config.input_max.saturating_sub(self.unread);
         Room { up, down: self.config.send_max }
     }
 
@@ -363,26 +360,27 @@ impl Client {
     #[must_use]
     pub fn wants_transmit(&self) -> bool {
         let flagged = self.ready.connection() || self.ready.blocked();
-        (flagged && self.link.is_some()) || !self.preface.is_empty()
+        (flagged && self.link.is_some()) || !self.staged.is_empty()
     }
 }
 
 impl Client {
-    fn write_preface(&mut self, out: &mut Vec<u8>, limit: usize) -> usize {
-        if self.preface.is_empty() {
-            return limit;
+    /// Writes what is staged; returns how much more may follow.
+    fn write_staged(&mut self, out: &mut Vec<u8>, limit: usize) -> usize {
+        let len = self.staged.len().min(limit);
+        if len > 0 {
+            out.extend(self.staged.drain(..len));
         }
-        let len = self.preface.len().min(limit);
-        out.extend(self.preface.drain(..len));
-        if !self.preface.is_empty() {
+        if !self.staged.is_empty() {
             return 0;
         }
-        self.preface = Vec::new();
+        self.staged = Vec::new();
         limit - len
     }
 
     /// Polls the connection until it has nothing left to do.
     fn drive(&mut self) {
+        self.fresh = false;
         let Some(link) = &mut self.link else { return };
         let mut cx = Context::from_waker(&self.waker);
         for _ in 0..POLLS_MAX {
@@ -399,8 +397,8 @@ impl Client {
                 break;
             }
         }
-        if self.stalled {
-            self.stalled = self.pipe.has_unread();
+        if self.unread > 0 {
+            self.unread = self.pipe.unread();
         }
         if link.pinging && link.pong() {
             self.events.push_back(Event::Pong);
@@ -412,6 +410,17 @@ impl Client {
             self.drop_waiting(Reason::Peer(Peer::Unprocessed));
         }
         self.start_waiting();
+    }
+
+    /// Lets the library open the streams started since, so that their windows are known.
+    fn settle_windows(&mut self) {
+        if !self.fresh || self.link.is_none() {
+            return;
+        }
+        let limit = STAGED_MAX.saturating_sub(self.staged.len());
+        self.pipe.lend(&mut self.staged, limit);
+        self.drive();
+        self.pipe.reclaim(&mut self.staged);
     }
 
     fn end_transport(&mut self, how: End, why: Reason) {
@@ -430,234 +439,9 @@ impl Client {
     fn end(&mut self, why: Reason) {
         self.ended = Some(why);
         self.link = None;
-        self.preface = Vec::new();
+        self.staged = Vec::new();
         self.drop_waiting(why);
         self.table.wake_all();
-    }
-
-    fn may_start(&self) -> bool {
-        let sender = self.link.as_ref().and_then(|link| link.sender.as_ref());
-        let allowed = sender.map_or(0, SendRequest::current_max_send_streams);
-        self.waiting.is_empty() && self.active < allowed
-    }
-
-    /// Hands a request to the library.
-    fn start(
-        &mut self,
-        request: &Request,
-        finished: bool,
-    ) -> Result<(Stage, Option<Sending>), Reason> {
-        let over = || Reason::Peer(Peer::Unprocessed);
-        let sender = self.link.as_mut().and_then(|link| link.sender.as_mut()).ok_or_else(over)?;
-        let left = match request.body {
-            Body::None => Some(0),
-            Body::Sized(len) => Some(len),
-            Body::Unsized => finished.then_some(0),
-        };
-        for _ in 0..2 {
-            let Ok(converted) = self.targets.convert(request) else { break };
-            match sender.send_request(converted, left == Some(0)) {
-                Ok((response, stream)) => {
-                    let sending = (left != Some(0)).then(|| Sending::new(stream, left));
-                    return Ok((Stage::Waiting(response), sending));
-                }
-                Err(error) if error.is_go_away() || error.is_io() => {
-                    return Err(reason::of_stream(&error, self.transport));
-                }
-                // It lets one request wait per handle: a fresh one knows of none.
-                Err(_) => *sender = sender.clone(),
-            }
-        }
-        Err(Reason::Policy(Policy::Invalid))
-    }
-
-    /// Starts what waits, as far as the peer allows.
-    fn start_waiting(&mut self) {
-        while let Some(&slot) = self.waiting.front() {
-            let sender = self.link.as_ref().and_then(|link| link.sender.as_ref());
-            let allowed = sender.map_or(0, SendRequest::current_max_send_streams);
-            if self.active >= allowed {
-                return;
-            }
-            self.waiting.pop_front();
-            self.start_queued(slot);
-        }
-    }
-
-    fn start_queued(&mut self, slot: u16) {
-        let Some((id, stream, _)) = self.table.get(slot) else { return };
-        let Stage::Queued { request, finished, owed } = &stream.stage else { return };
-        let (request, finished, owed) = (request.clone(), *finished, *owed);
-        match self.start(&request, finished) {
-            Ok((stage, sending)) => {
-                let writable = owed && sending.is_some();
-                if let Some((_, stream, _)) = self.table.get(slot) {
-                    (stream.stage, stream.sending) = (stage, sending);
-                }
-                self.active += 1;
-                self.ready.set(slot);
-                if writable {
-                    self.events.push_back(Event::Writable(id));
-                }
-            }
-            Err(why) => {
-                self.table.remove(slot);
-                self.events.push_back(Event::Reset(id, why));
-            }
-        }
-    }
-
-    fn drop_waiting(&mut self, why: Reason) {
-        while let Some(slot) = self.waiting.pop_front() {
-            if let Some((id, _)) = self.table.remove(slot) {
-                self.events.push_back(Event::Reset(id, why));
-            }
-        }
-    }
-
-    /// Looks at a stream whose flag was set.
-    fn advance(&mut self, slot: u16) {
-        let Some((id, stream, waker)) = self.table.get(slot) else { return };
-        let mut cx = Context::from_waker(waker);
-        if stream.sending.as_mut().is_some_and(|sending| sending.became_writable(&mut cx)) {
-            self.events.push_back(Event::Writable(id));
-        }
-        match &mut stream.stage {
-            Stage::Queued { .. } => {}
-            Stage::Receiving(_) if stream.paused => {}
-            Stage::Receiving(_) => self.table.list(slot),
-            Stage::Waiting(response) => match Pin::new(response).poll(&mut cx) {
-                Poll::Pending => {}
-                Poll::Ready(Ok(response)) => self.answered(slot, id, response),
-                Poll::Ready(Err(error)) => self.break_off(slot, &error),
-            },
-        }
-    }
-
-    /// Pulls what comes next on every stream, so that those with nothing left end without being
-    /// asked for payload. Whether there is an event.
-    fn look_ahead(&mut self) -> bool {
-        for slot in self.table.readable() {
-            let Some((_, stream, waker)) = self.table.get(slot) else { continue };
-            match stream.pull(&mut Context::from_waker(waker)) {
-                Pulled::Payload(bytes, last) => stream.ahead = Some((bytes, last)),
-                Pulled::Ended => self.complete(slot),
-                Pulled::Broken(error) => self.break_off(slot, &error),
-                Pulled::Nothing => {}
-            }
-        }
-        !self.events.is_empty()
-    }
-
-    fn answered(&mut self, slot: u16, id: u32, response: http::Response<RecvStream>) {
-        let (parts, body) = response.into_parts();
-        let max = usize::try_from(self.config.header_list_max).unwrap_or(usize::MAX);
-        if list_size(&parts.headers) > max {
-            drop(body);
-            self.release(slot);
-            self.events.push_back(Event::Reset(id, Reason::Peer(Peer::TooLarge)));
-            return;
-        }
-        self.events.push_back(Event::Head(id, Box::new(Response::from_parts(parts, ()))));
-        if body.is_end_stream() {
-            drop(body);
-            self.complete(slot);
-            return;
-        }
-        let Some((_, stream, _)) = self.table.get(slot) else { return };
-        stream.stage = Stage::Receiving(body);
-        if !stream.paused {
-            self.table.list(slot);
-        }
-    }
-
-    fn complete(&mut self, slot: u16) {
-        if let Some(id) = self.release(slot) {
-            self.events.push_back(Event::Complete(id));
-        }
-    }
-
-    fn break_off(&mut self, slot: u16, error: &Error) {
-        let why = reason::of_stream(error, self.ended.or(self.transport));
-        if let Some(id) = self.release(slot) {
-            self.events.push_back(Event::Reset(id, why));
-        }
-    }
-
-    /// Lets go of a stream; the library cancels what of it is not over.
-    fn release(&mut self, slot: u16) -> Option<u32> {
-        let (id, stream) = self.table.remove(slot)?;
-        if matches!(stream.stage, Stage::Queued { .. }) {
-            self.waiting.retain(|waiting| *waiting != slot);
-        } else {
-            self.active = self.active.saturating_sub(1);
-        }
-        drop(stream);
-        self.start_waiting();
-        Some(id)
-    }
-}
-
-impl Link {
-    fn new(config: &Config, transport: Transport) -> Option<Self> {
-        let mut builder = Builder::new();
-        builder
-            .initial_window_size(config.stream_window())
-            .initial_connection_window_size(config.connection_window())
-            .max_header_list_size(config.header_list_max.saturating_mul(4))
-            .max_send_buffer_size(config.send_max)
-            .data_frame_budget(config.data_frame_budget())
-            .enable_push(false);
-        let handshake = pin!(builder.handshake(transport));
-        let polled = handshake.poll(&mut Context::from_waker(Waker::noop()));
-        let Poll::Ready(Ok((sender, connection))) = polled else { return None };
-        let probe = Some(sender.clone());
-        Some(Self { connection, sender: Some(sender), probe, pings: None, pinging: false })
-    }
-
-    fn ping(&mut self) {
-        if self.pings.is_none() {
-            self.pings = self.connection.ping_pong();
-        }
-        if let Some(pings) = &mut self.pings {
-            self.pinging |= pings.send_ping(Ping::opaque()).is_ok();
-        }
-    }
-
-    fn pong(&mut self) -> bool {
-        let Some(pings) = &mut self.pings else { return false };
-        let polled = pings.poll_pong(&mut Context::from_waker(Waker::noop()));
-        self.pinging = polled.is_pending();
-        matches!(polled, Poll::Ready(Ok(_)))
-    }
-
-    /// Why no more streams may be opened, the first time that is so.
-    fn refusal(&mut self) -> Option<Error> {
-        let probe = self.probe.as_mut()?;
-        let polled = probe.poll_ready(&mut Context::from_waker(Waker::noop()));
-        let Poll::Ready(Err(error)) = polled else { return None };
-        (self.sender, self.probe) = (None, None);
-        Some(error)
-    }
-}
-
-impl Stream {
-    fn pull(&mut self, cx: &mut Context<'_>) -> Pulled {
-        match &mut self.stage {
-            Stage::Receiving(body) if !self.paused => {
-                let ahead = self.ahead.take();
-                ahead.map_or_else(|| pull(body, cx), |(bytes, last)| Pulled::Payload(bytes, last))
-            }
-            Stage::Receiving(_) | Stage::Queued { .. } | Stage::Waiting(_) => Pulled::Nothing,
-        }
-    }
-
-    /// Gives the peer back the window of payload that was taken.
-    fn give_back(&mut self, len: usize) {
-        if let Stage::Receiving(body) = &mut self.stage {
-            // Fails only above what was received, which this is.
-            let _never = body.flow_control().release_capacity(len);
-        }
     }
 }
 
@@ -670,6 +454,10 @@ impl core::fmt::Debug for Client {
             .finish_non_exhaustive()
     }
 }
+
+/// chosen: about what a peer's first connection window lets out (RFC 9113 §6.9.2). When so much is
+/// staged, the next new stream learns its window after `poll_transmit`.
+const STAGED_MAX: usize = 64 * 1024;
 
 /// RFC 9113 §3.4: the connection preface is 24 bytes.
 const PREFACE_MAX: usize = 24;

@@ -55,24 +55,25 @@ impl Pipe {
         (Self { shared, ready: Arc::clone(ready) }, transport)
     }
 
-    /// Holds up to `max` bytes of `input` for reading; none while earlier ones are unread.
+    /// Holds bytes of `input` for reading, as long as no more than `max` are unread.
     pub(super) fn offer(&self, input: &[u8], max: usize) -> usize {
         let mut buffers = self.shared.lock();
-        if buffers.end.is_some() || buffers.read < buffers.input.len() {
+        if buffers.end.is_some() {
             return 0;
         }
-        let taken = input.get(..max.max(1)).unwrap_or(input);
-        buffers.input.clear();
-        buffers.read = 0;
+        let read = core::mem::take(&mut buffers.read);
+        buffers.input.drain(..read);
+        let room = max.max(1).saturating_sub(buffers.input.len());
+        let taken = input.get(..room).unwrap_or(input);
         buffers.input.extend_from_slice(taken);
         taken.len()
     }
 
-    /// Whether bytes wait to be read, and frees their memory when none do.
-    pub(super) fn has_unread(&self) -> bool {
+    /// How many bytes wait to be read; frees their memory when none do.
+    pub(super) fn unread(&self) -> usize {
         let mut buffers = self.shared.lock();
-        let unread = buffers.read < buffers.input.len();
-        if !unread && buffers.input.capacity() > KEEP_MAX {
+        let unread = buffers.input.len().saturating_sub(buffers.read);
+        if unread == 0 && buffers.input.capacity() > KEEP_MAX {
             buffers.input = Vec::new();
             buffers.read = 0;
         }

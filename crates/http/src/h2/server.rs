@@ -41,7 +41,8 @@ pub struct Server {
     table: Table<Stream>,
     events: VecDeque<ServerEvent>,
     held: Bytes,
-    stalled: bool,
+    /// Bytes taken and not yet parsed: what cannot be answered is not read.
+    unread: usize,
     transport: Option<Reason>,
     ended: Option<Reason>,
     failed: bool,
@@ -85,7 +86,7 @@ impl Server {
             ready,
             events: VecDeque::new(),
             held: Bytes::new(),
-            stalled: false,
+            unread: 0,
             transport: None,
             ended: None,
             failed: false,
@@ -100,7 +101,7 @@ impl Server {
         }
         let taken = self.pipe.offer(input, self.config.input_max);
         if taken > 0 {
-            self.stalled = true;
+            self.unread += taken;
             self.drive();
         }
         taken
@@ -281,7 +282,7 @@ impl Server {
         if self.is_over() {
             return Room { up: 0, down: 0 };
         }
-        let up = if self.stalled { 0 } else { self.config.input_max };
+        let up = self.config.input_max.saturating_sub(self.unread);
         Room { up, down: self.config.send_max }
     }
 
@@ -324,8 +325,8 @@ impl Server {
                 }
             }
         }
-        if self.stalled {
-            self.stalled = self.pipe.has_unread();
+        if self.unread > 0 {
+            self.unread = self.pipe.unread();
         }
     }
 
