@@ -468,10 +468,15 @@ impl Client {
         if session_present && self.clean {
             return Err(Fault::Malformed);
         }
-        let event =
-            if code == 0 { Event::Connected { session_present } } else { Event::Refused(code) };
-        self.state = if code == 0 { State::Open } else { State::Over };
-        self.work(now).facts.push_back(event);
+        if code == 0 {
+            self.state = State::Open;
+            self.work(now).facts.push_back(Event::Connected { session_present });
+            return Ok(());
+        }
+        self.state = State::Over;
+        let work = self.work(now);
+        work.exchange.close(Reason::Peer(Peer::Connack(code)));
+        work.facts.push_back(Event::Refused(code));
         Ok(())
     }
 

@@ -28,6 +28,7 @@ mod inflight;
 mod limits;
 pub mod message;
 mod output;
+mod server;
 mod topic;
 
 pub use arrival::Payload;
@@ -37,4 +38,5 @@ pub use exchange::{Counters, Publish};
 pub use identity::random_client_id;
 pub use limits::Config;
 pub use message::{Connect, Will};
+pub use server::{Request, Server, ServerEvent, Subscription};
 pub use topic::{matches, valid_filter, valid_topic};

@@ -293,7 +293,6 @@ fn when_the_connection_dies_every_publish_ends_once_as_unknown() {
     assert_eq!((bench.client.poll_timeout(), bench.client.handle_input(now, &mut [0])), (None, 0));
 }
 
-// Covers SS-571
 #[test]
 fn disconnect_leaves_behind_all_that_is_queued_and_then_the_session_is_closed() {
     let mut bench = Bench::plain();
