@@ -25,6 +25,9 @@
 //!
 //! async fn drive<M: Machine>(mut driver: Driver<M>) -> std::io::Result<()> {
 //!     let poll = driver.as_fd().try_clone_to_owned()?;
+//!     // Deprecated since tokio 1.54 for an unsafe one, as what it is given may close its
+//!     // descriptor early; this one owns it.
+//!     #[expect(deprecated)]
 //!     let poll = AsyncFd::with_interest(poll, Interest::READABLE)?;
 //!     loop {
 //!         // Forget the readiness before looking, so that what comes meanwhile is seen again.

@@ -44,11 +44,14 @@ impl Waker {
         self.wake_for(RESOLVER);
     }
 
-    fn wake_for(&self, reason: u8) {
-        if self.shared.reasons.fetch_or(reason, Ordering::AcqRel) == 0 {
-            // Fails only when the driver is gone or the descriptor was closed by others.
+    /// True if that took a system call: no wake was on its way yet.
+    fn wake_for(&self, reason: u8) -> bool {
+        let first = self.shared.reasons.fetch_or(reason, Ordering::AcqRel) == 0;
+        if first {
+            // Fails only when the descriptor was closed by others.
             let _gone = self.shared.poll.wake();
         }
+        first
     }
 
     /// Takes the reasons. Must come before looking at what the wakers left, or a wake is lost.
@@ -61,5 +64,22 @@ impl Waker {
 impl fmt::Debug for Waker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Waker").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_first_wake_of_a_turn_costs_a_system_call() {
+        let poll = mio::Poll::new().unwrap();
+        let waker = Waker::new(&poll, mio::Token(0)).unwrap();
+        assert!(waker.wake_for(APPLICATION));
+        assert!(!waker.wake_for(APPLICATION));
+        assert!(!waker.clone().wake_for(RESOLVER));
+        assert_eq!(waker.take(), Woken { application: true, resolver: true });
+        assert!(waker.wake_for(RESOLVER));
+        assert_eq!(waker.take(), Woken { application: false, resolver: true });
     }
 }
