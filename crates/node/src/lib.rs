@@ -17,9 +17,9 @@ mod slots;
 mod up;
 
 pub use commands::Commands;
-pub use mainstay_layers::UnixAddress;
 pub use mainstay_pool::{
-    Config as PoolConfig, Request, ResolveId, Resolved, SocketOpened as Opened, SocketOptions,
+    Config as PoolConfig, Request, ResolveId, Resolved, SocketOpened as Opened,
+    SocketOptions, UnixAddress,
 };
 pub use node::{Config, Node};
 pub use policy::{Reload, ReplaceError};

@@ -2,7 +2,6 @@
 
 use core::net::{IpAddr, SocketAddr};
 use mainstay_base::SocketId;
-use mainstay_layers::UnixAddress;
 
 /// A question to the platform's resolver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,6 +57,26 @@ pub struct SocketOptions {
     pub tos: u8,
     /// `TCP_NODELAY`.
     pub no_delay: bool,
+}
+
+/// A Unix socket's address.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum UnixAddress {
+    /// A path of at most 107 bytes (LAY-218).
+    Path(String),
+    /// A Linux abstract name, without its NUL.
+    Abstract(String),
+}
+
+impl UnixAddress {
+    /// Reads `path` or `@name`.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        match text.strip_prefix('@') {
+            Some(name) => Self::Abstract(name.to_owned()),
+            None => Self::Path(text.to_owned()),
+        }
+    }
 }
 
 /// A socket is connected.

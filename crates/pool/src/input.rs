@@ -25,10 +25,11 @@ impl Pool {
         else {
             return;
         };
-        let Step::Racing(race) = &mut rising.step else { return };
         if let Err(errno) = result {
+            let Step::Racing(race) = &mut rising.step else { return };
+            let lost = race.lost(now, id, Reason::from(errno));
             self.free_socket(id, Request::Close(id));
-            match race.lost(now, id, Reason::from(errno)) {
+            match lost {
                 Lost::GoesOn => self.attempt(now, at),
                 Lost::Over(reason) => self.fail(now, at, reason),
             }

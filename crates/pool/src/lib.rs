@@ -31,7 +31,7 @@ mod session;
 mod timers;
 mod validity;
 
-pub use border::{Opened as SocketOpened, Request, ResolveId, Resolved, SocketOptions};
+pub use border::{Opened as SocketOpened, Request, ResolveId, Resolved, SocketOptions, UnixAddress};
 pub use channel::{
     Attributes, Birth, ChannelId, Chunk, Close, Event, Misuse, MqttConnect, MqttOpen, Open, Opened, Payload,
     Protocol, Publish, Validity, Will,

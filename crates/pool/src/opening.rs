@@ -1,6 +1,6 @@
 //! Bringing channels up: placing, resolving, racing addresses, choosing by ALPN.
 
-use crate::border::{Request, ResolveId, Resolved, SocketOptions};
+use crate::border::{Request, ResolveId, Resolved, SocketOptions, UnixAddress};
 use crate::channel::{ChannelId, Event, Open, Opened, Protocol};
 use crate::connection::{Connection, Rising, Stage, Step};
 use crate::key::Key;
@@ -101,6 +101,7 @@ impl Pool {
             Transport::Unix(address) => {
                 let id = self.new_socket(at);
                 self.race(now, at, Race::single(id));
+                let address = UnixAddress::parse(&address);
                 self.requests.push_back(Request::OpenUnix { id, address });
             }
             Transport::Mem(label) => {
@@ -236,7 +237,7 @@ impl Pool {
                     Session::H1(Box::new(h1::Session::new(http::h1::Client::new(&config.h1))))
                 }
                 Some(b"h2") | None => {
-                    let client = http::h2::Client::new(now, config.h2);
+                    let client = http::h2::Client::new(now, config.h2.clone());
                     Session::H2(Box::new(h2::Session::new(client, resumed)))
                 }
                 Some(_) => {
