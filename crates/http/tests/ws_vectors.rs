@@ -239,9 +239,9 @@ fn group_7_closes_are_answered_and_nothing_counts_after() {
     let hello = &b"Hello"[..];
     let normal = Out::Close(Some(1000));
     run(&[(TEXT, hello), (CLOSE, b"\x03\xe8")], &[text(hello), normal.clone()]);
-    run(&[(CLOSE, b"\x03\xe8"), (CLOSE, b"\x03\xe8")], &[normal.clone()]);
-    run(&[(CLOSE, b"\x03\xe8"), (PING, b"")], &[normal.clone()]);
-    run(&[(CLOSE, b"\x03\xe8"), (TEXT, hello)], &[normal.clone()]);
+    run(&[(CLOSE, b"\x03\xe8"), (CLOSE, b"\x03\xe8")], core::slice::from_ref(&normal));
+    run(&[(CLOSE, b"\x03\xe8"), (PING, b"")], core::slice::from_ref(&normal));
+    run(&[(CLOSE, b"\x03\xe8"), (TEXT, hello)], core::slice::from_ref(&normal));
     let large = vec![b'*'; 256 * 1024];
     run(
         &[(TEXT, &large), (TEXT, hello), (CLOSE, b"\x03\xe8"), (PING, b"")],
@@ -258,7 +258,7 @@ fn group_7_closes_are_answered_and_nothing_counts_after() {
     // Payloads.
     run(&[(CLOSE, b"")], &[Out::Close(None)]);
     fails(&[(CLOSE, b"\x03")], &[], 1002);
-    run(&[(CLOSE, b"\x03\xe8Hello World!")], &[normal.clone()]);
+    run(&[(CLOSE, b"\x03\xe8Hello World!")], core::slice::from_ref(&normal));
     run(&[(CLOSE, &[b"\x03\xe8", &[b'*'; 123][..]].concat())], &[normal]);
     fails(&[(CLOSE, &[b"\x03\xe8", &[b'*'; 124][..]].concat())], &[], 1002);
     fails(&[(CLOSE, "\u{3}\u{e8}κόσμε".as_bytes())], &[], 1002);

@@ -1,4 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "tests")]
 //! Our client against our server, in memory.
 
 use mainstay_base::{Instant, Rng};
