@@ -419,6 +419,15 @@ impl Client {
         self.work.as_ref().map_or(0, |work| work.exchange.arrival.len)
     }
 
+    /// Heap bytes held now: 0 at rest.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let Some(work) = &self.work else { return 0 };
+        let asked = work.asked.capacity() * size_of::<Asked>();
+        let facts = work.facts.capacity() * size_of::<Event>();
+        size_of::<Work>() + work.decoder.memory() + work.exchange.memory() + asked + facts
+    }
+
     /// Counts since the connection began.
     #[must_use]
     pub fn counters(&self) -> Counters {

@@ -86,6 +86,11 @@ impl Decoder {
         matches!(self.step, Step::Body(_)) || !self.kept.is_empty()
     }
 
+    /// Heap bytes held.
+    pub(crate) const fn memory(&self) -> usize {
+        self.kept.capacity()
+    }
+
     fn take_header(&mut self, input: &[u8]) -> Result<Option<(Header, usize)>, Fault> {
         if self.kept.is_empty() {
             let found = Header::parse(input)?;

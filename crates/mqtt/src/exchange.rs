@@ -352,6 +352,19 @@ impl Exchange {
         !self.arrival.is_pending() && self.output.len() + self.held.len() <= 2 * config.send_room()
     }
 
+    /// Heap bytes held.
+    pub(crate) fn memory(&self) -> usize {
+        let (ids, outcomes) =
+            (self.received.capacity() * 2, self.outcomes.capacity() * size_of::<(u64, Outcome)>());
+        let arriving = self.arrival.topic.capacity();
+        self.output.memory()
+            + self.held.capacity()
+            + self.inflight.memory()
+            + arriving
+            + ids
+            + outcomes
+    }
+
     /// Nothing is under way: the whole exchange may be forgotten but for `carry`.
     pub(crate) fn is_quiet(&self) -> bool {
         let out = self.output.is_quiet() && self.held.is_empty() && self.open.is_none();

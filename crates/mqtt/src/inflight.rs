@@ -79,6 +79,12 @@ impl Inflight {
         self.count
     }
 
+    /// Heap bytes held.
+    pub(crate) fn memory(&self) -> usize {
+        let copies: usize = self.slots.iter().map(|slot| slot.copy.capacity()).sum();
+        self.slots.capacity() * size_of::<Slot>() + copies
+    }
+
     /// Bytes of all copies.
     pub(crate) const fn kept(&self) -> usize {
         self.kept

@@ -94,6 +94,11 @@ impl Output {
         self.bytes = Vec::new();
     }
 
+    /// Heap bytes held.
+    pub(crate) fn memory(&self) -> usize {
+        self.bytes.capacity() + self.sent.capacity() * size_of::<(u64, u64)>()
+    }
+
     /// Nothing waits and nothing is to be reported.
     pub(crate) fn is_quiet(&self) -> bool {
         self.len() == 0 && self.sent.is_empty()
