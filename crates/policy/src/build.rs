@@ -49,11 +49,10 @@ pub(crate) fn policy(report: &mut Report<'_>, parts: &Parts) -> Policy {
 /// A member of the document that is no section.
 fn top(report: &mut Report<'_>, policy: &mut Policy, member: &Member) {
     let Some(key) = known(report, TOP.iter(), member, "a policy") else { return };
-    match &key.slot {
-        Slot::Special(Special::Socks) => {
-            policy.via_socks5 = special::host_port(report, member).or(policy.via_socks5.take());
-        }
-        slot => drop(value::fill(report, policy, slot, member)),
+    if matches!(key.slot, Slot::Special(Special::Socks)) {
+        policy.via_socks5 = special::host_port(report, member);
+    } else {
+        value::fill(report, policy, &key.slot, member);
     }
     let version = policy.schema_version.unwrap_or_default();
     if member.key == "schema-version" && version > limits::SCHEMA_VERSION {

@@ -151,17 +151,13 @@ fn named(
         return None;
     };
     let name = members.remove(index);
-    match name.node.value {
-        Value::Text(key) => {
-            let node = Node { at, value: Value::Object(members) };
-            Some(Member { at: name.node.at, key, node })
-        }
-        _ => {
-            let hint = format!("expected a string, found {}", name.node.kind());
-            report.fault(name.node.at, Code::WrongType, "name", hint);
-            None
-        }
-    }
+    let Value::Text(key) = name.node.value else {
+        let hint = format!("expected a string, found {}", name.node.kind());
+        report.fault(name.node.at, Code::WrongType, "name", hint);
+        return None;
+    };
+    let node = Node { at, value: Value::Object(members) };
+    Some(Member { at: name.node.at, key, node })
 }
 
 /// Of entries of one name the later one wins (SS-410).

@@ -134,10 +134,8 @@ impl Section {
 
     /// The section a key of the document names.
     pub(crate) fn of(key: &str) -> Option<Self> {
-        TOP.iter().find(|k| k.name == key).and_then(|k| match k.slot {
-            Slot::Special(Special::Section(section)) => Some(section),
-            _ => None,
-        })
+        let slot = &TOP.iter().find(|k| k.name == key)?.slot;
+        if let Slot::Special(Special::Section(section)) = slot { Some(*section) } else { None }
     }
 }
 

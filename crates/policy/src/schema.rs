@@ -88,30 +88,30 @@ fn form(special: Special) -> Value {
                 } },
             },
         }),
-        Special::Metadata => list(json!({
+        Special::Metadata => list(&json!({
             "type": "object",
             "propertyNames": { "pattern": "^[^}|\\x00-\\x1f\\x7f-\\x9f]+$" },
             "additionalProperties": { "type": "string", "pattern": MAPPING },
         })),
-        Special::RespMap => list(json!({
+        Special::RespMap => list(&json!({
             "type": "object",
             "propertyNames": { "pattern": "^[1-9][0-9]{2}$" },
             "additionalProperties": { "anyOf": [integer(1, 20), integer(1000, 66535)] },
         })),
-        Special::Options => list(json!({
+        Special::Options => list(&json!({
             "type": "object",
             "additionalProperties": { "type": ["string", "number", "boolean"] },
         })),
         Special::Backoff => {
-            let mut list = list(integer(0, u64::from(u32::MAX)));
+            let mut list = list(&integer(0, u64::from(u32::MAX)));
             list["maxItems"] = json!(limits::BACKOFF_MAX);
             list
         }
-        Special::Section(section) => list(entry(section)),
+        Special::Section(section) => list(&entry(section)),
     }
 }
 
-fn list(items: Value) -> Value {
+fn list(items: &Value) -> Value {
     json!({ "type": "array", "items": items })
 }
 

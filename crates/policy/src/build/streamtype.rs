@@ -65,9 +65,10 @@ fn one(report: &mut Report<'_>, policy: &Policy, entry: &Member, body: &[Member]
     for member in body {
         let keys = streamtype_keys();
         let Some(key) = known(report, keys, member, "a streamtype") else { continue };
-        let says = match key.slot {
-            Slot::Special(form) => by_form(report, policy, &mut made, form, member),
-            _ => value::fill(report, &mut made, &key.slot, member),
+        let says = if let Slot::Special(form) = key.slot {
+            by_form(report, policy, &mut made, form, member)
+        } else {
+            value::fill(report, &mut made, &key.slot, member)
         };
         if says {
             let inert = remark(report, key, member, effect(key, member, body));

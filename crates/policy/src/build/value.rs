@@ -32,8 +32,7 @@ pub(super) fn fill<T: 'static>(
         Slot::Number(place, least) => {
             let found = number(report, key, node, u64::from(*least), u64::from(u32::MAX));
             let found = found.and_then(|n| u32::try_from(n).ok());
-            *place(target) = found.or(*place(target));
-            found.is_some()
+            found.inspect(|n| *place(target) = Some(*n)).is_some()
         }
         Slot::Between(least, most) => {
             number(report, key, node, u64::from(*least), u64::from(*most)).is_some()
