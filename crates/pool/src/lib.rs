@@ -1,3 +1,6 @@
 //! Who rides on which connection: reuse, coalescing, address races.
 
 #![forbid(unsafe_code)]
+
+mod channel;
+pub use channel::*;
