@@ -79,4 +79,80 @@ impl State {
             Self::User(n) => 1000 + n as u32,
         }
     }
+
+    /// Every state below the user's, in the order of their numbers.
+    pub const ALL: [Self; 21] = [
+        Self::Unset,
+        Self::Creating,
+        Self::Disconnected,
+        Self::Unreachable,
+        Self::AuthFailed,
+        Self::Connected,
+        Self::Connecting,
+        Self::Destroying,
+        Self::Poll,
+        Self::AllRetriesFailed,
+        Self::QosAckRemote,
+        Self::QosNackRemote,
+        Self::QosAckLocal,
+        Self::QosNackLocal,
+        Self::Timeout,
+        Self::ServerTxn,
+        Self::ServerUpgrade,
+        Self::EventWaitCancelled,
+        Self::UpstreamLinkRetry,
+        Self::SinkJoin,
+        Self::SinkPart,
+    ];
+
+    /// The state of a number; `None` where SS-100 defines none, or above 66535.
+    #[must_use]
+    pub fn from_number(number: u32) -> Option<Self> {
+        match number.checked_sub(USER_BASE) {
+            Some(user) => u16::try_from(user).ok().map(Self::User),
+            None => usize::try_from(number).ok().and_then(|n| Self::ALL.get(n)).copied(),
+        }
+    }
+
+    /// The spelling of lws (SS-101).
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unset => "(unset)",
+            Self::Creating => "LWSSSCS_CREATING",
+            Self::Disconnected => "LWSSSCS_DISCONNECTED",
+            Self::Unreachable => "LWSSSCS_UNREACHABLE",
+            Self::AuthFailed => "LWSSSCS_AUTH_FAILED",
+            Self::Connected => "LWSSSCS_CONNECTED",
+            Self::Connecting => "LWSSSCS_CONNECTING",
+            Self::Destroying => "LWSSSCS_DESTROYING",
+            Self::Poll => "LWSSSCS_POLL",
+            Self::AllRetriesFailed => "LWSSSCS_ALL_RETRIES_FAILED",
+            Self::QosAckRemote => "LWSSSCS_QOS_ACK_REMOTE",
+            Self::QosNackRemote => "LWSSSCS_QOS_NACK_REMOTE",
+            Self::QosAckLocal => "LWSSSCS_QOS_ACK_LOCAL",
+            Self::QosNackLocal => "LWSSSCS_QOS_NACK_LOCAL",
+            Self::Timeout => "LWSSSCS_TIMEOUT",
+            Self::ServerTxn => "LWSSSCS_SERVER_TXN",
+            Self::ServerUpgrade => "LWSSSCS_SERVER_UPGRADE",
+            Self::EventWaitCancelled => "LWSSSCS_EVENT_WAIT_CANCELLED",
+            Self::UpstreamLinkRetry => "LWSSSCS_UPSTREAM_LINK_RETRY",
+            Self::SinkJoin => "LWSSSCS_SINK_JOIN",
+            Self::SinkPart => "LWSSSCS_SINK_PART",
+            Self::User(_) => "user state",
+        }
+    }
+}
+
+/// The number of the first user state. SS-100
+const USER_BASE: u32 = 1000;
+
+/// The name of any number (SS-101).
+#[must_use]
+pub fn state_name(number: u32) -> &'static str {
+    match State::from_number(number) {
+        Some(state) => state.name(),
+        None if number >= USER_BASE => "user state",
+        None => "unknown",
+    }
 }

@@ -1,0 +1,71 @@
+//! Collects what is wrong while a policy is built: every fault, not only the first.
+
+use std::collections::BTreeSet;
+
+use crate::fault::{Code, Fault, Faults};
+use crate::limits;
+use crate::source::{At, Source};
+
+/// Faults refuse the policy; warnings and notes do not.
+#[derive(Debug)]
+pub(crate) struct Report<'a> {
+    sources: &'a [Source],
+    faults: Vec<(At, Fault)>,
+    warnings: Vec<(At, Fault)>,
+    notes: Vec<(At, Fault)>,
+    seen: BTreeSet<(At, Code)>,
+}
+
+impl<'a> Report<'a> {
+    pub(crate) const fn new(sources: &'a [Source]) -> Self {
+        let seen = BTreeSet::new();
+        Self { sources, faults: Vec::new(), warnings: Vec::new(), notes: Vec::new(), seen }
+    }
+
+    pub(crate) fn text(&self, source: usize) -> &'a str {
+        self.sources.get(source).map_or("", Source::text)
+    }
+
+    pub(crate) fn fault(&mut self, at: At, code: Code, key: &str, hint: String) {
+        if self.faults.len() < limits::FAULTS_MAX {
+            let found = self.locate(at, code, key, hint);
+            self.faults.extend(found);
+        }
+    }
+
+    pub(crate) fn warn(&mut self, at: At, code: Code, key: &str, hint: String) {
+        if self.warnings.len() < limits::FAULTS_MAX {
+            let found = self.locate(at, code, key, hint);
+            self.warnings.extend(found);
+        }
+    }
+
+    pub(crate) fn note(&mut self, at: At, code: Code, key: &str, hint: String) {
+        if self.notes.len() < limits::FAULTS_MAX {
+            let found = self.locate(at, code, key, hint);
+            self.notes.extend(found);
+        }
+    }
+
+    /// Ends the collection: what was found, or why the policy is refused.
+    pub(crate) fn finish(self) -> Result<(Vec<Fault>, Vec<Fault>), Faults> {
+        if self.faults.is_empty() {
+            return Ok((sorted(self.warnings), sorted(self.notes)));
+        }
+        Err(Faults::new(sorted(self.faults)))
+    }
+
+    /// `None` if the same was said of the same place: an alias inherits faults too.
+    fn locate(&mut self, at: At, code: Code, key: &str, hint: String) -> Option<(At, Fault)> {
+        if !self.seen.insert((at, code)) {
+            return None;
+        }
+        let fault = self.sources.get(at.source)?.fault(at.offset, code, key, hint);
+        Some((at, fault))
+    }
+}
+
+fn sorted(mut list: Vec<(At, Fault)>) -> Vec<Fault> {
+    list.sort_by_key(|(at, _)| *at);
+    list.into_iter().map(|(_, fault)| fault).collect()
+}
