@@ -1,0 +1,58 @@
+//! What a command refuses. The caller could have known; the peer never causes these.
+
+use mainstay_base::Policy;
+
+/// Why a stream was not created (SS-202).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CreateError {
+    /// The policy has no such streamtype (SS-005).
+    UnknownStreamtype,
+    /// The streamtype needs this key, and this version does nothing with it.
+    Unsupported(String),
+    /// The state handler answered CREATING with DESTROY_ME (SS-121).
+    RefusedByHandler,
+    /// A limit of the node is reached.
+    Limit,
+}
+
+/// Why a command was refused (SS-202).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misuse {
+    /// The stream is destroyed, or destroying itself (SS-131).
+    Destroyed,
+    /// No way for payload is open.
+    NotConnected,
+    /// More than the room last offered: ask for tx and wait.
+    NoRoom,
+    /// Flags contradict what went before (SS-310), or the announced length (SS-506).
+    Framing,
+    /// The streamtype declares no such metadata (SS-225).
+    NoSuchMetadata,
+    /// The streamtype names no endpoint (SS-146).
+    NoEndpoint,
+    /// The protocol, or this version, cannot do it.
+    Unsupported,
+    /// The policy's text cannot be used as it is: a template, a header name.
+    Policy(Policy),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Covers SS-202
+    #[test]
+    fn errors_are_told_apart() {
+        let refusals = [
+            Misuse::Destroyed,
+            Misuse::NotConnected,
+            Misuse::NoSuchMetadata,
+            Misuse::Unsupported,
+            Misuse::Policy(Policy::Invalid),
+        ];
+        for (place, refusal) in refusals.iter().enumerate() {
+            assert_eq!(refusals.iter().position(|other| other == refusal), Some(place));
+        }
+        assert_ne!(CreateError::UnknownStreamtype, CreateError::RefusedByHandler);
+    }
+}

@@ -1,0 +1,154 @@
+//! From policy, blobs and metadata to what the pool is asked for. Evaluated anew for each attempt
+//! (SS-450); owns no state.
+
+pub(crate) mod address;
+pub(crate) mod member;
+pub(crate) mod request;
+pub(crate) mod stack;
+
+use crate::blobs::Blobs;
+use crate::limits::{TX_MAX, TX_MIN};
+use crate::metadata::{Metadata, declared};
+use crate::response::Redirect;
+use address::Address;
+use core::time::Duration;
+use mainstay_base::{Policy, Rng};
+use mainstay_policy::{Protocol, Streamtype, template};
+use mainstay_pool as pool;
+use mainstay_pool::{Attributes, Open, Validity};
+
+/// All that an attempt is made of.
+#[derive(Debug)]
+pub(crate) struct Opener<'a> {
+    pub(crate) policy: &'a mainstay_policy::Policy,
+    pub(crate) streamtype: &'a Streamtype,
+    pub(crate) blobs: &'a Blobs,
+    pub(crate) metadata: &'a Metadata,
+    /// Length of the coming message (SS-215).
+    pub(crate) announced: Option<u64>,
+}
+
+impl Opener<'_> {
+    /// What to open, and where that is; after a redirect, there instead.
+    pub(crate) fn open(
+        &self,
+        redirect: Option<&Redirect>,
+        rng: &mut Rng,
+    ) -> Result<(Open, Address), Policy> {
+        let address = match redirect {
+            Some(redirect) => redirect.to.clone(),
+            None => self.address()?,
+        };
+        let streamtype = self.streamtype;
+        let protocol = match streamtype.protocol {
+            Protocol::H1 => pool::Protocol::H1(self.request(&address, redirect)?),
+            Protocol::H2 => pool::Protocol::H2 {
+                request: self.request(&address, redirect)?,
+                fallback: streamtype.http.h1_fallback,
+            },
+            // Parses; cannot be spoken (SS-536).
+            Protocol::H3 => return Err(Policy::Unsupported),
+            Protocol::Ws => pool::Protocol::Ws {
+                request: self.request(&address, None)?,
+                subprotocol: streamtype.ws.subprotocol.clone(),
+                binary: streamtype.ws.binary,
+            },
+            Protocol::Mqtt => pool::Protocol::Mqtt(Box::new(member::build(self, rng)?)),
+            Protocol::Raw => pool::Protocol::Raw,
+        };
+        let open = Open {
+            target: address.target.clone(),
+            stack: stack::build(self, &address)?,
+            protocol,
+            validity: validity(streamtype),
+            attributes: attributes(streamtype),
+            tx_max: tx_max(streamtype),
+        };
+        Ok((open, address))
+    }
+
+    fn address(&self) -> Result<Address, Policy> {
+        let endpoint = self.streamtype.endpoint.as_deref().ok_or(Policy::Missing)?;
+        Address::parse(&self.expand(endpoint)?, self.streamtype)
+    }
+
+    fn request(
+        &self,
+        address: &Address,
+        redirect: Option<&Redirect>,
+    ) -> Result<Box<mainstay_http::Request>, Policy> {
+        let http = &self.streamtype.http;
+        let multipart = [&http.multipart_name, &http.multipart_filename, &http.mime_content_type];
+        if multipart.iter().any(|key| key.is_some()) {
+            return Err(Policy::Unsupported);
+        }
+        let (method, foreign) = redirect.map_or((None, false), |to| (Some(&to.method), to.foreign));
+        request::build(self, address, method, foreign).map(Box::new)
+    }
+
+    /// The path for the tag, without its query; `None` where the protocol has none.
+    pub(crate) fn path(&self) -> Option<String> {
+        let family = match self.streamtype.protocol {
+            Protocol::H1 | Protocol::H2 | Protocol::H3 | Protocol::Ws => true,
+            Protocol::Mqtt | Protocol::Raw => false,
+        };
+        let address = self.address().ok().filter(|_| family)?;
+        let path = request::path(self, &address).ok()?;
+        Some(path.split('?').next().unwrap_or_default().to_owned())
+    }
+
+    /// The credential the streamtype names: of its auth scheme's slot, else of slot 0 (SS-435).
+    pub(crate) fn token(&self) -> Option<&str> {
+        let scheme = self.streamtype.use_auth.as_ref().and_then(|name| self.policy.auth.get(name));
+        let slot = scheme.map_or(0, |auth| auth.blob);
+        self.blobs.auth.get(usize::from(slot))?.as_deref()
+    }
+
+    /// Whether the credential that `use_auth` asks for is missing (SS-112).
+    pub(crate) fn lacks_credential(&self) -> bool {
+        self.streamtype.use_auth.is_some() && self.token().is_none()
+    }
+
+    /// Substitutes `${name}` (SS-451); text must come out of it.
+    pub(crate) fn expand(&self, text: &str) -> Result<String, Policy> {
+        String::from_utf8(self.expand_bytes(text)?).map_err(|_| Policy::Invalid)
+    }
+
+    /// Substitutes `${name}` (SS-451): unset gives nothing, undeclared fails.
+    pub(crate) fn expand_bytes(&self, text: &str) -> Result<Vec<u8>, Policy> {
+        template::expand(text, |name, out| {
+            let Some(place) = declared(self.streamtype, name) else { return false };
+            out.extend_from_slice(self.metadata.requested(place).unwrap_or_default());
+            true
+        })
+        .ok_or(Policy::UndeclaredMetadata)
+    }
+}
+
+/// Bytes offered per tx (SS-248).
+pub(crate) fn tx_max(streamtype: &Streamtype) -> usize {
+    let wanted = streamtype.tx_max.and_then(|bytes| usize::try_from(bytes).ok());
+    wanted.unwrap_or(TX_MAX).max(TX_MIN)
+}
+
+/// Validity checks (SS-445, SS-447); h1 and raw have none.
+fn validity(streamtype: &Streamtype) -> Option<Validity> {
+    let pings = matches!(streamtype.protocol, Protocol::H2 | Protocol::Ws | Protocol::Mqtt);
+    let retry = streamtype.retry.as_deref().filter(|retry| pings && retry.valid_hangup_s > 0)?;
+    let ping = (1..retry.valid_hangup_s).contains(&retry.valid_ping_s);
+    let seconds = |s: u16| Duration::from_secs(s.into());
+    Some(Validity {
+        ping: ping.then(|| seconds(retry.valid_ping_s)),
+        hangup: seconds(retry.valid_hangup_s),
+    })
+}
+
+/// Socket attributes (SS-019). RFC 1349 §4 for the bits.
+fn attributes(streamtype: &Streamtype) -> Attributes {
+    let bit = |on: bool, bit: u8| if on { bit } else { 0 };
+    let tos = bit(streamtype.attr_low_latency, 0x10)
+        | bit(streamtype.attr_high_throughput, 0x08)
+        | bit(streamtype.attr_high_reliability, 0x04)
+        | bit(streamtype.attr_low_cost, 0x02);
+    Attributes { priority: streamtype.attr_priority, tos }
+}

@@ -1,0 +1,147 @@
+//! The ledger: which messages have no outcome yet. Every `PayloadId` gets exactly one.
+//!
+//! Where outcomes come in order (HTTP, ws, raw) two numbers are the whole ledger; mqtt, whose
+//! acknowledgements come in any order, keeps one entry per message in flight, bounded by what the
+//! session lets be in flight.
+
+use mainstay_policy::Protocol;
+
+/// Messages begun and not ended.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    /// The next message's number.
+    next: u64,
+    flight: Flight,
+}
+
+#[derive(Debug)]
+enum Flight {
+    /// All from here to `next`.
+    From(u64),
+    /// These, by rising number, with the tx ordinal of the chunk that completed each (SS-568).
+    Each(Vec<(u64, u32)>),
+}
+
+impl Ledger {
+    pub(crate) const fn new(protocol: Protocol) -> Self {
+        let flight = match protocol {
+            Protocol::Mqtt => Flight::Each(Vec::new()),
+            Protocol::H1 | Protocol::H2 | Protocol::H3 | Protocol::Ws | Protocol::Raw => {
+                Flight::From(0)
+            }
+        };
+        Self { next: 0, flight }
+    }
+
+    /// A message begins.
+    pub(crate) fn begin(&mut self) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        if let Flight::Each(each) = &mut self.flight {
+            each.push((id, 0));
+        }
+        id
+    }
+
+    /// The last message begun gets its last chunk in the tx callback `ordinal`.
+    pub(crate) fn complete(&mut self, ordinal: u32) {
+        if let Flight::Each(each) = &mut self.flight
+            && let Some(last) = each.last_mut()
+        {
+            last.1 = ordinal;
+        }
+    }
+
+    /// The message being sent, or the last one sent.
+    pub(crate) const fn last(&self) -> u64 {
+        self.next.saturating_sub(1)
+    }
+
+    /// Ends one message; its completing ordinal, or `None` if it had ended or never was.
+    pub(crate) fn end(&mut self, id: u64) -> Option<u32> {
+        match &mut self.flight {
+            Flight::From(first) if *first == id && id < self.next => {
+                *first += 1;
+                Some(0)
+            }
+            Flight::From(_) => None,
+            Flight::Each(each) => {
+                let place = each.binary_search_by_key(&id, |&(id, _)| id).ok()?;
+                let (_, ordinal) = each.remove(place);
+                if each.is_empty() {
+                    *each = Vec::new();
+                }
+                Some(ordinal)
+            }
+        }
+    }
+
+    /// Ends every message up to and with `id`; how many that were. Only where they end in order.
+    pub(crate) fn end_through(&mut self, id: u64) -> u64 {
+        let Flight::From(first) = &mut self.flight else { return 0 };
+        let through = id.saturating_add(1).min(self.next).max(*first);
+        let count = through - *first;
+        *first = through;
+        count
+    }
+
+    /// Ends all that is in flight: the numbers, rising.
+    pub(crate) fn end_all(&mut self) -> Ended {
+        match &mut self.flight {
+            Flight::From(first) => {
+                let from = *first;
+                *first = self.next;
+                Ended::Run { from, to: self.next }
+            }
+            Flight::Each(each) => {
+                Ended::Each(core::mem::take(each).into_iter().map(|(id, _)| id).collect())
+            }
+        }
+    }
+
+    /// How many messages have no outcome yet.
+    pub(crate) fn pending(&self) -> u64 {
+        match &self.flight {
+            Flight::From(first) => self.next - first,
+            Flight::Each(each) => u64::try_from(each.len()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+/// Messages that ended together.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Run { from: u64, to: u64 },
+    Each(Vec<u64>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_ends_once_in_any_order_where_the_protocol_has_no_order() {
+        let mut ledger = Ledger::new(Protocol::Mqtt);
+        for ordinal in [7, 8, 9] {
+            ledger.begin();
+            ledger.complete(ordinal);
+        }
+        assert_eq!(ledger.end(1), Some(8));
+        assert_eq!(ledger.end(1), None);
+        assert_eq!(ledger.end(9), None);
+        assert_eq!(ledger.end_all(), Ended::Each(vec![0, 2]));
+        assert_eq!(ledger.pending(), 0);
+    }
+
+    #[test]
+    fn in_order_protocols_end_runs() {
+        let mut ledger = Ledger::new(Protocol::Ws);
+        for _ in 0..5 {
+            ledger.begin();
+        }
+        assert_eq!(ledger.end_through(1), 2);
+        assert_eq!(ledger.end_through(1), 0);
+        assert_eq!(ledger.end_all(), Ended::Run { from: 2, to: 5 });
+        assert_eq!(ledger.end_through(9), 0);
+    }
+}
