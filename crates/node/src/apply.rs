@@ -68,7 +68,7 @@ impl Node {
                 let _refused = self.connect(now, id);
             }
             Command::StartTimeout(ms) => self.with(id, |stream| stream.start_timeout(now, *ms)),
-            Command::CancelTimeout => self.with(id, |stream| stream.cancel_timeout()),
+            Command::CancelTimeout => self.with(id, mainstay_stream::Stream::cancel_timeout),
             Command::Pause(paused) => self.pause(now, id, *paused),
             Command::Confirm => self.confirm_validity(now, id),
             Command::Close => self.with(id, |stream| stream.close(now)),
@@ -88,29 +88,36 @@ impl Node {
         bytes: &[u8],
         flags: Flags,
     ) -> Result<PayloadId, Misuse> {
-        if bytes.len() > self.pool.room(id.channel()) && self.slots.get(id).is_some_and(|s| s.is_open()) {
-            return Err(Misuse::NoRoom);
-        }
+        let room = self.pool.room(id.channel());
         let stream = self.slots.get_mut(id).ok_or(Misuse::Destroyed)?;
-        let (payload, chunk) = stream.send(now, bytes, flags)?;
-        let taken = self.pool.send(now, id.channel(), &chunk);
+        stream.grant(room);
+        let sent = stream.send(now, bytes, flags);
+        let result = match sent {
+            Ok((payload, chunk)) => match self.pool.send(now, id.channel(), &chunk) {
+                Ok(()) => Ok(payload),
+                Err(why) => {
+                    stream.handle_refusal(now, payload, why);
+                    Err(Misuse::Unsupported)
+                }
+            },
+            Err(misuse) => Err(misuse),
+        };
         self.slots.touch(id);
-        taken.map(|()| payload).map_err(|misuse| match misuse {
-            mainstay_pool::Misuse::NotOpen => Misuse::NotConnected,
-            mainstay_pool::Misuse::NoRoom => Misuse::NoRoom,
-            mainstay_pool::Misuse::Framing => Misuse::Framing,
-            mainstay_pool::Misuse::Unsupported => Misuse::Unsupported,
-        })
+        result
     }
 
     /// Asks for a tx opportunity (SS-214).
     pub fn request_tx(&mut self, now: Instant, id: StreamId) {
-        self.with(id, |stream| stream.request_tx(now));
+        self.with(id, |stream| {
+            let _gone = stream.request_tx(now);
+        });
     }
 
     /// As `request_tx`, and announces the length of the coming message in bytes (SS-215).
     pub fn request_tx_len(&mut self, now: Instant, id: StreamId, len: u64) {
-        self.with(id, |stream| stream.request_tx_len(now, len));
+        self.with(id, |stream| {
+            let _gone = stream.request_tx_len(now, len);
+        });
     }
 
     /// Starts an attempt now (SS-216).

@@ -9,7 +9,7 @@ pub(crate) mod mqtt;
 pub(crate) mod raw;
 pub(crate) mod ws;
 
-use crate::channel::{ChannelId, Chunk, Event, Misuse};
+use crate::channel::{ChannelId, Chunk, Misuse};
 use crate::queue::Queue;
 use mainstay_base::{Instant, Reason, Rng};
 
@@ -163,7 +163,3 @@ impl Session {
     }
 }
 
-/// An event for one channel.
-pub(crate) fn up(queue: &mut Queue, channel: ChannelId, event: Event) {
-    queue.event(channel, event);
-}
