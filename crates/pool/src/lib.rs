@@ -1,6 +1,3 @@
 //! Who rides on which connection: reuse, coalescing, address races.
 
 #![forbid(unsafe_code)]
-
-mod channel;
-pub use channel::*;
