@@ -1,0 +1,52 @@
+//! Who we are: a certificate chain and its key.
+
+use core::fmt;
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+
+use crate::client::provider;
+use crate::error::ConfigFault;
+
+/// A certificate chain, end entity first, with its private key. `Debug` shows no key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// DER, end entity first.
+    pub chain: Vec<Vec<u8>>,
+    /// DER: PKCS#8, PKCS#1 or SEC 1; not encrypted.
+    pub key: Vec<u8>,
+}
+
+impl Identity {
+    /// Reads the chain and the key from PEM.
+    ///
+    /// # Errors
+    /// `ConfigFault::Identity` when there is no certificate, no key, or they do not belong together.
+    pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, ConfigFault> {
+        let fault = |_| ConfigFault::Identity;
+        let chain = CertificateDer::pem_slice_iter(chain)
+            .map(|der| der.map(|der| der.to_vec()).map_err(fault))
+            .collect::<Result<Vec<_>, _>>()?;
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(fault)?;
+        let identity = Self { chain, key: key.secret_der().to_vec() };
+        identity.certified().map(|_| identity)
+    }
+
+    /// As the library wants it, checked.
+    pub(crate) fn certified(&self) -> Result<CertifiedKey, ConfigFault> {
+        let fault = |_| ConfigFault::Identity;
+        let chain = self.chain.iter().map(|der| CertificateDer::from(der.clone())).collect();
+        let key = PrivateKeyDer::try_from(self.key.clone()).map_err(|_| ConfigFault::Identity)?;
+        if self.chain.is_empty() {
+            return Err(ConfigFault::Identity);
+        }
+        CertifiedKey::from_der(chain, key, &provider()).map_err(fault)
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity").field("certificates", &self.chain.len()).finish_non_exhaustive()
+    }
+}
