@@ -95,6 +95,8 @@ fn a_message_goes_both_ways_and_both_close() {
     assert_eq!(server.handle_input(NOW, &mut wire[taken..]), wire.len() - taken);
     let mut wire = Vec::new();
     server.poll_transmit(NOW, &mut wire, usize::MAX);
+    server.handle_written(NOW);
+    assert!(matches!(server.poll_event(), Some(ws::Event::SentThrough(7))));
     assert!(matches!(server.poll_event(), Some(ws::Event::PeerClosing { code: Some(1000) })));
     assert!(matches!(server.poll_event(), Some(ws::Event::Closed)));
     assert_eq!(client.handle_input(NOW, &mut wire), wire.len());

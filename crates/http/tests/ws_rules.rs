@@ -101,7 +101,6 @@ fn the_upgrade_is_a_get_with_key_version_subprotocol_and_the_callers_headers() {
     );
 }
 
-// Covers SS-542
 #[test]
 fn a_right_answer_opens_and_its_headers_are_told() {
     let (mut client, _, answer) = asked(Some("chat, superchat"));
@@ -144,7 +143,6 @@ fn a_wrong_101_fails_in_each_of_its_ways() {
     assert!(matches!(feed(&mut client, unasked.as_bytes())[..], [Event::Failed(_)]));
 }
 
-// Covers SS-543
 #[test]
 fn any_other_status_is_a_refusal_with_its_head_and_the_last_event() {
     for status in ["200 OK", "302 Found", "401 Unauthorized", "426 Upgrade Required", "503 Busy"] {
@@ -328,6 +326,25 @@ fn a_close_of_the_peer_is_told_answered_and_over_when_the_answer_left() {
     assert_eq!(frames(&poll(&mut client, usize::MAX), true), [(0x88, b"\x03\xe9".to_vec())]);
     assert!(matches!(client.poll_event(), Some(Event::Closed)));
     assert_eq!(client.handle_input(NOW, &mut [0x81, 0]), 0);
+    assert!(client.poll_event().is_none());
+}
+
+#[test]
+fn closed_comes_after_what_was_sent_before_it() {
+    let (mut client, mut rng) = open();
+    client.send(NOW, &mut rng, b"last", whole(4)).unwrap();
+    client.close(NOW, &mut rng, 1000, "");
+    let close = frame(0x88, b"\x03\xe8", None);
+    assert!(
+        matches!(feed(&mut client, &close)[..], [Event::PeerClosing { .. }]),
+        "ours has not left"
+    );
+    assert_eq!(frames(&poll(&mut client, usize::MAX), true).len(), 2);
+    assert!(client.poll_event().is_none(), "polled is not written");
+    client.handle_written(NOW);
+    assert!(matches!(client.poll_event(), Some(Event::SentThrough(4))));
+    assert!(matches!(client.poll_event(), Some(Event::Closed)));
+    client.handle_written(NOW);
     assert!(client.poll_event().is_none());
 }
 
