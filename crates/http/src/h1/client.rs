@@ -46,9 +46,9 @@ enum State {
 impl Client {
     /// A machine for a connection that is open.
     #[must_use]
-    pub fn new(config: &Config) -> Self {
+    pub fn new(config: Config) -> Self {
         Self {
-            link: Link::new(config),
+            link: Link::new(&config),
             state: State::Idle,
             kept: true,
             bodiless: false,
@@ -311,7 +311,7 @@ mod tests {
             headers: HeaderMap::new(),
             body,
         };
-        let mut client = Client::new(&Config::default());
+        let mut client = Client::new(Config::default());
         client.request(now, &request).unwrap();
         assert_eq!(client.send(now, &[0; 9000]), 9000);
         client.finish(now).unwrap();

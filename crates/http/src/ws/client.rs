@@ -39,20 +39,20 @@ impl Client {
         _now: Instant,
         request: &Request,
         subprotocol: Option<&str>,
-        config: &Config,
+        config: Config,
         rng: &mut Rng,
     ) -> Result<Self, Misuse> {
         check(request, subprotocol)?;
         let mut nonce = [0; 16];
         rng.fill(&mut nonce);
         let key = key(nonce);
-        let mut session = Session::new(Role::Client, config, Some(Masks::new(rng)));
+        let mut session = Session::new(Role::Client, &config, Some(Masks::new(rng)));
         session.transmit.raw(|out| write_request(request, &key, subprotocol, out));
         let opening = Opening {
             accept: accept(key.as_bytes()),
             subprotocol: subprotocol.map(Into::into),
             head: HeadBuffer::default(),
-            config: *config,
+            config,
             interim: 0,
         };
         Ok(Self { session, opening: Some(Box::new(opening)), answer: None })
@@ -60,8 +60,8 @@ impl Client {
 
     /// A machine for a stream that is a WebSocket already, as extended CONNECT makes one (RFC 8441).
     #[must_use]
-    pub fn established(config: &Config, rng: &mut Rng) -> Self {
-        let mut session = Session::new(Role::Client, config, Some(Masks::new(rng)));
+    pub fn established(config: Config, rng: &mut Rng) -> Self {
+        let mut session = Session::new(Role::Client, &config, Some(Masks::new(rng)));
         session.open();
         Self { session, opening: None, answer: None }
     }
@@ -235,8 +235,8 @@ mod tests {
             headers: HeaderMap::new(),
             body,
         };
-        let mut client = Client::new(now, &request, None, &config, &mut rng).unwrap();
-        let mut server = Server::new(&config);
+        let mut client = Client::new(now, &request, None, config, &mut rng).unwrap();
+        let mut server = Server::new(config);
         let mut wire = Vec::new();
         client.poll_transmit(now, &mut wire, usize::MAX);
         server.handle_input(now, &mut wire);
