@@ -29,16 +29,16 @@ struct Opening {
 impl Server {
     /// A machine for a connection that was accepted.
     #[must_use]
-    pub fn new(config: &Config) -> Self {
-        let opening = Opening { head: HeadBuffer::default(), config: *config, accept: None };
-        let session = Session::new(Role::Server, config, None);
+    pub fn new(config: Config) -> Self {
+        let opening = Opening { head: HeadBuffer::default(), config, accept: None };
+        let session = Session::new(Role::Server, &config, None);
         Self { session, opening: Some(Box::new(opening)), asked: None }
     }
 
     /// A machine for a stream that is a WebSocket already, as extended CONNECT makes one (RFC 8441).
     #[must_use]
-    pub fn established(config: &Config) -> Self {
-        let mut session = Session::new(Role::Server, config, None);
+    pub fn established(config: Config) -> Self {
+        let mut session = Session::new(Role::Server, &config, None);
         session.open();
         Self { session, opening: None, asked: None }
     }
