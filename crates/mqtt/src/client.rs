@@ -3,7 +3,8 @@
 //! # Keep-alive
 //! With a keep-alive of `k` seconds, PINGREQ is queued when nothing was taken by `poll_transmit` for `k`.
 //! If then neither PINGRESP nor any other byte comes for `k / 2`, at least 5 s, the peer is silent (1.5
-//! times the keep-alive, as the server counts). Time during which our reader sleeps does not count.
+//! times the keep-alive, as the server counts). Time during which our reader sleeps does not count, but
+//! PINGREQ goes on leaving, for the server counts too.
 //!
 //! # Memory
 //! Everything a session needs while it works is one box, which is given back 3 s after the last packet.
@@ -19,7 +20,7 @@ use crate::decode::{Decoder, Unit};
 use crate::error::{Fault, Misuse};
 use crate::exchange::{Carry, Counters, Exchange, Publish};
 use crate::inflight::Stage;
-use crate::limits::{Config, PING_WAIT_MIN, REQUEST_ID_MIN, REST_WAIT};
+use crate::limits::{CLOSING_WAIT, Config, PING_WAIT_MIN, REQUEST_ID_MIN, REST_WAIT};
 use crate::message::{self, Connect, Packet, SUBACK_REFUSED};
 use crate::topic::valid_filter;
 
@@ -66,7 +67,7 @@ enum State {
     /// It did.
     Open,
     /// DISCONNECT waits for the transport.
-    Closing,
+    Closing { until: Instant },
     /// Nothing more happens.
     Over,
 }
@@ -106,8 +107,10 @@ pub struct Client {
     request: u8,
     last_sent: Instant,
     last_received: Instant,
-    /// Since when PINGREQ is unanswered.
-    pinged: Option<Instant>,
+    /// How many PINGREQ are unanswered.
+    pings: u16,
+    /// When the first of them was queued.
+    pinged_at: Instant,
     /// When to look whether `work` can go.
     rest_at: Instant,
     config: Config,
@@ -131,7 +134,8 @@ impl Client {
             request: 0,
             last_sent: now,
             last_received: now,
-            pinged: None,
+            pings: 0,
+            pinged_at: now,
             rest_at: now + REST_WAIT,
             config,
             carry: Carry::default(),
@@ -146,7 +150,7 @@ impl Client {
     pub fn handle_input(&mut self, now: Instant, input: &mut [u8]) -> usize {
         match self.state {
             State::Over => return 0,
-            State::Closing => return input.len(),
+            State::Closing { .. } => return input.len(),
             State::Opening { .. } | State::Open => {}
         }
         let config = self.config;
@@ -190,7 +194,7 @@ impl Client {
 
     /// The peer ended its side in order: the session is over.
     pub fn handle_eof(&mut self, _now: Instant) {
-        let asked = self.state == State::Closing;
+        let asked = matches!(self.state, State::Closing { .. });
         self.close(if asked { Reason::Local(Local::Closed) } else { Reason::Peer(Peer::Closed) });
     }
 
@@ -247,10 +251,8 @@ impl Client {
 
     /// Asks the peer for a sign of life, unless one is awaited already.
     pub fn ping(&mut self, now: Instant) {
-        if self.state == State::Open && self.pinged.is_none() {
-            self.pinged = Some(now);
-            self.last_sent = now;
-            self.work(now).exchange.control(message::pingreq);
+        if self.state == State::Open && self.pings == 0 {
+            self.send_ping(now);
         }
     }
 
@@ -262,13 +264,13 @@ impl Client {
 
     /// Ends the session in order: DISCONNECT leaves with what is queued, then `Closed(Local(Closed))` comes.
     ///
-    /// What is not acknowledged by then ends as unknown. In the middle of a message the end comes at
+    /// What is not acknowledged by then ends as unknown. A transport that takes nothing for 5 s ends it too. In the middle of a message the end comes at
     /// once and without DISCONNECT, which cannot stand there; before CONNACK it comes in order.
     pub fn disconnect(&mut self, now: Instant) {
         match self.state {
-            State::Closing | State::Over => {}
+            State::Closing { .. } | State::Over => {}
             State::Opening { .. } | State::Open => {
-                self.state = State::Closing;
+                self.state = State::Closing { until: now + CLOSING_WAIT };
                 let work = self.work(now);
                 if work.exchange.is_open() {
                     self.close(Reason::Local(Local::Closed));
@@ -286,13 +288,16 @@ impl Client {
             State::Opening { until } if until <= now => {
                 return self.close(Reason::Local(Local::TimedOut(Phase::Open)));
             }
-            State::Opening { .. } | State::Open | State::Closing => {}
+            State::Closing { until } if until <= now => {
+                return self.close(Reason::Local(Local::TimedOut(Phase::Close)));
+            }
+            State::Opening { .. } | State::Open | State::Closing { .. } => {}
         }
         if self.silent_at().is_some_and(|at| at <= now) {
             return self.close(Reason::Peer(Peer::Silent));
         }
         if self.ping_at().is_some_and(|at| at <= now) {
-            self.ping(now);
+            self.send_ping(now);
         }
         if let Some(work) = &mut self.work {
             if self.state == State::Open {
@@ -308,16 +313,16 @@ impl Client {
     /// When `handle_timeout` has something to do.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let opening = match self.state {
+        let ends = match self.state {
             State::Over => return None,
-            State::Opening { until } => Some(until),
-            State::Open | State::Closing => None,
+            State::Opening { until } | State::Closing { until } => Some(until),
+            State::Open => None,
         };
         let work = self.work.as_ref();
         let open = work.filter(|_| self.state == State::Open);
         let repeat = open.and_then(|work| work.exchange.poll_timeout());
         let rest = work.map(|_| self.rest_at);
-        [opening, repeat, rest, self.silent_at(), self.ping_at()].into_iter().flatten().min()
+        [ends, repeat, rest, self.silent_at(), self.ping_at()].into_iter().flatten().min()
     }
 
     /// The next fact; the order is that of the wire.
@@ -346,7 +351,7 @@ impl Client {
     pub fn handle_written(&mut self, _now: Instant) {
         let Some(work) = &mut self.work else { return };
         work.exchange.output.handle_written();
-        if self.state == State::Closing && work.exchange.output.len() == 0 {
+        if matches!(self.state, State::Closing { .. }) && work.exchange.output.len() == 0 {
             self.close(Reason::Local(Local::Closed));
         }
     }
@@ -489,8 +494,23 @@ impl Client {
         Ok(())
     }
 
+    fn send_ping(&mut self, now: Instant) {
+        if self.pings == 0 {
+            self.pinged_at = now;
+        }
+        // Where the transport takes nothing one more would only pile up.
+        self.last_sent = now;
+        let room = self.config.send_room();
+        let exchange = &mut self.work(now).exchange;
+        if exchange.output.len() < room {
+            exchange.control(message::pingreq);
+            self.pings = self.pings.saturating_add(1);
+        }
+    }
+
     fn handle_pong(&mut self, now: Instant) {
-        if self.pinged.take().is_some() {
+        if let Some(left) = self.pings.checked_sub(1) {
+            self.pings = left;
             self.work(now).facts.push_back(Event::Pong);
         } else {
             self.stray(now);
@@ -558,11 +578,11 @@ impl Client {
             return None;
         }
         let wait = (self.keep_alive() / 2).max(PING_WAIT_MIN);
-        self.pinged.map(|at| at.max(self.last_received) + wait)
+        (self.pings > 0).then(|| self.pinged_at.max(self.last_received) + wait)
     }
 
     fn ping_at(&self) -> Option<Instant> {
-        let wanted = self.keep_alive_s > 0 && self.pinged.is_none() && self.state == State::Open;
+        let wanted = self.keep_alive_s > 0 && self.state == State::Open;
         (wanted && !self.is_publishing()).then(|| self.last_sent + self.keep_alive())
     }
 

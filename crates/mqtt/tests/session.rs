@@ -224,7 +224,11 @@ fn bytes_of_a_long_message_are_signs_of_life_and_a_sleeping_reader_blames_nobody
     bench.until(34_999);
     bench.client.pause(bench.now(), true);
     assert_eq!(bench.client.room().up, 0);
-    bench.until(100_000);
+    let pings = bench.until(100_000);
+    assert_eq!(
+        pings.iter().map(|(ms, _)| *ms).collect::<Vec<_>>(),
+        [40_000, 60_000, 80_000, 100_000]
+    );
     bench.client.pause(bench.now(), false);
     bench.until(109_999);
     assert_eq!(bench.facts(), []);
@@ -310,6 +314,16 @@ fn a_session_at_rest_gives_its_memory_back_and_goes_on_working() {
     let second = bench.out();
     assert_ne!((first[5], first[6]), (second[5], second[6]), "ids are not used again so soon");
     assert_eq!(bench.until(6_000).len(), 1);
+}
+
+#[test]
+fn a_disconnect_the_transport_does_not_take_ends_in_time() {
+    let mut bench = Bench::plain();
+    bench.client.disconnect(bench.now());
+    bench.client.handle_timeout(mainstay_base::Instant::from_millis(4_999));
+    assert_eq!(bench.facts(), []);
+    bench.client.handle_timeout(mainstay_base::Instant::from_millis(5_000));
+    assert_eq!(bench.facts(), [closed(Reason::Local(Local::TimedOut(Phase::Close)))]);
 }
 
 #[test]
