@@ -10,7 +10,10 @@
 //! Everything a session needs while it works is one box, which is given back 3 s after the last packet.
 //! Spec: MQTT 3.1.1 §3, §4; SS-560, SS-564 to SS-567.
 
-use core::time::Duration;
+mod answers;
+mod liveness;
+mod views;
+
 use std::collections::VecDeque;
 
 use mainstay_base::{Instant, Local, Outcome, Peer, Phase, Reason, Room};
@@ -18,10 +21,9 @@ use mainstay_base::{Instant, Local, Outcome, Peer, Phase, Reason, Room};
 use crate::arrival::Payload;
 use crate::decode::{Decoder, Unit};
 use crate::error::{Fault, Misuse};
-use crate::exchange::{Carry, Counters, Exchange, Publish};
-use crate::inflight::Stage;
-use crate::limits::{CLOSING_WAIT, Config, PING_WAIT_MIN, REQUEST_ID_MIN, REST_WAIT};
-use crate::message::{self, Connect, Packet, SUBACK_REFUSED};
+use crate::exchange::{Carry, Exchange, Publish};
+use crate::limits::{CLOSING_WAIT, Config, REQUEST_ID_MIN, REST_WAIT};
+use crate::message::{self, Connect, Packet};
 use crate::topic::valid_filter;
 
 /// What happened.
@@ -376,147 +378,6 @@ impl Client {
         self.work.as_ref().is_some_and(|work| work.exchange.output.len() > 0)
     }
 
-    /// Whether the session is open: CONNACK came and no end.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        self.state == State::Open
-    }
-
-    /// Whether `Closed` or `Refused` was or will be the last event.
-    #[must_use]
-    pub fn is_over(&self) -> bool {
-        self.state == State::Over
-    }
-
-    /// Whether a message of ours awaits more payload.
-    #[must_use]
-    pub fn is_publishing(&self) -> bool {
-        self.work.as_ref().is_some_and(|work| work.exchange.is_open())
-    }
-
-    /// The topic of the message being received, or of the last one.
-    #[must_use]
-    pub fn topic(&self) -> &str {
-        self.work.as_ref().map_or("", |work| &work.exchange.arrival.topic)
-    }
-
-    /// The QoS of the message being received.
-    #[must_use]
-    pub fn qos(&self) -> u8 {
-        self.work.as_ref().map_or(0, |work| work.exchange.arrival.qos)
-    }
-
-    /// Whether the message being received comes from the server's store.
-    #[must_use]
-    pub fn retain(&self) -> bool {
-        self.work.as_ref().is_some_and(|work| work.exchange.arrival.retain)
-    }
-
-    /// Whether the message being received may have been sent before.
-    #[must_use]
-    pub fn dup(&self) -> bool {
-        self.work.as_ref().is_some_and(|work| work.exchange.arrival.dup)
-    }
-
-    /// The whole payload length of the message being received.
-    #[must_use]
-    pub fn payload_len(&self) -> u32 {
-        self.work.as_ref().map_or(0, |work| work.exchange.arrival.len)
-    }
-
-    /// Heap bytes held now: 0 at rest.
-    #[must_use]
-    pub fn memory(&self) -> usize {
-        let Some(work) = &self.work else { return 0 };
-        let asked = work.asked.capacity() * size_of::<Asked>();
-        let facts = work.facts.capacity() * size_of::<Event>();
-        size_of::<Work>() + work.decoder.memory() + work.exchange.memory() + asked + facts
-    }
-
-    /// Counts since the connection began.
-    #[must_use]
-    pub fn counters(&self) -> Counters {
-        self.work.as_ref().map_or(self.carry, |work| work.exchange.carry).counters
-    }
-
-    fn handle_packet(&mut self, now: Instant, packet: Packet<'_>) -> Result<(), Fault> {
-        if let State::Opening { .. } = self.state {
-            let Packet::Connack { session_present, code } = packet else {
-                return Err(Fault::Malformed);
-            };
-            return self.handle_connack(now, session_present, code);
-        }
-        let config = self.config;
-        let exchange = &mut self.work(now).exchange;
-        match packet {
-            Packet::Puback(id) => exchange.acknowledged(now, &config, Stage::Puback, id),
-            Packet::Pubrec(id) => exchange.acknowledged(now, &config, Stage::Pubrec, id),
-            Packet::Pubcomp(id) => exchange.acknowledged(now, &config, Stage::Pubcomp, id),
-            Packet::Pubrel(id) => exchange.released(id),
-            Packet::Suback { id, codes: &[code] } => {
-                let granted = (code != SUBACK_REFUSED).then_some(code);
-                self.answered(now, Asked::Subscribe(id), Event::Subscribed { id, granted });
-            }
-            Packet::Unsuback(id) => {
-                self.answered(now, Asked::Unsubscribe(id), Event::Unsubscribed { id });
-            }
-            Packet::Pingresp => self.handle_pong(now),
-            Packet::Suback { .. }
-            | Packet::Connect(_)
-            | Packet::Connack { .. }
-            | Packet::Subscribe { .. }
-            | Packet::Unsubscribe { .. }
-            | Packet::Pingreq
-            | Packet::Disconnect => return Err(Fault::Malformed),
-        }
-        Ok(())
-    }
-
-    fn handle_connack(
-        &mut self,
-        now: Instant,
-        session_present: bool,
-        code: u8,
-    ) -> Result<(), Fault> {
-        // MQTT-3.2.2-1: who begins anew resumes nothing
-        if session_present && self.clean {
-            return Err(Fault::Malformed);
-        }
-        if code == 0 {
-            self.state = State::Open;
-            self.work(now).facts.push_back(Event::Connected { session_present });
-            return Ok(());
-        }
-        self.state = State::Over;
-        let work = self.work(now);
-        work.exchange.close(Reason::Peer(Peer::Connack(code)));
-        work.facts.push_back(Event::Refused(code));
-        Ok(())
-    }
-
-    fn send_ping(&mut self, now: Instant) {
-        if self.pings == 0 {
-            self.pinged_at = now;
-        }
-        // Where the transport takes nothing one more would only pile up.
-        self.last_sent = now;
-        let room = self.config.send_room();
-        let exchange = &mut self.work(now).exchange;
-        if exchange.output.len() < room {
-            exchange.control(message::pingreq);
-            self.pings = self.pings.saturating_add(1);
-        }
-    }
-
-    fn handle_pong(&mut self, now: Instant) {
-        if let Some(left) = self.pings.checked_sub(1) {
-            self.pings = left;
-            self.work(now).facts.push_back(Event::Pong);
-        } else {
-            self.stray(now);
-        }
-    }
-
     fn ask(&mut self, now: Instant, filter: &str, asked: fn(u16) -> Asked) -> Result<u16, Misuse> {
         if self.state != State::Open {
             return Err(Misuse::NotOpen);
@@ -545,21 +406,6 @@ impl Client {
         Ok(id)
     }
 
-    fn answered(&mut self, now: Instant, asked: Asked, event: Event) {
-        let work = self.work(now);
-        if let Some(index) = work.asked.iter().position(|&one| one == asked) {
-            work.asked.remove(index);
-            work.facts.push_back(event);
-        } else {
-            self.stray(now);
-        }
-    }
-
-    fn stray(&mut self, now: Instant) {
-        let counters = &mut self.work(now).exchange.carry.counters;
-        counters.strays = counters.strays.saturating_add(1);
-    }
-
     fn close(&mut self, reason: Reason) {
         if self.state == State::Over {
             return;
@@ -570,24 +416,6 @@ impl Client {
         work.exchange.close(reason);
         work.asked = Vec::new();
         work.facts.push_back(Event::Closed(reason));
-    }
-
-    fn silent_at(&self) -> Option<Instant> {
-        let stuck = self.work.as_ref().is_some_and(|work| work.exchange.arrival.is_pending());
-        if self.keep_alive_s == 0 || self.paused || stuck || self.state != State::Open {
-            return None;
-        }
-        let wait = (self.keep_alive() / 2).max(PING_WAIT_MIN);
-        (self.pings > 0).then(|| self.pinged_at.max(self.last_received) + wait)
-    }
-
-    fn ping_at(&self) -> Option<Instant> {
-        let wanted = self.keep_alive_s > 0 && self.state == State::Open;
-        (wanted && !self.is_publishing()).then(|| self.last_sent + self.keep_alive())
-    }
-
-    const fn keep_alive(&self) -> Duration {
-        Duration::from_secs(self.keep_alive_s as u64)
     }
 
     fn work(&mut self, now: Instant) -> &mut Work {
