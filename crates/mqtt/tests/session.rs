@@ -135,6 +135,7 @@ fn a_message_goes_up_with_its_topic_and_flags() {
     assert_eq!(bench.out(), b"\x40\x02\0\x07");
 }
 
+// Covers SS-569
 #[test]
 fn puback_leaves_only_when_the_last_slice_was_taken() {
     let mut bench = Bench::plain();
@@ -154,7 +155,6 @@ fn puback_leaves_only_when_the_last_slice_was_taken() {
     assert_eq!(bench.out(), b"\x40\x02\0\x07");
 }
 
-// Covers SS-565
 #[test]
 fn a_received_qos_2_message_is_delivered_once_until_it_is_released() {
     let mut bench = Bench::plain();
@@ -213,6 +213,15 @@ fn a_peer_that_does_not_answer_pingreq_is_silent_after_one_and_a_half_keep_alive
     bench.until(29_999);
     assert_eq!(bench.facts(), []);
     bench.until(30_000);
+    assert_eq!(bench.facts(), [closed(Reason::Peer(Peer::Silent))]);
+}
+
+#[test]
+fn pingresp_has_at_least_five_seconds_however_short_the_keep_alive() {
+    let mut bench = Bench::open(&Connect { keep_alive_s: 2, ..fine() }, Config::default());
+    assert_eq!(bench.until(6_999).len(), 3);
+    assert_eq!(bench.facts(), []);
+    bench.until(7_000);
     assert_eq!(bench.facts(), [closed(Reason::Peer(Peer::Silent))]);
 }
 
@@ -308,7 +317,7 @@ fn a_session_at_rest_gives_its_memory_back_and_goes_on_working() {
     bench.until(3_000);
     assert_eq!(bench.client.poll_timeout(), None);
     assert_eq!(bench.client.memory(), 0);
-    assert!(size_of::<Client>() <= 200, "{}", size_of::<Client>());
+    assert!(size_of::<Client>() <= 150, "{}", size_of::<Client>());
     assert_eq!(bench.client.room().down, 16 * 1024);
     bench.publish("t", 1, b"x", 2);
     let second = bench.out();
