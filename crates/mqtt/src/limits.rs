@@ -14,6 +14,8 @@ pub(crate) const REPEAT_WAIT: Duration = Duration::from_secs(3);
 pub(crate) const REPEATS_MAX: u8 = 3;
 /// The least time PINGRESP gets. chosen: a mobile network's worst round trip, where keep-alive / 2 is shorter.
 pub(crate) const PING_WAIT_MIN: Duration = Duration::from_secs(5);
+/// How long DISCONNECT may wait for the transport. chosen: nobody waits for its answer, so soon.
+pub(crate) const CLOSING_WAIT: Duration = Duration::from_secs(5);
 /// How long after the last packet working memory is given back. chosen: `REPEAT_WAIT`, so that it rarely adds a wake-up.
 pub(crate) const REST_WAIT: Duration = Duration::from_secs(3);
 /// Spare capacity of the output queue kept between packets. chosen: one turn's worth, `send_max`'s default.
