@@ -22,7 +22,7 @@ pub enum Misuse {
     Destroyed,
     /// No way for payload is open.
     NotConnected,
-    /// More than the room last offered: ask for tx and wait.
+    /// More than there is room for: ask for tx and wait.
     NoRoom,
     /// Flags contradict what went before (SS-310), or the announced length (SS-506).
     Framing,

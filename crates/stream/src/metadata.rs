@@ -96,6 +96,20 @@ impl Metadata {
         }
     }
 
+    /// Brings values over to another streamtype by name; what it does not declare is forgotten.
+    pub(crate) fn rename(&mut self, old: &Streamtype, new: &Streamtype) {
+        let Some(values) = &mut self.0 else { return };
+        values.retain_mut(|value| match &mut value.name {
+            Name::Direct(_) => new.direct_proto_str,
+            Name::Declared(place) => {
+                let name = old.metadata.get(*place).map_or("", |(name, _)| name);
+                let found = declared(new, name);
+                *place = found.unwrap_or_default();
+                found.is_some()
+            }
+        });
+    }
+
     fn put(&mut self, value: Value) {
         let values = self.0.get_or_insert_default();
         values.retain(|old| old.side != value.side || old.name != value.name);

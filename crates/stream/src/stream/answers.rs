@@ -55,7 +55,7 @@ impl Stream {
             State::Poll => {
                 self.step(Cause::Rest);
             }
-            State::Connecting if ok => self.consent(now, rng),
+            State::Connecting if ok => self.consent(now),
             State::Connecting => {
                 self.ending = Ending { next: Next::Retry, least_ms: 0 };
                 self.decide(now, rng);
