@@ -9,7 +9,7 @@ pub enum CreateError {
     UnknownStreamtype,
     /// The streamtype needs this key, and this version does nothing with it.
     Unsupported(String),
-    /// The state handler answered CREATING with DESTROY_ME (SS-121).
+    /// The state handler answered CREATING with `DESTROY_ME` (SS-121).
     RefusedByHandler,
     /// A limit of the node is reached.
     Limit,

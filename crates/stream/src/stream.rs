@@ -140,7 +140,7 @@ impl Stream {
         match self.life {
             Life::Idle => self.begin(now, Start::Poll),
             Life::Creating | Life::Ended | Life::Closing => {
-                self.start = self.start.max(Some(Start::Poll))
+                self.start = self.start.max(Some(Start::Poll));
             }
             Life::Polling
             | Life::Asking
@@ -186,7 +186,7 @@ impl Stream {
         Ok(())
     }
 
-    /// Closes the connection, as a handler's DISCONNECT_ME does; nothing without one.
+    /// Closes the connection, as a handler's `DISCONNECT_ME` does; nothing without one.
     pub fn close(&mut self, now: Instant) {
         self.disconnect(now);
         self.check();
@@ -358,13 +358,11 @@ impl Stream {
         if !state.is_transient() {
             self.last = state;
         }
-        match state {
-            State::Connected => {
-                self.told = true;
-                Counters::bump(&mut self.counters.connections, 1);
-            }
-            State::Disconnected => self.told = false,
-            _ => {}
+        if state == State::Connected {
+            self.told = true;
+            Counters::bump(&mut self.counters.connections, 1);
+        } else if state == State::Disconnected {
+            self.told = false;
         }
         self.standing = Some(state);
         true

@@ -45,7 +45,7 @@ impl Stream {
         self.check();
     }
 
-    /// One row of SS-121 each; DESTROY_ME was seen to.
+    /// One row of SS-121 each; `DESTROY_ME` was seen to.
     fn obey(&mut self, now: Instant, rng: &mut Rng, state: State, answer: Answer) {
         let ok = answer == Answer::Ok;
         match state {
