@@ -83,7 +83,7 @@ impl Stream {
                 .poll(cx.waker(), |inside| enqueue(inside, &mut payload))
                 .map_or(Poll::Pending, Poll::Ready)
         });
-        self.posted(queued.await?)
+        self.posted(queued.await)
     }
 
     /// Sends a message and waits for its outcome.

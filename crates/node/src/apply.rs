@@ -90,7 +90,9 @@ impl Node {
     ) -> Result<PayloadId, Misuse> {
         let room = self.pool.room(id.channel());
         let stream = self.slots.get_mut(id).ok_or(Misuse::Destroyed)?;
-        stream.grant(room);
+        if stream.is_open() && bytes.len() > room {
+            return Err(Misuse::NoRoom);
+        }
         let sent = stream.send(now, bytes, flags);
         let result = match sent {
             Ok((payload, chunk)) => match self.pool.send(now, id.channel(), &chunk) {

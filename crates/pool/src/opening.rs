@@ -228,13 +228,13 @@ impl Pool {
         let config = &self.config;
         let until = now + config.open_timeout;
         let session = match &open.protocol {
-            Protocol::H1(_) => Session::H1(Box::new(h1::Session::new(http::h1::Client::new(&config.h1)))),
+            Protocol::H1(_) => Session::H1(Box::new(h1::Session::new(http::h1::Client::new(config.h1)))),
             Protocol::H2 { fallback, .. } => match alpn.as_deref() {
                 Some(b"http/1.1") if *fallback => {
-                    Session::H1(Box::new(h1::Session::new(http::h1::Client::new(&config.h1))))
+                    Session::H1(Box::new(h1::Session::new(http::h1::Client::new(config.h1))))
                 }
                 None if *fallback && info.tls.is_some() => {
-                    Session::H1(Box::new(h1::Session::new(http::h1::Client::new(&config.h1))))
+                    Session::H1(Box::new(h1::Session::new(http::h1::Client::new(config.h1))))
                 }
                 Some(b"h2") | None => {
                     let client = http::h2::Client::new(now, config.h2.clone());
@@ -251,7 +251,7 @@ impl Pool {
                     now,
                     request,
                     subprotocol.as_deref(),
-                    &config.ws,
+                    config.ws,
                     &mut self.rng,
                 );
                 let Ok(client) = client else {

@@ -63,6 +63,11 @@ impl Ledger {
     }
 
     /// The message being sent, or the last one sent.
+    /// The number the next message will get.
+    pub(crate) const fn next(&self) -> u64 {
+        self.next
+    }
+
     pub(crate) const fn last(&self) -> u64 {
         self.next.saturating_sub(1)
     }

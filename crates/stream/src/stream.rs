@@ -3,6 +3,7 @@
 
 mod answers;
 mod inputs;
+mod joint;
 mod transmit;
 mod views;
 
