@@ -116,7 +116,8 @@ impl Exchange {
         let start = self.output.tail().len();
         head.write(packet_len, self.output.tail());
         if let Some(OpenSlot { index, kept: true, .. }) = slot {
-            self.inflight.keep(index, self.output.since(start));
+            let head = self.output.since(start);
+            self.inflight.keep_head(index, head, head.len() + size(len));
         }
         self.open = Some(Open { left: size(len), tag, slot });
         self.complete(now, config);
