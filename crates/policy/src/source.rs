@@ -10,7 +10,7 @@ pub(crate) struct At {
     pub(crate) offset: usize,
 }
 
-/// One text with its name, comments blanked by spaces so that offsets stay true.
+/// One text with its name, as it was given: places are told in it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Source {
     origin: String,
@@ -26,13 +26,14 @@ impl Source {
             return Err(Box::new(raw.fault(0, Code::TooLarge, "", hint)));
         }
         match blank(text) {
-            Ok(text) => Ok(Self { text, ..raw }),
+            Ok(_) => Ok(raw),
             Err((offset, code, hint)) => Err(Box::new(raw.fault(offset, code, "", hint))),
         }
     }
 
-    pub(crate) fn text(&self) -> &str {
-        &self.text
+    /// The text with comments blanked by spaces, so that offsets stay true.
+    pub(crate) fn blanked(&self) -> String {
+        blank(&self.text).unwrap_or_default()
     }
 
     /// Names what is wrong at `offset`.
@@ -157,6 +158,7 @@ impl PathScan {
                 }
                 end
             }
+            b'#' => text[at..].find('\n').map_or(text.len(), |line| at + line),
             // What opens exactly at the offset is the value asked for, not a level around it.
             b'{' if at < offset => {
                 self.levels.push(Level::Object { key: None, at_key: true });

@@ -1,5 +1,5 @@
 //! What a policy is refused or warned for, and where.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use mainstay_policy::{Code, Fault, Parsed, Parser, Policy, is_document, limits};
 

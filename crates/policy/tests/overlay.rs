@@ -1,5 +1,5 @@
 //! Overlays, failed parses and what a replacement leaves alone.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use mainstay_policy::{Code, Document, Parsed, Policy, changed};
 

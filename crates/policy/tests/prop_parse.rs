@@ -112,9 +112,13 @@ proptest! {
     /// What we take as syntax is what an independent JSON parser takes.
     #[test]
     fn syntax_is_that_of_json(text in soup()) {
-        prop_assume!(!text.contains(['#', '\u{feff}']));
+        let text = text.replace(['#', '\u{feff}'], "?");
         let faults = Policy::parse(&text, "p").err();
-        let refused = faults.is_some_and(|f| f.iter().any(|f| f.code == Code::Syntax));
+        let has = |code| faults.as_ref().is_some_and(|f| f.iter().any(|f| f.code == code));
+        if has(Code::TooDeep) {
+            return Ok(());
+        }
+        let refused = has(Code::Syntax);
         let json = serde_json::from_str::<Value>(&text).is_ok_and(|v| v.is_object());
         prop_assert_eq!(!refused, json, "{}", text);
     }

@@ -1,5 +1,5 @@
 //! The stream states against the tables of the specification, read from it.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use mainstay_policy::{State, legal, state_name};
 
