@@ -3,7 +3,7 @@
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-/// A seeded ChaCha12 stream. Ports, ids, masks, nonces and jitter come from here.
+/// A seeded `ChaCha12` stream. Ports, ids, masks, nonces and jitter come from here.
 ///
 /// Why not the system's generator: a run must replay from its seed (L1), and why not a faster one:
 /// an attacker who sees some outputs must not guess the next.
