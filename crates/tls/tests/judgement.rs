@@ -256,9 +256,8 @@ fn a_client_shows_its_certificate_when_asked() {
             assert!(refusing.info().peer_certificates.is_empty());
         } else {
             assert_eq!(refusing.failure(), refused(Certificate::Missing));
-            // certificate_required, or handshake_failure before 1.3. RFC 8446 §6.2.
-            let alert = if version == Version::Tls13 { 116 } else { 40 };
-            assert_eq!(without.failure(), Some(Reason::Peer(Peer::Alert(alert))));
+            // certificate_required. RFC 8446 §6.2.
+            assert_eq!(without.failure(), Some(Reason::Peer(Peer::Alert(116))));
         }
         let identity = authority.identity("client.test");
         options.identity = Some(identity.clone());
