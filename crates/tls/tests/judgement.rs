@@ -242,7 +242,9 @@ fn a_chain_of_more_than_ten_certificates_is_too_much() {
 #[test]
 fn a_client_shows_its_certificate_when_asked() {
     let authority = Authority::new();
-    for (version, optional) in [(Version::Tls13, false), (Version::Tls12, false), (Version::Tls13, true)] {
+    for (version, optional) in
+        [(Version::Tls13, false), (Version::Tls12, false), (Version::Tls13, true)]
+    {
         let mut options = server_options(&authority);
         options.client_auth = match optional {
             true => ClientAuth::Optional(authority.trust()),

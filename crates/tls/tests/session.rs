@@ -2,9 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use mainstay_base::{Instant, Peer, Reason};
-use mainstay_tls::{
-    ClientConfig, Event, Info, ServerConfig, Version,
-};
+use mainstay_tls::{ClientConfig, Event, Info, ServerConfig, Version};
 
 #[path = "shared/link.rs"]
 mod link;
