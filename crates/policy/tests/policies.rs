@@ -1,5 +1,5 @@
 //! Policies as devices in the field have them.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::panic, reason = "tests")]
 
 use mainstay_policy::{Code, Parsed, Policy, Protocol, schema};
 
