@@ -9,6 +9,7 @@
 //! | `spec.rs`, `spec/` | what is stacked: values, JSON, rules, one line of text |
 //! | `registry.rs` | what the names in a specification stand for |
 //! | `stack.rs` | one connection: climbing up, then bytes both ways |
+//! | `memory.rs` | a transport without a network, for tests and `sim` |
 //! | `server.rs`, `server/` | proxies, the proxy's side, for tests |
 //! | `tunnel.rs`, `http_connect.rs`, `socks5.rs` | proxies, the client's side |
 //!
@@ -27,6 +28,7 @@
 mod error;
 mod http_connect;
 pub mod limits;
+pub mod memory;
 mod registry;
 pub mod server;
 mod socks5;

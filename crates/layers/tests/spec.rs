@@ -1,5 +1,6 @@
 //! Specifications: JSON, rules, one line of text.
 #![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::needless_pass_by_value, reason = "`json!` reads better as an argument")]
 
 use core::time::Duration;
 

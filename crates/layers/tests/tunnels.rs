@@ -74,10 +74,6 @@ fn what_would_break_the_request_is_refused_before_connecting() {
         stack(OsTcpSpec::default()).layer(spec).build().map(|_| ())
     };
     assert!(with(|_| {}).is_ok());
-    let add = |spec: &mut HttpConnectSpec, name: &str, value: &str| {
-        spec.headers.insert(name.to_owned(), value.to_owned());
-    };
-    let _ = add;
     assert!(
         with(|spec| drop(spec.headers.insert("A".to_owned(), "b\r\nC: d".to_owned()))).is_err()
     );
@@ -235,7 +231,7 @@ fn through_socks(client: &mut Side, rules: Socks5Rules, bound: SocketAddr) -> Op
         let taken = proxy.handle_input(&up);
         up.drain(..taken);
         assert!(up.is_empty());
-        wanted = wanted.or(proxy.poll_wanted());
+        wanted = proxy.poll_wanted().or(wanted);
         proxy.open(bound);
         client.give(proxy.take_output(), 1);
     }

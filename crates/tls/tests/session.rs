@@ -2,9 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use mainstay_base::{Instant, Peer, Reason};
-use mainstay_tls::{
-    ClientConfig, Event, Info, ServerConfig, Version,
-};
+use mainstay_tls::{ClientConfig, Event, Info, ServerConfig, Version};
 
 #[path = "shared/link.rs"]
 mod link;
@@ -246,7 +244,7 @@ fn a_peer_that_changes_its_keys_is_followed() {
         .unwrap();
     let mut peer = rustls::ServerConnection::new(std::sync::Arc::new(peer)).unwrap();
     let mut client = Side::client(&config, "server.test");
-    let mut exchange = |client: &mut Side, peer: &mut rustls::ServerConnection| {
+    let exchange = |client: &mut Side, peer: &mut rustls::ServerConnection| {
         for _ in 0..4 {
             let mut up = &client.out()[..];
             while !up.is_empty() {
