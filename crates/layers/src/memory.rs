@@ -219,7 +219,7 @@ mod tests {
         loop {
             match pair.read(now, end, &mut out, usize::MAX) {
                 Read::Bytes(_) => {}
-                end => return (out, end),
+                end @ (Read::Nothing | Read::Finished | Read::Reset) => return (out, end),
             }
         }
     }

@@ -171,7 +171,7 @@ fn tunnels_take_their_parameters_and_defaults() {
     assert!(layer(json!({ "use": "socks5", "proxy": "p.test:1", "password": "x" })).is_err());
 }
 
-// Covers LAY-205
+// Covers LAY-205, LAY-250
 #[test]
 fn tls_takes_its_parameters_and_defaults() {
     let layer = |value: Value| {

@@ -192,7 +192,7 @@ fn through(client: &mut Side, rules: ConnectRules) -> Option<Wanted> {
     wanted
 }
 
-// Covers LAY-222, LAY-231
+// Covers LAY-222
 #[test]
 fn our_proxy_checks_credentials_hosts_and_ports() {
     let mut known = ConnectRules {
@@ -341,7 +341,7 @@ fn a_name_stays_a_name_unless_resolved_locally() {
     assert_eq!(wanted.unwrap().host, "192.0.2.9");
 }
 
-// Covers LAY-170, LAY-192, LAY-229, LAY-238, LAY-246
+// Covers LAY-229, LAY-238, LAY-246, LAY-266
 #[test]
 fn tls_runs_through_socks_over_connect_over_an_https_proxy() {
     let authority = Authority::new();

@@ -53,6 +53,14 @@ fn a_session_for_1_3_only_refuses_1_2() {
     assert_eq!(server.failure(), Some(Reason::Peer(Peer::TlsIncompatible)));
 }
 
+// Covers LAY-242
+#[test]
+fn no_process_wide_provider_is_installed_or_needed() {
+    let (client, server) = configs();
+    assert!(connect(&client, &server).0.session.is_up());
+    assert!(rustls::crypto::CryptoProvider::get_default().is_none());
+}
+
 #[test]
 fn close_notify_ends_each_direction_on_its_own() {
     let (client, server) = configs();
