@@ -244,12 +244,14 @@ fn a_peer_that_changes_its_keys_is_followed() {
     let identity = authority.identity("server.test");
     let key = rustls::pki_types::PrivateKeyDer::try_from(identity.key).unwrap();
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    let peer = rustls::ServerConfig::builder_with_provider(provider)
+    let mut peer = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(vec![identity.chain[0].clone().into()], key)
         .unwrap();
+    // So that handshake messages, tickets included, span records.
+    peer.max_fragment_size = Some(64);
     let mut peer = rustls::ServerConnection::new(std::sync::Arc::new(peer)).unwrap();
     let mut client = Side::client(&config, "server.test");
     let exchange = |client: &mut Side, peer: &mut rustls::ServerConnection| {
