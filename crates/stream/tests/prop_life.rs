@@ -1,5 +1,5 @@
 //! Whatever is done to a stream in whatever order, its promises hold.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "tests")]
 
 use core::time::Duration;
 use mainstay_base::{Instant, Local, Network, Outcome, Peer, Reason, Rng};
@@ -311,7 +311,7 @@ impl World {
                 self.connected = true;
             }
             State::Disconnected => {
-                assert!(core::mem::take(&mut self.connected), "{:?}", self.trace)
+                assert!(core::mem::take(&mut self.connected), "{:?}", self.trace);
             }
             State::Destroying => {
                 assert!(!self.connected, "DISCONNECTED comes first");

@@ -1,5 +1,4 @@
 //! What a stream costs in memory while it does nothing.
-#![expect(clippy::unwrap_used, reason = "tests")]
 #![expect(unsafe_code, reason = "a global allocator that counts is unsafe by its trait")]
 
 use core::alloc::{GlobalAlloc, Layout};
