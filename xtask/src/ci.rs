@@ -31,28 +31,38 @@ impl Run {
     fn step(&mut self, name: &'static str, work: impl FnOnce(&mut Tally) -> Findings) {
         say(&format!("\n== {name}"));
         let watch = Stopwatch::start();
-        let before = self.tally.failed;
-        let findings = work(&mut self.tally).err().unwrap_or_default();
+        let findings = self.count(name, work);
         for finding in &findings {
             complain(finding);
         }
+        self.times.push((name, watch.seconds()));
+    }
+
+    /// Does the work, remembers whether it failed, and returns what it found.
+    fn count(
+        &mut self,
+        name: &'static str,
+        work: impl FnOnce(&mut Tally) -> Findings,
+    ) -> Vec<String> {
+        let before = self.tally.failed;
+        let findings = work(&mut self.tally).err().unwrap_or_default();
         if !findings.is_empty() {
             self.failed.push(name);
             // A step that fails without a failed test counts as one, or the closing line would hide it.
             self.tally.failed += u64::from(self.tally.failed == before);
         }
-        self.times.push((name, watch.seconds()));
+        findings
     }
 
-    fn close(self) -> Findings {
-        say("");
+    /// The table of times, and the closing line last.
+    fn lines(&self) -> Vec<String> {
+        let mut lines = vec![String::new()];
         for (name, seconds) in &self.times {
             let mark = if self.failed.contains(name) { "FAILED" } else { "ok" };
-            say(&format!("{name:12} {seconds:7.1} s  {mark}"));
+            lines.push(format!("{name:12} {seconds:7.1} s  {mark}"));
         }
-        say(&self.tally.line());
-        // The closing line is the last line; the exit status says the rest.
-        if self.failed.is_empty() { Ok(()) } else { Err(Vec::new()) }
+        lines.push(self.tally.line());
+        lines
     }
 }
 
@@ -94,7 +104,11 @@ pub(crate) fn run(_args: &[String]) -> Findings {
         }
         run_counting(&mut command, tally)
     });
-    run.close()
+    for line in run.lines() {
+        say(&line);
+    }
+    // The closing line is the last line; the exit status says the rest.
+    if run.failed.is_empty() { Ok(()) } else { Err(Vec::new()) }
 }
 
 /// The packages whose tests want real servers: those with a feature `peers`.
@@ -114,4 +128,35 @@ fn bare() -> Findings {
         command.args(["-p", package]);
     }
     run_command(&mut command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_that_fails_without_a_failed_test_counts_as_one() {
+        let mut run = Run::default();
+        assert_eq!(run.count("lint", |_| Err(vec!["planted".to_owned()])), ["planted"]);
+        assert_eq!(run.failed, ["lint"]);
+        assert_eq!(run.lines().last().unwrap(), "0 passed, 1 failed, 0 skipped");
+    }
+
+    #[test]
+    fn failed_tests_are_counted_once_and_good_steps_not_at_all() {
+        let mut run = Run::default();
+        assert!(run.count("build", |_| Ok(())).is_empty());
+        let findings = run.count("test", |tally| {
+            tally.read("test result: FAILED. 7 passed; 2 failed; 1 ignored; 0 measured");
+            Err(vec!["planted".to_owned()])
+        });
+        assert_eq!(findings.len(), 1);
+        assert_eq!(run.failed, ["test"]);
+        assert_eq!(run.lines().last().unwrap(), "7 passed, 2 failed, 1 skipped");
+    }
+
+    #[test]
+    fn every_package_with_a_peers_feature_has_its_own_run() {
+        assert!(packages_with_peers().contains(&"mainstay-peer-tests".to_owned()));
+    }
 }

@@ -21,7 +21,7 @@ fn request(method: Method, body: Body) -> Request {
 }
 
 fn asked(request: &Request) -> Client {
-    let mut client = Client::new(&Config::default());
+    let mut client = Client::new(Config::default());
     client.request(NOW, request).unwrap();
     client
 }
@@ -107,13 +107,13 @@ fn what_could_end_a_line_early_is_refused_to_the_caller() {
     let ask = |change: fn(&mut Request)| {
         let mut request = request(Method::GET, Body::None);
         change(&mut request);
-        Client::new(&Config::default()).request(NOW, &request)
+        Client::new(Config::default()).request(NOW, &request)
     };
     for path in ["", "x", "/ HTTP/1.1", "/\r\nx: y", "/\0", "/#f", "/\u{e9}", "*"] {
         let mut request = request(Method::GET, Body::None);
         request.path = path.into();
         assert_eq!(
-            Client::new(&Config::default()).request(NOW, &request),
+            Client::new(Config::default()).request(NOW, &request),
             Err(Misuse::Path),
             "{path:?}"
         );
@@ -123,7 +123,7 @@ fn what_could_end_a_line_early_is_refused_to_the_caller() {
         let mut request = request(Method::GET, Body::None);
         request.authority = authority.into();
         assert_eq!(
-            Client::new(&Config::default()).request(NOW, &request),
+            Client::new(Config::default()).request(NOW, &request),
             Err(Misuse::Authority),
             "{authority:?}"
         );
@@ -133,7 +133,7 @@ fn what_could_end_a_line_early_is_refused_to_the_caller() {
         let mut request = request(Method::GET, Body::None);
         request.headers.insert(name, HeaderValue::from_static("1"));
         assert_eq!(
-            Client::new(&Config::default()).request(NOW, &request),
+            Client::new(Config::default()).request(NOW, &request),
             Err(Misuse::Header),
             "{name}"
         );
@@ -356,7 +356,7 @@ fn bytes_nobody_asked_for_end_an_idle_connection() {
     let (client, said) = answered(&ok.repeat(2));
     assert_eq!(said, [Said::Head(200), Said::Complete, MALFORMED]);
     assert!(!client.is_reusable());
-    let mut client = Client::new(&Config::default());
+    let mut client = Client::new(Config::default());
     client.handle_eof(NOW);
     let mut said = Vec::new();
     events(&mut client, &mut said);

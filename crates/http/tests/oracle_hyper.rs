@@ -68,7 +68,7 @@ where
 
 /// The same of ours.
 fn ours_reads(method: Method, wire: &[u8]) -> Option<(u16, Vec<u8>)> {
-    let mut client = Client::new(&Config::default());
+    let mut client = Client::new(Config::default());
     client.request(NOW, &request(method, Body::None)).unwrap();
     let mut said = feed(&mut client, wire, &[]);
     client.handle_eof(NOW);
@@ -128,7 +128,7 @@ async fn ask_hyper(body: Vec<u8>, sized: bool, back_sized: bool, limit: usize) {
     tokio::task::spawn_local(
         hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(near), service),
     );
-    let mut client = Client::new(&Config::default());
+    let mut client = Client::new(Config::default());
     for _ in 0..2 {
         let announced = if sized { Body::Sized(body.len() as u64) } else { Body::Unsized };
         client.request(NOW, &request(Method::POST, announced)).unwrap();
@@ -191,7 +191,7 @@ async fn hyper_asks(body: Vec<u8>, sized: bool, back_sized: bool, limit: usize) 
 }
 
 async fn serve(mut far: DuplexStream, sized: bool) {
-    let mut server = Server::new(&Config::default());
+    let mut server = Server::new(Config::default());
     let (mut body, mut buf) = (Vec::new(), vec![0; 4096]);
     loop {
         let Ok(count @ 1..) = far.read(&mut buf).await else { return };

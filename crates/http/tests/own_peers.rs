@@ -13,8 +13,8 @@ fn request(method: Method, body: Body) -> Request {
 
 #[test]
 fn two_transactions_on_one_connection() {
-    let mut client = h1::Client::new(&h1::Config::default());
-    let mut server = h1::Server::new(&h1::Config::default());
+    let mut client = h1::Client::new(h1::Config::default());
+    let mut server = h1::Server::new(h1::Config::default());
     for body in [Body::Sized(5), Body::Unsized] {
         client.request(NOW, &request(Method::POST, body)).unwrap();
         assert_eq!(client.send(NOW, b"hello"), 5);
@@ -64,12 +64,12 @@ fn a_message_goes_both_ways_and_both_close() {
     let mut rng = Rng::from_run(1);
     let config = ws::Config::default();
     let request = request(Method::GET, Body::None);
-    let mut client = ws::Client::new(NOW, &request, Some("chat"), &config, &mut rng).unwrap();
-    let mut server = ws::Server::new(&config);
+    let mut client = ws::Client::new(NOW, &request, Some("chat"), config, &mut rng).unwrap();
+    let mut server = ws::Server::new(config);
     let mut wire = Vec::new();
     client.poll_transmit(NOW, &mut wire, usize::MAX);
     assert_eq!(server.handle_input(NOW, &mut wire), wire.len());
-    assert!(matches!(server.poll_event(), Some(ws::Event::Asked(_))));
+    assert_eq!(server.poll_request().unwrap().uri(), "/a?b");
     server.accept(NOW, Some("chat"), &HeaderMap::new()).unwrap();
     let chunk = ws::Chunk { start: true, end: true, binary: false, tag: 7 };
     server.send(NOW, &mut rng, b"hi", chunk).unwrap();
@@ -95,6 +95,8 @@ fn a_message_goes_both_ways_and_both_close() {
     assert_eq!(server.handle_input(NOW, &mut wire[taken..]), wire.len() - taken);
     let mut wire = Vec::new();
     server.poll_transmit(NOW, &mut wire, usize::MAX);
+    server.handle_written(NOW);
+    assert!(matches!(server.poll_event(), Some(ws::Event::SentThrough(7))));
     assert!(matches!(server.poll_event(), Some(ws::Event::PeerClosing { code: Some(1000) })));
     assert!(matches!(server.poll_event(), Some(ws::Event::Closed)));
     assert_eq!(client.handle_input(NOW, &mut wire), wire.len());

@@ -11,7 +11,7 @@ use mainstay_http::{Body, Request};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-fn asked(method: Method, config: &Config) -> Client {
+fn asked(method: Method, config: Config) -> Client {
     let (authority, path) = ("example.com".into(), "/".into());
     let request = Request {
         method,
@@ -28,7 +28,7 @@ fn asked(method: Method, config: &Config) -> Client {
 
 fn said(wire: &[u8], cuts: &[usize], eof: bool) -> Vec<Said> {
     let mut client =
-        asked(Method::GET, &Config { head_max: 300, headers_max: 5, ..Config::default() });
+        asked(Method::GET, Config { head_max: 300, headers_max: 5, ..Config::default() });
     let mut said = feed(&mut client, wire, cuts);
     if eof {
         client.handle_eof(NOW);
@@ -107,7 +107,7 @@ proptest! {
     fn no_bytes_panic_a_client_or_a_server(wire in vec(any::<u8>(), 0..400), cuts in vec(1..40_usize, 0..5)) {
         let first = said(&wire, &cuts, true);
         prop_assert!(matches!(first.last(), Some(Said::Failed(_) | Said::Complete)));
-        let mut server = Server::new(&Config::default());
+        let mut server = Server::new(Config::default());
         let mut wire = wire;
         let taken = server.handle_input(NOW, &mut wire);
         prop_assert!(taken > 0 || wire.is_empty());
@@ -120,7 +120,7 @@ proptest! {
         let (authority, path) = ("example.com".into(), "/".into());
         let request = Request { method: Method::POST, secure: false, authority, path, headers: HeaderMap::new(), body };
         let config = Config { send_max: 64, ..Config::default() };
-        let (mut client, mut server) = (Client::new(&config), Server::new(&config));
+        let (mut client, mut server) = (Client::new(config), Server::new(config));
         client.request(NOW, &request).unwrap();
         let mut seen = Vec::new();
         let mut carry = |client: &mut Client| {

@@ -38,7 +38,7 @@ impl Log {
             Event::PeerClosing { code } => self.said.push(Said::Closing(*code)),
             Event::Closed => self.said.push(Said::Closed),
             Event::Failed(reason) => self.said.push(Said::Failed(*reason)),
-            Event::Accepted(_) | Event::Refused(_) | Event::Asked(_) | Event::SentThrough(_) => {
+            Event::Accepted(_) | Event::Refused(_) | Event::SentThrough(_) => {
                 unreachable!()
             }
         }
@@ -67,7 +67,7 @@ impl Log {
 /// Feeds a client; returns what it said up and what it said down.
 fn client_says(wire: &[u8], cuts: &[usize]) -> (Vec<Said>, Vec<u8>) {
     let mut rng = Rng::from_run(1);
-    let mut client = Client::established(&Config::default(), &mut rng);
+    let mut client = Client::established(Config::default(), &mut rng);
     let (mut log, mut out, mut rest) = (Log::default(), Vec::new(), wire);
     let mut cuts = cuts.iter().cycle();
     while !rest.is_empty() && !log.over {
@@ -125,7 +125,7 @@ proptest! {
     #[test]
     fn no_bytes_panic_a_client_or_a_server(wire in vec(any::<u8>(), 0..300), cuts in vec(1..30_usize, 1..10)) {
         prop_assert_eq!(client_says(&wire, &cuts).0, client_says(&wire, &[]).0);
-        let mut server = Server::established(&Config::default());
+        let mut server = Server::established(Config::default());
         let mut server_wire = wire.clone();
         let mut at = 0;
         while at < wire.len() {
@@ -138,7 +138,7 @@ proptest! {
             at += taken;
         }
         let mut rng = Rng::from_run(1);
-        let mut upgrading = Server::new(&Config::default());
+        let mut upgrading = Server::new(Config::default());
         prop_assert!(upgrading.handle_input(NOW, &mut wire.clone()) > 0 || wire.is_empty());
         upgrading.close(NOW, 1000, "");
         prop_assert!(upgrading.send(NOW, &mut rng, b"", Chunk::default()).is_err());
@@ -152,8 +152,8 @@ proptest! {
     ) {
         let config = Config { send_max: 256, ..Config::default() };
         let mut rng = Rng::from_run(2);
-        let mut client = Client::established(&config, &mut rng);
-        let mut server = Server::established(&config);
+        let mut client = Client::established(config, &mut rng);
+        let mut server = Server::established(config);
         let mut log = Log::default();
         let mut carry = |client: &mut Client, log: &mut Log| {
             while client.wants_transmit() {

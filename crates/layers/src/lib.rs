@@ -9,6 +9,7 @@
 //! | `spec.rs`, `spec/` | what is stacked: values, JSON, rules, one line of text |
 //! | `registry.rs` | what the names in a specification stand for |
 //! | `stack.rs` | one connection: climbing up, then bytes both ways |
+//! | `server.rs`, `server/` | proxies, the proxy's side, for tests |
 //! | `tunnel.rs`, `http_connect.rs`, `socks5.rs` | proxies, the client's side |
 //!
 //! # Composition
@@ -27,6 +28,7 @@ mod error;
 mod http_connect;
 pub mod limits;
 mod registry;
+pub mod server;
 mod socks5;
 pub mod spec;
 mod stack;

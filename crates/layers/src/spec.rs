@@ -10,6 +10,7 @@ use mainstay_tls::{Pin, PinMode, Version};
 use crate::limits::{CONNECT_WAIT, HANDSHAKE_WAIT, MEMORY_RING, NEGOTIATE_WAIT};
 use crate::target::{Target, Transport, authority};
 
+mod json;
 mod line;
 mod rules;
 

@@ -85,7 +85,7 @@ impl Builder {
 
     /// Names answered before the platform is asked.
     #[must_use]
-    pub fn resolver(mut self, resolver: host::ResolverHook) -> Self {
+    pub fn resolver(mut self, resolver: host::ResolveHook) -> Self {
         self.host.resolver = Some(resolver);
         self
     }
@@ -121,10 +121,24 @@ impl Builder {
         for (name, chain, key) in &self.identities {
             node.set_identity(name, chain, key).map_err(BuildError::Trust)?;
         }
-        if self.policy.streamtypes.values().any(|s| s.needs_platform_roots()) {
+        if needs_platform_roots(&self.policy) {
             node.set_platform_roots(&host::platform_roots().certificates);
         }
         node.set_policy(self.policy).map_err(BuildError::Trust)?;
         Ok(Driver::new(self.host, Joined::new(node, Router::new(Arc::clone(mailbox))))?)
     }
+}
+
+/// Whether a streamtype trusts the platform, or spells out a stack that may.
+fn needs_platform_roots(policy: &Policy) -> bool {
+    policy.streamtypes.values().any(|streamtype| {
+        // A URL as endpoint may switch TLS on.
+        let url =
+            streamtype.endpoint.as_deref().is_some_and(|e| e.contains("://") || e.contains("${"));
+        let tls = streamtype.tls
+            || url
+            || streamtype.stack.is_some()
+            || streamtype.via_http_proxy.is_some();
+        tls && streamtype.tls_trust_store.is_none()
+    })
 }

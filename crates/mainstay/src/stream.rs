@@ -83,7 +83,7 @@ impl Stream {
                 .poll(cx.waker(), |inside| enqueue(inside, &mut payload))
                 .map_or(Poll::Pending, Poll::Ready)
         });
-        self.posted(queued.await?)
+        self.posted(queued.await)
     }
 
     /// Sends a message and waits for its outcome.
@@ -99,9 +99,8 @@ impl Stream {
     /// # Errors
     /// `Closed` when the stream is gone and everything it received was taken.
     pub async fn recv(&self) -> Result<Chunk, Closed> {
-        let taken = poll_fn(|cx| {
-            self.letters.poll(cx.waker(), take).map_or(Poll::Pending, Poll::Ready)
-        });
+        let taken =
+            poll_fn(|cx| self.letters.poll(cx.waker(), take).map_or(Poll::Pending, Poll::Ready));
         self.received(taken.await)
     }
 

@@ -3,13 +3,17 @@
 //! # Keep-alive
 //! With a keep-alive of `k` seconds, PINGREQ is queued when nothing was taken by `poll_transmit` for `k`.
 //! If then neither PINGRESP nor any other byte comes for `k / 2`, at least 5 s, the peer is silent (1.5
-//! times the keep-alive, as the server counts). Time during which our reader sleeps does not count.
+//! times the keep-alive, as the server counts). Time during which our reader sleeps does not count, but
+//! PINGREQ goes on leaving, for the server counts too.
 //!
 //! # Memory
 //! Everything a session needs while it works is one box, which is given back 3 s after the last packet.
 //! Spec: MQTT 3.1.1 §3, §4; SS-560, SS-564 to SS-567.
 
-use core::time::Duration;
+mod answers;
+mod liveness;
+mod views;
+
 use std::collections::VecDeque;
 
 use mainstay_base::{Instant, Local, Outcome, Peer, Phase, Reason, Room};
@@ -17,10 +21,9 @@ use mainstay_base::{Instant, Local, Outcome, Peer, Phase, Reason, Room};
 use crate::arrival::Payload;
 use crate::decode::{Decoder, Unit};
 use crate::error::{Fault, Misuse};
-use crate::exchange::{Carry, Counters, Exchange, Publish};
-use crate::inflight::Stage;
-use crate::limits::{Config, PING_WAIT_MIN, REQUEST_ID_MIN, REST_WAIT};
-use crate::message::{self, Connect, Packet, SUBACK_REFUSED};
+use crate::exchange::{Carry, Exchange, Publish};
+use crate::limits::{CLOSING_WAIT, Config, REQUEST_ID_MIN, REST_WAIT};
+use crate::message::{self, Connect, Packet};
 use crate::topic::valid_filter;
 
 /// What happened.
@@ -66,7 +69,7 @@ enum State {
     /// It did.
     Open,
     /// DISCONNECT waits for the transport.
-    Closing,
+    Closing { until: Instant },
     /// Nothing more happens.
     Over,
 }
@@ -106,8 +109,10 @@ pub struct Client {
     request: u8,
     last_sent: Instant,
     last_received: Instant,
-    /// Since when PINGREQ is unanswered.
-    pinged: Option<Instant>,
+    /// How many PINGREQ are unanswered.
+    pings: u16,
+    /// When the first of them was queued.
+    pinged_at: Instant,
     /// When to look whether `work` can go.
     rest_at: Instant,
     config: Config,
@@ -131,7 +136,8 @@ impl Client {
             request: 0,
             last_sent: now,
             last_received: now,
-            pinged: None,
+            pings: 0,
+            pinged_at: now,
             rest_at: now + REST_WAIT,
             config,
             carry: Carry::default(),
@@ -146,7 +152,7 @@ impl Client {
     pub fn handle_input(&mut self, now: Instant, input: &mut [u8]) -> usize {
         match self.state {
             State::Over => return 0,
-            State::Closing => return input.len(),
+            State::Closing { .. } => return input.len(),
             State::Opening { .. } | State::Open => {}
         }
         let config = self.config;
@@ -190,7 +196,7 @@ impl Client {
 
     /// The peer ended its side in order: the session is over.
     pub fn handle_eof(&mut self, _now: Instant) {
-        let asked = self.state == State::Closing;
+        let asked = matches!(self.state, State::Closing { .. });
         self.close(if asked { Reason::Local(Local::Closed) } else { Reason::Peer(Peer::Closed) });
     }
 
@@ -247,10 +253,8 @@ impl Client {
 
     /// Asks the peer for a sign of life, unless one is awaited already.
     pub fn ping(&mut self, now: Instant) {
-        if self.state == State::Open && self.pinged.is_none() {
-            self.pinged = Some(now);
-            self.last_sent = now;
-            self.work(now).exchange.control(message::pingreq);
+        if self.state == State::Open && self.pings == 0 {
+            self.send_ping(now);
         }
     }
 
@@ -262,13 +266,13 @@ impl Client {
 
     /// Ends the session in order: DISCONNECT leaves with what is queued, then `Closed(Local(Closed))` comes.
     ///
-    /// What is not acknowledged by then ends as unknown. In the middle of a message the end comes at
+    /// What is not acknowledged by then ends as unknown. A transport that takes nothing for 5 s ends it too. In the middle of a message the end comes at
     /// once and without DISCONNECT, which cannot stand there; before CONNACK it comes in order.
     pub fn disconnect(&mut self, now: Instant) {
         match self.state {
-            State::Closing | State::Over => {}
+            State::Closing { .. } | State::Over => {}
             State::Opening { .. } | State::Open => {
-                self.state = State::Closing;
+                self.state = State::Closing { until: now + CLOSING_WAIT };
                 let work = self.work(now);
                 if work.exchange.is_open() {
                     self.close(Reason::Local(Local::Closed));
@@ -286,13 +290,16 @@ impl Client {
             State::Opening { until } if until <= now => {
                 return self.close(Reason::Local(Local::TimedOut(Phase::Open)));
             }
-            State::Opening { .. } | State::Open | State::Closing => {}
+            State::Closing { until } if until <= now => {
+                return self.close(Reason::Local(Local::TimedOut(Phase::Close)));
+            }
+            State::Opening { .. } | State::Open | State::Closing { .. } => {}
         }
         if self.silent_at().is_some_and(|at| at <= now) {
             return self.close(Reason::Peer(Peer::Silent));
         }
         if self.ping_at().is_some_and(|at| at <= now) {
-            self.ping(now);
+            self.send_ping(now);
         }
         if let Some(work) = &mut self.work {
             if self.state == State::Open {
@@ -308,16 +315,16 @@ impl Client {
     /// When `handle_timeout` has something to do.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let opening = match self.state {
+        let ends = match self.state {
             State::Over => return None,
-            State::Opening { until } => Some(until),
-            State::Open | State::Closing => None,
+            State::Opening { until } | State::Closing { until } => Some(until),
+            State::Open => None,
         };
         let work = self.work.as_ref();
         let open = work.filter(|_| self.state == State::Open);
         let repeat = open.and_then(|work| work.exchange.poll_timeout());
         let rest = work.map(|_| self.rest_at);
-        [opening, repeat, rest, self.silent_at(), self.ping_at()].into_iter().flatten().min()
+        [ends, repeat, rest, self.silent_at(), self.ping_at()].into_iter().flatten().min()
     }
 
     /// The next fact; the order is that of the wire.
@@ -346,7 +353,7 @@ impl Client {
     pub fn handle_written(&mut self, _now: Instant) {
         let Some(work) = &mut self.work else { return };
         work.exchange.output.handle_written();
-        if self.state == State::Closing && work.exchange.output.len() == 0 {
+        if matches!(self.state, State::Closing { .. }) && work.exchange.output.len() == 0 {
             self.close(Reason::Local(Local::Closed));
         }
     }
@@ -369,132 +376,6 @@ impl Client {
     #[must_use]
     pub fn wants_transmit(&self) -> bool {
         self.work.as_ref().is_some_and(|work| work.exchange.output.len() > 0)
-    }
-
-    /// Whether the session is open: CONNACK came and no end.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        self.state == State::Open
-    }
-
-    /// Whether `Closed` or `Refused` was or will be the last event.
-    #[must_use]
-    pub fn is_over(&self) -> bool {
-        self.state == State::Over
-    }
-
-    /// Whether a message of ours awaits more payload.
-    #[must_use]
-    pub fn is_publishing(&self) -> bool {
-        self.work.as_ref().is_some_and(|work| work.exchange.is_open())
-    }
-
-    /// The topic of the message being received, or of the last one.
-    #[must_use]
-    pub fn topic(&self) -> &str {
-        self.work.as_ref().map_or("", |work| &work.exchange.arrival.topic)
-    }
-
-    /// The QoS of the message being received.
-    #[must_use]
-    pub fn qos(&self) -> u8 {
-        self.work.as_ref().map_or(0, |work| work.exchange.arrival.qos)
-    }
-
-    /// Whether the message being received comes from the server's store.
-    #[must_use]
-    pub fn retain(&self) -> bool {
-        self.work.as_ref().is_some_and(|work| work.exchange.arrival.retain)
-    }
-
-    /// Whether the message being received may have been sent before.
-    #[must_use]
-    pub fn dup(&self) -> bool {
-        self.work.as_ref().is_some_and(|work| work.exchange.arrival.dup)
-    }
-
-    /// The whole payload length of the message being received.
-    #[must_use]
-    pub fn payload_len(&self) -> u32 {
-        self.work.as_ref().map_or(0, |work| work.exchange.arrival.len)
-    }
-
-    /// Heap bytes held now: 0 at rest.
-    #[must_use]
-    pub fn memory(&self) -> usize {
-        let Some(work) = &self.work else { return 0 };
-        let asked = work.asked.capacity() * size_of::<Asked>();
-        let facts = work.facts.capacity() * size_of::<Event>();
-        size_of::<Work>() + work.decoder.memory() + work.exchange.memory() + asked + facts
-    }
-
-    /// Counts since the connection began.
-    #[must_use]
-    pub fn counters(&self) -> Counters {
-        self.work.as_ref().map_or(self.carry, |work| work.exchange.carry).counters
-    }
-
-    fn handle_packet(&mut self, now: Instant, packet: Packet<'_>) -> Result<(), Fault> {
-        if let State::Opening { .. } = self.state {
-            let Packet::Connack { session_present, code } = packet else {
-                return Err(Fault::Malformed);
-            };
-            return self.handle_connack(now, session_present, code);
-        }
-        let config = self.config;
-        let exchange = &mut self.work(now).exchange;
-        match packet {
-            Packet::Puback(id) => exchange.acknowledged(now, &config, Stage::Puback, id),
-            Packet::Pubrec(id) => exchange.acknowledged(now, &config, Stage::Pubrec, id),
-            Packet::Pubcomp(id) => exchange.acknowledged(now, &config, Stage::Pubcomp, id),
-            Packet::Pubrel(id) => exchange.released(id),
-            Packet::Suback { id, codes: &[code] } => {
-                let granted = (code != SUBACK_REFUSED).then_some(code);
-                self.answered(now, Asked::Subscribe(id), Event::Subscribed { id, granted });
-            }
-            Packet::Unsuback(id) => {
-                self.answered(now, Asked::Unsubscribe(id), Event::Unsubscribed { id });
-            }
-            Packet::Pingresp => self.handle_pong(now),
-            Packet::Suback { .. }
-            | Packet::Connect(_)
-            | Packet::Connack { .. }
-            | Packet::Subscribe { .. }
-            | Packet::Unsubscribe { .. }
-            | Packet::Pingreq
-            | Packet::Disconnect => return Err(Fault::Malformed),
-        }
-        Ok(())
-    }
-
-    fn handle_connack(
-        &mut self,
-        now: Instant,
-        session_present: bool,
-        code: u8,
-    ) -> Result<(), Fault> {
-        // MQTT-3.2.2-1: who begins anew resumes nothing
-        if session_present && self.clean {
-            return Err(Fault::Malformed);
-        }
-        if code == 0 {
-            self.state = State::Open;
-            self.work(now).facts.push_back(Event::Connected { session_present });
-            return Ok(());
-        }
-        self.state = State::Over;
-        let work = self.work(now);
-        work.exchange.close(Reason::Peer(Peer::Connack(code)));
-        work.facts.push_back(Event::Refused(code));
-        Ok(())
-    }
-
-    fn handle_pong(&mut self, now: Instant) {
-        if self.pinged.take().is_some() {
-            self.work(now).facts.push_back(Event::Pong);
-        } else {
-            self.stray(now);
-        }
     }
 
     fn ask(&mut self, now: Instant, filter: &str, asked: fn(u16) -> Asked) -> Result<u16, Misuse> {
@@ -525,21 +406,6 @@ impl Client {
         Ok(id)
     }
 
-    fn answered(&mut self, now: Instant, asked: Asked, event: Event) {
-        let work = self.work(now);
-        if let Some(index) = work.asked.iter().position(|&one| one == asked) {
-            work.asked.remove(index);
-            work.facts.push_back(event);
-        } else {
-            self.stray(now);
-        }
-    }
-
-    fn stray(&mut self, now: Instant) {
-        let counters = &mut self.work(now).exchange.carry.counters;
-        counters.strays = counters.strays.saturating_add(1);
-    }
-
     fn close(&mut self, reason: Reason) {
         if self.state == State::Over {
             return;
@@ -550,24 +416,6 @@ impl Client {
         work.exchange.close(reason);
         work.asked = Vec::new();
         work.facts.push_back(Event::Closed(reason));
-    }
-
-    fn silent_at(&self) -> Option<Instant> {
-        let stuck = self.work.as_ref().is_some_and(|work| work.exchange.arrival.is_pending());
-        if self.keep_alive_s == 0 || self.paused || stuck || self.state != State::Open {
-            return None;
-        }
-        let wait = (self.keep_alive() / 2).max(PING_WAIT_MIN);
-        self.pinged.map(|at| at.max(self.last_received) + wait)
-    }
-
-    fn ping_at(&self) -> Option<Instant> {
-        let wanted = self.keep_alive_s > 0 && self.pinged.is_none() && self.state == State::Open;
-        (wanted && !self.is_publishing()).then(|| self.last_sent + self.keep_alive())
-    }
-
-    const fn keep_alive(&self) -> Duration {
-        Duration::from_secs(self.keep_alive_s as u64)
     }
 
     fn work(&mut self, now: Instant) -> &mut Work {

@@ -98,7 +98,7 @@ impl Exchange {
         }
         let Publish { topic, qos, retain, len, tag } = *publish;
         let mut head = PublishHead { topic, id: 0, qos, retain, dup: false };
-        let packet_len = size(head.packet_len(len)?);
+        let packet_len = head.packet_len(len)?;
         if topic.len() > usize::from(config.topic_max) {
             return Err(Misuse::Topic);
         }
@@ -111,12 +111,13 @@ impl Exchange {
             let (index, id) = begun.ok_or(Misuse::NoRoom)?;
             let stage = if qos == 1 { Stage::Puback } else { Stage::Pubrec };
             head.id = id;
-            slot = Some(OpenSlot { index, stage, kept: packet_len <= size(config.inflight_bytes) });
+            slot = Some(OpenSlot { index, stage, kept: packet_len <= config.inflight_bytes });
         }
         let start = self.output.tail().len();
-        head.emit(len, self.output.tail())?;
+        head.write(packet_len, self.output.tail());
         if let Some(OpenSlot { index, kept: true, .. }) = slot {
-            self.inflight.keep(index, self.output.since(start));
+            let head = self.output.since(start);
+            self.inflight.keep_head(index, head, head.len() + size(len));
         }
         self.open = Some(Open { left: size(len), tag, slot });
         self.complete(now, config);

@@ -9,7 +9,7 @@
 
 use mainstay_base::Instant;
 
-use crate::limits::{COPY_SPARE_MAX, REQUEST_ID_MIN};
+use crate::limits::{COPIES_SPARE_MAX, REQUEST_ID_MIN};
 
 /// No slot.
 const NONE: u16 = u16::MAX;
@@ -57,18 +57,22 @@ pub(crate) struct Inflight {
     unsent: u16,
     count: u16,
     kept: usize,
+    /// Capacity of all copies that are empty.
+    spare: usize,
 }
 
 impl Default for Inflight {
     fn default() -> Self {
+        let (slots, none) = (Vec::new(), NONE);
         Self {
-            slots: Vec::new(),
-            free: NONE,
-            head: NONE,
-            tail: NONE,
-            unsent: NONE,
+            slots,
+            free: none,
+            head: none,
+            tail: none,
+            unsent: none,
             count: 0,
             kept: 0,
+            spare: 0,
         }
     }
 }
@@ -144,6 +148,14 @@ impl Inflight {
         if let Some(slot) = self.slots.get_mut(usize::from(index)) {
             slot.stage = stage;
         }
+    }
+
+    /// Begins a publish's copy with its head; `len` bytes will come in all.
+    pub(crate) fn keep_head(&mut self, index: u16, head: &[u8], len: usize) {
+        let Some(slot) = self.slots.get_mut(usize::from(index)) else { return };
+        self.spare -= slot.copy.capacity();
+        slot.copy.reserve_exact(len);
+        self.keep(index, head);
     }
 
     /// Adds to a publish's copy.
@@ -228,10 +240,16 @@ impl Inflight {
 
     fn drop_copy(&mut self, index: u16) {
         let Some(slot) = self.slots.get_mut(usize::from(index)) else { return };
+        if slot.copy.is_empty() {
+            return;
+        }
         self.kept -= slot.copy.len();
         slot.copy.clear();
-        if slot.copy.capacity() > COPY_SPARE_MAX {
+        let spare = self.spare + slot.copy.capacity();
+        if spare > COPIES_SPARE_MAX {
             slot.copy = Vec::new();
+        } else {
+            self.spare = spare;
         }
     }
 
@@ -281,7 +299,8 @@ mod tests {
         for tag in 0..count {
             let (index, _) = inflight.begin(count, &mut turn, u64::from(tag)).unwrap();
             inflight.enter(index, Stage::Puback);
-            inflight.keep(index, b"copy");
+            inflight.keep_head(index, b"co", 4);
+            inflight.keep(index, b"py");
             inflight.queued(index, u64::from(tag) * 10);
         }
         inflight
@@ -299,6 +318,23 @@ mod tests {
             inflight.end(index);
             assert_eq!(inflight.find(64, id), None);
         }
+    }
+
+    #[test]
+    fn memory_of_copies_is_used_again_but_no_more_than_so_much_is_kept() {
+        let (mut inflight, mut turn) = (Inflight::default(), 0);
+        for len in [10_000, 20_000, 30_000, 40_000, 1] {
+            let (index, _) = inflight.begin(9, &mut turn, 0).unwrap();
+            inflight.keep_head(index, &vec![0; len], len);
+        }
+        while inflight.end_any().is_some() {}
+        let spare: usize = inflight.slots.iter().map(|slot| slot.copy.capacity()).sum();
+        assert_eq!((inflight.spare, inflight.kept()), (spare, 0));
+        assert!((60_000..=COPIES_SPARE_MAX).contains(&spare), "{spare}");
+        let before = inflight.memory();
+        let (index, _) = inflight.begin(9, &mut turn, 0).unwrap();
+        inflight.keep_head(index, b"x", 1);
+        assert_eq!(inflight.memory(), before);
     }
 
     #[test]

@@ -11,6 +11,40 @@
 //! cuts the input into packets, [`message`] turns bytes into values and back, `topic` judges and
 //! matches names. All limits are in [`Config`].
 //!
+//! # Use
+//! ```
+//! use mainstay_base::{Instant, Outcome};
+//! use mainstay_mqtt::{Client, Config, Connect, Event, Misuse, Publish, Server};
+//!
+//! # fn main() -> Result<(), Misuse> {
+//! let now = Instant::ZERO; // the driver's clock
+//! let connect = Connect { client_id: "sensor-1", clean: true, ..Connect::default() };
+//! let mut client = Client::new(now, &connect, Config::default())?;
+//! let mut server = Server::new(now, Config::default());
+//! let mut wire = Vec::new(); // a socket, in a program
+//! client.poll_transmit(now, &mut wire, usize::MAX);
+//! server.handle_input(now, &mut wire);
+//! server.accept(now, false)?;
+//! wire.clear();
+//! server.poll_transmit(now, &mut wire, usize::MAX);
+//! client.handle_input(now, &mut wire);
+//! assert_eq!(client.poll_event(), Some(Event::Connected { session_present: false }));
+//!
+//! let publish = Publish { topic: "t", qos: 0, retain: false, len: 5, tag: 7 };
+//! client.publish(now, &publish)?;
+//! assert_eq!(client.send(now, b"hello"), 5);
+//! wire.clear();
+//! client.poll_transmit(now, &mut wire, usize::MAX);
+//! client.handle_written(now);
+//! assert_eq!(client.poll_event(), Some(Event::Published { tag: 7, outcome: Outcome::Sent }));
+//! let taken = server.handle_input(now, &mut wire);
+//! assert_eq!(server.topic(), "t");
+//! let payload = server.next_payload(&mut wire[..taken]);
+//! assert!(payload.is_some_and(|payload| payload.bytes == b"hello" && payload.start && payload.end));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Absent on purpose
 //! Sharing a connection between streams (`pool`), birth messages and subscriptions before CONNECTED
 //! (`stream`, SS-563), reconnecting, a session kept over connections, MQTT 5.

@@ -14,12 +14,14 @@ pub(crate) const REPEAT_WAIT: Duration = Duration::from_secs(3);
 pub(crate) const REPEATS_MAX: u8 = 3;
 /// The least time PINGRESP gets. chosen: a mobile network's worst round trip, where keep-alive / 2 is shorter.
 pub(crate) const PING_WAIT_MIN: Duration = Duration::from_secs(5);
+/// How long DISCONNECT may wait for the transport. chosen: nobody waits for its answer, so soon.
+pub(crate) const CLOSING_WAIT: Duration = Duration::from_secs(5);
 /// How long after the last packet working memory is given back. chosen: `REPEAT_WAIT`, so that it rarely adds a wake-up.
 pub(crate) const REST_WAIT: Duration = Duration::from_secs(3);
 /// Spare capacity of the output queue kept between packets. chosen: one turn's worth, `send_max`'s default.
 pub(crate) const OUTPUT_SPARE_MAX: usize = 16 * 1024;
-/// Spare capacity of one kept copy. chosen: 64 of them are 64 KiB, `inflight_bytes`' default.
-pub(crate) const COPY_SPARE_MAX: usize = 1024;
+/// Spare capacity of all kept copies between packets. chosen: `inflight_bytes`' default, so that a full window allocates nothing.
+pub(crate) const COPIES_SPARE_MAX: usize = 64 * 1024;
 /// Packet ids from here up are for SUBSCRIBE and UNSUBSCRIBE, below for PUBLISH. chosen: 255 of them, so that the two never meet.
 pub(crate) const REQUEST_ID_MIN: u16 = 0xFF01;
 

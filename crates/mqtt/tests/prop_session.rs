@@ -292,7 +292,7 @@ impl Story {
 }
 
 proptest! {
-    // Covers SS-565, SS-567
+    // Covers SS-567
     #[test]
     fn every_publish_ends_exactly_once_and_packets_never_interleave(
         deeds in prop::collection::vec(deed(), 1..120),

@@ -242,6 +242,9 @@ fn no_publish_begins_while_the_copies_fill_their_limit() {
     bench.publish("t", 1, &[0; 60], 1);
     bench.publish("t", 1, &[0; 60], 2);
     assert_eq!(bench.client.room().down, 0);
+    let third = Publish { topic: "t", qos: 1, retain: false, len: 0, tag: 3 };
+    assert_eq!(bench.client.publish(bench.now(), &third), Err(Misuse::NoRoom));
+    bench.publish("t", 0, b"", 4);
     let id = ids(&bench.out())[0];
     bench.feed(&ack(0x40, id));
     assert!(bench.client.room().down > 0);
@@ -263,7 +266,6 @@ fn a_repetition_is_not_queued_behind_output_the_peer_does_not_take() {
     assert_eq!(bench.out().len(), 20);
 }
 
-// Covers SS-565
 #[test]
 fn when_the_connection_dies_every_publish_ends_once_as_unknown() {
     let mut bench = Bench::plain();

@@ -135,6 +135,7 @@ fn a_message_goes_up_with_its_topic_and_flags() {
     assert_eq!(bench.out(), b"\x40\x02\0\x07");
 }
 
+// Covers SS-569
 #[test]
 fn puback_leaves_only_when_the_last_slice_was_taken() {
     let mut bench = Bench::plain();
@@ -154,7 +155,6 @@ fn puback_leaves_only_when_the_last_slice_was_taken() {
     assert_eq!(bench.out(), b"\x40\x02\0\x07");
 }
 
-// Covers SS-565
 #[test]
 fn a_received_qos_2_message_is_delivered_once_until_it_is_released() {
     let mut bench = Bench::plain();
@@ -217,6 +217,15 @@ fn a_peer_that_does_not_answer_pingreq_is_silent_after_one_and_a_half_keep_alive
 }
 
 #[test]
+fn pingresp_has_at_least_five_seconds_however_short_the_keep_alive() {
+    let mut bench = Bench::open(&Connect { keep_alive_s: 2, ..fine() }, Config::default());
+    assert_eq!(bench.until(6_999).len(), 3);
+    assert_eq!(bench.facts(), []);
+    bench.until(7_000);
+    assert_eq!(bench.facts(), [closed(Reason::Peer(Peer::Silent))]);
+}
+
+#[test]
 fn bytes_of_a_long_message_are_signs_of_life_and_a_sleeping_reader_blames_nobody() {
     let mut bench = Bench::open(&Connect { keep_alive_s: 20, ..fine() }, Config::default());
     bench.until(25_000);
@@ -224,7 +233,11 @@ fn bytes_of_a_long_message_are_signs_of_life_and_a_sleeping_reader_blames_nobody
     bench.until(34_999);
     bench.client.pause(bench.now(), true);
     assert_eq!(bench.client.room().up, 0);
-    bench.until(100_000);
+    let pings = bench.until(100_000);
+    assert_eq!(
+        pings.iter().map(|(ms, _)| *ms).collect::<Vec<_>>(),
+        [40_000, 60_000, 80_000, 100_000]
+    );
     bench.client.pause(bench.now(), false);
     bench.until(109_999);
     assert_eq!(bench.facts(), []);
@@ -304,12 +317,22 @@ fn a_session_at_rest_gives_its_memory_back_and_goes_on_working() {
     bench.until(3_000);
     assert_eq!(bench.client.poll_timeout(), None);
     assert_eq!(bench.client.memory(), 0);
-    assert!(size_of::<Client>() <= 200, "{}", size_of::<Client>());
+    assert!(size_of::<Client>() <= 150, "{}", size_of::<Client>());
     assert_eq!(bench.client.room().down, 16 * 1024);
     bench.publish("t", 1, b"x", 2);
     let second = bench.out();
     assert_ne!((first[5], first[6]), (second[5], second[6]), "ids are not used again so soon");
     assert_eq!(bench.until(6_000).len(), 1);
+}
+
+#[test]
+fn a_disconnect_the_transport_does_not_take_ends_in_time() {
+    let mut bench = Bench::plain();
+    bench.client.disconnect(bench.now());
+    bench.client.handle_timeout(mainstay_base::Instant::from_millis(4_999));
+    assert_eq!(bench.facts(), []);
+    bench.client.handle_timeout(mainstay_base::Instant::from_millis(5_000));
+    assert_eq!(bench.facts(), [closed(Reason::Local(Local::TimedOut(Phase::Close)))]);
 }
 
 #[test]

@@ -48,7 +48,15 @@ impl Node {
                     let refused = self.set_metadata(id, name, value).is_err();
                     self.refused_sends += u64::from(refused);
                 }
-                other => self.command(now, id, other),
+                Command::RequestTx
+                | Command::RequestTxLen(_)
+                | Command::Connect
+                | Command::StartTimeout(_)
+                | Command::CancelTimeout
+                | Command::Pause(_)
+                | Command::Confirm
+                | Command::Close
+                | Command::Destroy => self.command(now, id, command),
             }
         }
         // The buffers are given back for the next call.
@@ -68,7 +76,7 @@ impl Node {
                 let _refused = self.connect(now, id);
             }
             Command::StartTimeout(ms) => self.with(id, |stream| stream.start_timeout(now, *ms)),
-            Command::CancelTimeout => self.with(id, |stream| stream.cancel_timeout()),
+            Command::CancelTimeout => self.with(id, mainstay_stream::Stream::cancel_timeout),
             Command::Pause(paused) => self.pause(now, id, *paused),
             Command::Confirm => self.confirm_validity(now, id),
             Command::Close => self.with(id, |stream| stream.close(now)),
@@ -88,19 +96,24 @@ impl Node {
         bytes: &[u8],
         flags: Flags,
     ) -> Result<PayloadId, Misuse> {
-        if bytes.len() > self.pool.room(id.channel()) && self.slots.get(id).is_some_and(|s| s.is_open()) {
+        let room = self.pool.room(id.channel());
+        let stream = self.slots.get_mut(id).ok_or(Misuse::Destroyed)?;
+        if stream.is_open() && bytes.len() > room {
             return Err(Misuse::NoRoom);
         }
-        let stream = self.slots.get_mut(id).ok_or(Misuse::Destroyed)?;
-        let (payload, chunk) = stream.send(now, bytes, flags)?;
-        let taken = self.pool.send(now, id.channel(), &chunk);
+        let sent = stream.send(now, bytes, flags);
+        let result = match sent {
+            Ok((payload, chunk)) => match self.pool.send(now, id.channel(), &chunk) {
+                Ok(()) => Ok(payload),
+                Err(why) => {
+                    stream.handle_refusal(now, payload, why);
+                    Err(Misuse::Unsupported)
+                }
+            },
+            Err(misuse) => Err(misuse),
+        };
         self.slots.touch(id);
-        taken.map(|()| payload).map_err(|misuse| match misuse {
-            mainstay_pool::Misuse::NotOpen => Misuse::NotConnected,
-            mainstay_pool::Misuse::NoRoom => Misuse::NoRoom,
-            mainstay_pool::Misuse::Framing => Misuse::Framing,
-            mainstay_pool::Misuse::Unsupported => Misuse::Unsupported,
-        })
+        result
     }
 
     /// Asks for a tx opportunity (SS-214).

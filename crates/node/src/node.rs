@@ -8,6 +8,7 @@ use mainstay_layers::{ConnInfo, Registry};
 use mainstay_policy::Policy;
 use mainstay_pool::{Next, Place, Pool, Request, ResolveId, Resolved};
 use mainstay_stream::{Blobs, CreateError, Event, Flags, Info, Stream};
+use mainstay_tls::WallClock;
 use std::sync::Arc;
 
 /// What a node is made with.
@@ -49,7 +50,7 @@ impl Node {
     #[must_use]
     pub fn new(seed: [u8; 32], config: Config) -> Self {
         let mut rng = Rng::new(seed);
-        let pool = Pool::new(config.pool, Registry::new(), rng.fork());
+        let pool = Pool::new(config.pool, Registry::new(WallClock::new(None)), rng.fork());
         Self {
             policy: Arc::new(Policy::default()),
             blobs: Arc::new(config.blobs),
@@ -72,7 +73,8 @@ impl Node {
         if self.slots.len() >= self.stream_max {
             return Err(CreateError::Limit);
         }
-        let found = self.policy.streamtypes.get(streamtype).ok_or(CreateError::UnknownStreamtype)?;
+        let found =
+            self.policy.streamtypes.get(streamtype).ok_or(CreateError::UnknownStreamtype)?;
         let info = Info { index: self.slots.vacant(), blobs: Arc::clone(&self.blobs) };
         let stream = Stream::new(now, &self.policy, found, &info)?;
         Ok(self.slots.insert(stream))
@@ -88,11 +90,6 @@ impl Node {
     #[must_use]
     pub fn wall(&self, now: Instant) -> Option<Duration> {
         self.wall.map(|(at, wall)| wall + now.since(at))
-    }
-
-    /// Trust anchors of the platform, as DER; those that cannot be read are left out and counted.
-    pub fn set_platform_roots(&mut self, roots: &[Vec<u8>]) -> usize {
-        self.pool.registry_mut().set_platform_roots(roots)
     }
 
     /// The next thing for the application, in order; answer it before asking again. `input` is
@@ -126,8 +123,8 @@ impl Node {
                 }
             }
         };
-        let view = self.slots.get(id)?;
         let room = self.pool.room(id.channel());
+        let view = self.slots.get(id)?;
         Some(match said {
             Said::Event(event) => Up::Event { id, view, event, room },
             Said::Payload(place, flags) => {
@@ -163,7 +160,6 @@ impl Node {
         let mut event = self.slots.get_mut(id).and_then(Stream::poll_event);
         let Some(event) = &mut event else {
             self.slots.quiet();
-            self.slots.touch_timer(id);
             return None;
         };
         self.asked = match event {
@@ -264,8 +260,11 @@ impl Node {
 
     /// Payload bytes a `send` on this stream takes now.
     #[must_use]
-    pub fn send_room(&self, id: StreamId) -> usize {
-        self.slots.get(id).map_or(0, |_| self.pool.room(id.channel()))
+    pub fn send_room(&mut self, id: StreamId) -> usize {
+        if self.slots.get(id).is_none() {
+            return 0;
+        }
+        self.pool.room(id.channel())
     }
 
     /// What is known of a stream's connection (SS-243).

@@ -17,7 +17,6 @@ use crate::limits;
 use crate::model::{Inert, Policy};
 use crate::node::Member;
 use crate::report::Report;
-use crate::suggest;
 
 /// Builds what can be built; the report says whether it may be used.
 pub(crate) fn policy(report: &mut Report<'_>, parts: &Parts) -> Policy {
@@ -26,6 +25,7 @@ pub(crate) fn policy(report: &mut Report<'_>, parts: &Parts) -> Policy {
         top(report, &mut policy, member);
     }
     for section in Section::ALL {
+        unused(report, section, parts);
         for entry in parts.section(section) {
             if entry.node.is_null() && entry.at.source > 0 {
                 continue;
@@ -44,6 +44,18 @@ pub(crate) fn policy(report: &mut Report<'_>, parts: &Parts) -> Policy {
     streamtype::all(report, &mut policy, parts.section(Section::Streamtypes));
     cross::auth(report, &policy, parts.section(Section::Auth));
     policy
+}
+
+/// Notes a section this version does not act on, at its first entry.
+fn unused(report: &mut Report<'_>, section: Section, parts: &Parts) {
+    let of =
+        |key: &&Key<Policy>| matches!(key.slot, Slot::Special(Special::Section(s)) if s == section);
+    let Some(key) = TOP.iter().find(of) else { return };
+    if let (Effect::Hint | Effect::Needed, Some(entry)) =
+        (key.effect, parts.section(section).first())
+    {
+        report.note(entry.at, Code::Inert, key.name, "streams work without it".to_owned());
+    }
 }
 
 /// A member of the document that is no section.
@@ -70,7 +82,7 @@ fn known<T: 'static>(
 ) -> Option<&'static Key<T>> {
     let names = keys.clone().map(|k| k.name);
     let Some(key) = keys.find(|k| k.name == member.key) else {
-        let hint = unknown_hint(&member.key, names, place);
+        let hint = unknown_hint(report, &member.key, names, place);
         report.warn(member.at, Code::UnknownKey, &member.key, hint);
         return None;
     };
@@ -85,17 +97,19 @@ fn known<T: 'static>(
 }
 
 /// What an unknown key was probably meant to be.
-fn unknown_hint(key: &str, names: impl Iterator<Item = &'static str>, place: &str) -> String {
+fn unknown_hint(
+    report: &mut Report<'_>,
+    key: &str,
+    names: impl Iterator<Item = &'static str>,
+    place: &str,
+) -> String {
     match key {
         "http_multipart_content_type" => "lws calls it `http_mime_content_type`".to_owned(),
         "aux" => "lws describes it and never reads it".to_owned(),
-        _ => match suggest::nearest(key, names) {
-            Some(name) => format!("did you mean `{name}`?"),
-            None => match crate::keys::rows().find(|row| row.name == key) {
-                Some(_) => format!("this key does not belong in {place}"),
-                None => String::new(),
-            },
-        },
+        _ if crate::keys::rows().any(|row| row.name == key) => {
+            format!("this key does not belong in {place}")
+        }
+        _ => report.suggest(key, names),
     }
 }
 

@@ -228,7 +228,8 @@ fn set(members: &mut Vec<Member>, member: Member) {
 impl Policy {
     /// Reads and checks a whole policy; `origin` is the file's name in faults.
     ///
-    /// Strict JSON, but for `#` comments (SS-400): no trailing commas, no other comments.
+    /// Strict JSON, but for what policies written for lws have: `#` comments (SS-400), and with a
+    /// warning a comma before `]` and numbers where booleans belong (they mean `false`).
     ///
     /// # Errors
     /// Every fault that could be found, at least one.

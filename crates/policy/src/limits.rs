@@ -26,3 +26,5 @@ pub const FAULTS_MAX: usize = 200;
 pub const INHERITED_MAX: usize = 4 * 1024 * 1024;
 /// Overlays over one document, itself included. chosen: each keeps its text for the places of faults.
 pub const OVERLAYS_MAX: usize = 256;
+/// Names a wrong one is compared with. chosen: hints must stay cheap in a long document.
+pub(crate) const CANDIDATES_MAX: usize = 1000;

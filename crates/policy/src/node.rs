@@ -102,7 +102,7 @@ const STRICT: ParseOptions = ParseOptions {
 /// Reads source `source` of the report as one JSON object; `None` after a fault.
 pub(crate) fn read(report: &mut Report<'_>, source: usize) -> Option<Vec<Member>> {
     let text = report.text(source);
-    let parsed = match parse_to_ast(text, &CollectOptions::default(), &STRICT) {
+    let parsed = match parse_to_ast(&text, &CollectOptions::default(), &STRICT) {
         Ok(parsed) => parsed.value,
         Err(error) => {
             let at = At { source, offset: error.range().start };

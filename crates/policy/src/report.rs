@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::fault::{Code, Fault, Faults};
 use crate::limits;
 use crate::source::{At, Source};
+use crate::suggest;
 
 /// Faults refuse the policy; warnings and notes do not.
 #[derive(Debug)]
@@ -14,16 +15,44 @@ pub(crate) struct Report<'a> {
     warnings: Vec<(At, Fault)>,
     notes: Vec<(At, Fault)>,
     seen: BTreeSet<(At, Code)>,
+    hints: usize,
 }
 
 impl<'a> Report<'a> {
     pub(crate) const fn new(sources: &'a [Source]) -> Self {
         let seen = BTreeSet::new();
-        Self { sources, faults: Vec::new(), warnings: Vec::new(), notes: Vec::new(), seen }
+        Self {
+            sources,
+            faults: Vec::new(),
+            warnings: Vec::new(),
+            notes: Vec::new(),
+            seen,
+            hints: 0,
+        }
     }
 
-    pub(crate) fn text(&self, source: usize) -> &'a str {
-        self.sources.get(source).map_or("", Source::text)
+    /// The text of a source, comments blanked. Commas that end an array are warned of.
+    pub(crate) fn text(&mut self, source: usize) -> String {
+        let blanked = self.sources.get(source).map(Source::blanked).unwrap_or_default();
+        for offset in blanked.commas {
+            let hint = "a comma before `]`, which only lws lets pass".to_owned();
+            self.warn(At { source, offset }, Code::Syntax, "", hint);
+        }
+        blanked.text
+    }
+
+    /// "did you mean `x`?", or nothing; nothing at all once more was asked than anybody reads.
+    pub(crate) fn suggest<'n>(
+        &mut self,
+        wrong: &str,
+        names: impl IntoIterator<Item = &'n str>,
+    ) -> String {
+        self.hints += 1;
+        if self.hints > limits::FAULTS_MAX {
+            return String::new();
+        }
+        let near = suggest::nearest(wrong, names.into_iter().take(limits::CANDIDATES_MAX));
+        near.map_or_else(String::new, |name| format!("did you mean `{name}`?"))
     }
 
     pub(crate) fn fault(&mut self, at: At, code: Code, key: &str, hint: String) {

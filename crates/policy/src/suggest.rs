@@ -17,11 +17,6 @@ pub(crate) fn nearest<'a>(
     (best.0 <= most).then_some(best.1)
 }
 
-/// "did you mean `x`?", or nothing.
-pub(crate) fn hint<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
-    nearest(wrong, candidates).map_or_else(String::new, |name| format!("did you mean `{name}`?"))
-}
-
 /// Insertions, deletions, changes and swaps of neighbours between two words; case and `-` for `_`
 /// are not counted.
 fn distance(a: &str, b: &str) -> usize {

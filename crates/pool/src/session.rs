@@ -9,7 +9,7 @@ pub(crate) mod mqtt;
 pub(crate) mod raw;
 pub(crate) mod ws;
 
-use crate::channel::{ChannelId, Chunk, Event, Misuse};
+use crate::channel::{ChannelId, Chunk, Misuse};
 use crate::queue::Queue;
 use mainstay_base::{Instant, Reason, Rng};
 
@@ -46,7 +46,12 @@ macro_rules! each {
 
 impl Session {
     /// Takes one unit from the front of `bytes` and queues what it says, in wire order.
-    pub(crate) fn handle_input(&mut self, now: Instant, bytes: &mut [u8], queue: &mut Queue) -> usize {
+    pub(crate) fn handle_input(
+        &mut self,
+        now: Instant,
+        bytes: &mut [u8],
+        queue: &mut Queue,
+    ) -> usize {
         each!(self, session => session.handle_input(now, bytes, queue), 0)
     }
 
@@ -161,9 +166,4 @@ impl Session {
             Self::Mqtt(session) => session.client.ping(now),
         }
     }
-}
-
-/// An event for one channel.
-pub(crate) fn up(queue: &mut Queue, channel: ChannelId, event: Event) {
-    queue.event(channel, event);
 }

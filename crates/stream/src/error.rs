@@ -9,7 +9,7 @@ pub enum CreateError {
     UnknownStreamtype,
     /// The streamtype needs this key, and this version does nothing with it.
     Unsupported(String),
-    /// The state handler answered CREATING with DESTROY_ME (SS-121).
+    /// The state handler answered CREATING with `DESTROY_ME` (SS-121).
     RefusedByHandler,
     /// A limit of the node is reached.
     Limit,
@@ -22,7 +22,7 @@ pub enum Misuse {
     Destroyed,
     /// No way for payload is open.
     NotConnected,
-    /// More than the room last offered: ask for tx and wait.
+    /// More than there is room for: ask for tx and wait.
     NoRoom,
     /// Flags contradict what went before (SS-310), or the announced length (SS-506).
     Framing,

@@ -9,9 +9,9 @@ use crate::limits::DIRECT_MAX;
 use mainstay_http::http::{HeaderMap, HeaderName};
 use mainstay_policy::Streamtype;
 
-/// The values, none of which need exist: an unset stream costs one pointer.
+/// The values, none of which need exist: an unset stream allocates nothing.
 #[derive(Debug, Default)]
-pub(crate) struct Metadata(Option<Box<Vec<Value>>>);
+pub(crate) struct Metadata(Vec<Value>);
 
 #[derive(Debug)]
 struct Value {
@@ -96,14 +96,26 @@ impl Metadata {
         }
     }
 
+    /// Brings values over to another streamtype by name; what it does not declare is forgotten.
+    pub(crate) fn rename(&mut self, old: &Streamtype, new: &Streamtype) {
+        self.0.retain_mut(|value| match &mut value.name {
+            Name::Direct(_) => new.direct_proto_str,
+            Name::Declared(place) => {
+                let name = old.metadata.get(*place).map_or("", |(name, _)| name);
+                let found = declared(new, name);
+                *place = found.unwrap_or_default();
+                found.is_some()
+            }
+        });
+    }
+
     fn put(&mut self, value: Value) {
-        let values = self.0.get_or_insert_default();
-        values.retain(|old| old.side != value.side || old.name != value.name);
-        values.push(value);
+        self.0.retain(|old| old.side != value.side || old.name != value.name);
+        self.0.push(value);
     }
 
     fn values(&self) -> impl DoubleEndedIterator<Item = &Value> {
-        self.0.iter().flat_map(|values| values.iter())
+        self.0.iter()
     }
 }
 

@@ -10,10 +10,12 @@ use crate::blobs::Blobs;
 use crate::limits::{TX_MAX, TX_MIN};
 use crate::metadata::{Metadata, declared};
 use crate::response::Redirect;
-use address::Address;
+use address::{Address, Place};
 use core::time::Duration;
-use mainstay_base::{Policy, Rng};
-use mainstay_policy::{Protocol, Streamtype, template};
+use mainstay_base::Policy;
+use mainstay_layers::Target;
+use mainstay_policy::template::{self, Unexpanded};
+use mainstay_policy::{Protocol, Streamtype};
 use mainstay_pool as pool;
 use mainstay_pool::{Attributes, Open, Validity};
 
@@ -30,11 +32,7 @@ pub(crate) struct Opener<'a> {
 
 impl Opener<'_> {
     /// What to open, and where that is; after a redirect, there instead.
-    pub(crate) fn open(
-        &self,
-        redirect: Option<&Redirect>,
-        rng: &mut Rng,
-    ) -> Result<(Open, Address), Policy> {
+    pub(crate) fn open(&self, redirect: Option<&Redirect>) -> Result<(Open, Address), Policy> {
         let address = match redirect {
             Some(redirect) => redirect.to.clone(),
             None => self.address()?,
@@ -53,11 +51,11 @@ impl Opener<'_> {
                 subprotocol: streamtype.ws.subprotocol.clone(),
                 binary: streamtype.ws.binary,
             },
-            Protocol::Mqtt => pool::Protocol::Mqtt(Box::new(member::build(self, rng)?)),
+            Protocol::Mqtt => pool::Protocol::Mqtt(Box::new(member::build(self)?)),
             Protocol::Raw => pool::Protocol::Raw,
         };
         let open = Open {
-            target: address.target.clone(),
+            target: target(&address),
             stack: stack::build(self, &address)?,
             protocol,
             validity: validity(streamtype),
@@ -109,19 +107,24 @@ impl Opener<'_> {
         self.streamtype.use_auth.is_some() && self.token().is_none()
     }
 
-    /// Substitutes `${name}` (SS-451); text must come out of it.
-    pub(crate) fn expand(&self, text: &str) -> Result<String, Policy> {
-        String::from_utf8(self.expand_bytes(text)?).map_err(|_| Policy::Invalid)
-    }
-
     /// Substitutes `${name}` (SS-451): unset gives nothing, undeclared fails.
-    pub(crate) fn expand_bytes(&self, text: &str) -> Result<Vec<u8>, Policy> {
-        template::expand(text, |name, out| {
-            let Some(place) = declared(self.streamtype, name) else { return false };
-            out.extend_from_slice(self.metadata.requested(place).unwrap_or_default());
-            true
+    pub(crate) fn expand(&self, text: &str) -> Result<String, Policy> {
+        template::expand(text, |name| {
+            let place = declared(self.streamtype, name)?;
+            Some(self.metadata.requested(place).unwrap_or_default())
         })
-        .ok_or(Policy::UndeclaredMetadata)
+        .map_err(|unexpanded| match unexpanded {
+            Unexpanded::Undeclared(_) => Policy::UndeclaredMetadata,
+            Unexpanded::NotText(_) | Unexpanded::Malformed(_) => Policy::Invalid,
+        })
+    }
+}
+
+/// Where to, as the layers want it; a Unix socket stands in the stack.
+fn target(address: &Address) -> Target {
+    match &address.place {
+        Place::Host { host, port } => Target::new(host, *port),
+        Place::Unix(_) => Target::new("localhost", 0),
     }
 }
 

@@ -33,6 +33,16 @@ impl Ledger {
         Self { next: 0, flight }
     }
 
+    /// Another protocol's ledger from here on; numbers go on.
+    pub(crate) fn convert(&mut self, protocol: Protocol) {
+        if self.pending() == 0 {
+            *self = Self { next: self.next, ..Self::new(protocol) };
+            if let Flight::From(first) = &mut self.flight {
+                *first = self.next;
+            }
+        }
+    }
+
     /// A message begins.
     pub(crate) fn begin(&mut self) -> u64 {
         let id = self.next;
@@ -53,6 +63,11 @@ impl Ledger {
     }
 
     /// The message being sent, or the last one sent.
+    /// The number the next message will get.
+    pub(crate) const fn next(&self) -> u64 {
+        self.next
+    }
+
     pub(crate) const fn last(&self) -> u64 {
         self.next.saturating_sub(1)
     }

@@ -76,7 +76,7 @@ fn follow(response: &Response, asked: &Asked<'_>, http: &Http) -> Option<Redirec
     let method =
         if keeps || asked.method == Method::HEAD { asked.method.clone() } else { Method::GET };
     let foreign = asked.before.is_some_and(|before| before.foreign)
-        || to.target != asked.address.target
+        || to.place != asked.address.place
         || to.tls != asked.address.tls;
     Some(Redirect { to, method, foreign, count })
 }

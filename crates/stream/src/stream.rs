@@ -3,6 +3,7 @@
 
 mod answers;
 mod inputs;
+mod joint;
 mod transmit;
 mod views;
 
@@ -130,17 +131,17 @@ impl Stream {
 
     /// Asks for a tx opportunity, and for a connection if there is none (SS-214).
     ///
-    /// Requests are not counted (SS-009). During a back-off it starts nothing (SS-143).
-    ///
-    /// # Errors
-    /// `Destroyed`.
-    pub fn request_tx(&mut self, now: Instant) -> Result<(), Misuse> {
-        self.alive()?;
+    /// Requests are not counted (SS-009). During a back-off it starts nothing (SS-143). A destroyed
+    /// stream ignores it.
+    pub fn request_tx(&mut self, now: Instant) {
+        if self.is_destroyed() {
+            return;
+        }
         self.way.wanted = true;
         match self.life {
             Life::Idle => self.begin(now, Start::Poll),
             Life::Creating | Life::Ended | Life::Closing => {
-                self.start = self.start.max(Some(Start::Poll))
+                self.start = self.start.max(Some(Start::Poll));
             }
             Life::Polling
             | Life::Asking
@@ -151,17 +152,12 @@ impl Stream {
             | Life::Over => {}
         }
         self.check();
-        Ok(())
     }
 
     /// As `request_tx`, and announces the length of the coming message in bytes (SS-215).
-    ///
-    /// # Errors
-    /// `Destroyed`.
-    pub fn request_tx_len(&mut self, now: Instant, len: u64) -> Result<(), Misuse> {
-        self.alive()?;
+    pub fn request_tx_len(&mut self, now: Instant, len: u64) {
         self.announced = Some(len);
-        self.request_tx(now)
+        self.request_tx(now);
     }
 
     /// Starts an attempt now, cancels a back-off, begins the retry series anew (SS-216). While an
@@ -191,7 +187,7 @@ impl Stream {
         Ok(())
     }
 
-    /// Closes the connection, as a handler's DISCONNECT_ME does; nothing without one.
+    /// Closes the connection, as a handler's `DISCONNECT_ME` does; nothing without one.
     pub fn close(&mut self, now: Instant) {
         self.disconnect(now);
         self.check();
@@ -233,6 +229,20 @@ impl Stream {
         self.metadata.set(&self.streamtype, name, value)
     }
 
+    /// The policy was changed under the stream: its next uses see the new one (SS-424, SS-427). A
+    /// change of protocol ends the connection.
+    pub fn set_policy(&mut self, policy: &Arc<Policy>, streamtype: &Arc<Streamtype>) {
+        if streamtype.protocol != self.streamtype.protocol && self.life.has_channel() {
+            self.abort(Local::Closed);
+            self.lose_or_fail(self.since, Reason::Local(Local::Closed));
+        }
+        self.ledger.convert(streamtype.protocol);
+        self.metadata.rename(&self.streamtype, streamtype);
+        self.policy = Arc::clone(policy);
+        self.streamtype = Arc::clone(streamtype);
+        self.check();
+    }
+
     /// The application vouches for the connection: its validity timer begins anew (SS-242).
     pub const fn confirm_validity(&mut self) {
         self.confirm = matches!(self.life, Life::Connected);
@@ -250,14 +260,14 @@ impl Stream {
     // Time.
 
     /// Does what is due.
-    pub fn handle_timeout(&mut self, now: Instant, rng: &mut Rng) {
+    pub fn handle_timeout(&mut self, now: Instant, _rng: &mut Rng) {
         while let Some(timer) = self.timers.expire(now) {
             match timer {
                 Timer::Retry => self.begin(now, Start::Poll),
                 Timer::Application if self.notices.holds(State::Timeout) => {}
                 Timer::Application => self.notices.push(Notice::state(State::Timeout)),
                 Timer::Settled => self.series.reset(),
-                Timer::Silence => self.fall_silent(now, rng),
+                Timer::Silence => self.fall_silent(now),
             }
         }
         self.check();
@@ -342,20 +352,18 @@ impl Stream {
 
     /// Whether `state` may be delivered; notes that it was (SS-106).
     fn deliver(&mut self, state: State) -> bool {
-        if !legal::may_follow(self.last, state) {
+        if !legal(self.last, state) {
             self.violate(state);
             return false;
         }
-        if is_remembered(state) {
+        if !state.is_transient() {
             self.last = state;
         }
-        match state {
-            State::Connected => {
-                self.told = true;
-                Counters::bump(&mut self.counters.connections, 1);
-            }
-            State::Disconnected => self.told = false,
-            _ => {}
+        if state == State::Connected {
+            self.told = true;
+            Counters::bump(&mut self.counters.connections, 1);
+        } else if state == State::Disconnected {
+            self.told = false;
         }
         self.standing = Some(state);
         true
@@ -372,7 +380,9 @@ impl Stream {
                 self.lose_or_fail(self.since, Reason::Local(Local::Closed));
             }
             // The notice whose answer would have decided.
-            Life::Creating | Life::Polling | Life::Asking | Life::Ended if is_remembered(state) => {
+            Life::Creating | Life::Polling | Life::Asking | Life::Ended
+                if !state.is_transient() =>
+            {
                 self.step(Cause::Rest);
             }
             Life::Creating
@@ -452,12 +462,4 @@ impl Stream {
             "nothing is said when over"
         );
     }
-}
-
-/// Whether the state takes part in the table of SS-106 (SS-105, SS-107).
-const fn is_remembered(state: State) -> bool {
-    !matches!(
-        state,
-        State::Timeout | State::EventWaitCancelled | State::UpstreamLinkRetry | State::User(_)
-    )
 }

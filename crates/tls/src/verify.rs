@@ -219,3 +219,39 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
         .and_then(|suite| suite.common.hash_provider.hash(bytes).as_ref().try_into().ok())
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use rustls::pki_types::pem::PemObject as _;
+
+    use super::*;
+    use crate::error::reason;
+
+    // Certificates of kinds no library here still makes, made by openssl 3.0; 2020 to 2040.
+    const AUTHORITY: &[u8] = include_bytes!("../tests/fixtures/weak-authority.pem");
+    const RSA_1024: &[u8] = include_bytes!("../tests/fixtures/rsa-1024.pem");
+    const RSA_2048: &[u8] = include_bytes!("../tests/fixtures/rsa-2048.pem");
+    const SHA_1: &[u8] = include_bytes!("../tests/fixtures/sha-1.pem");
+
+    fn verdict(leaf: &[u8]) -> Option<mainstay_base::Reason> {
+        let mut trust = TrustStore::new();
+        trust.add_pem(AUTHORITY).unwrap();
+        let judge = ServerJudge::new(trust, WallClock::new(None)).unwrap();
+        let leaf = CertificateDer::from_pem_slice(leaf).unwrap();
+        let name = ServerName::try_from("server.test").unwrap();
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(1_795_132_800));
+        let result = judge.verify_server_cert(&leaf, &[], &name, &[], now);
+        result.err().map(|error| reason(&error))
+    }
+
+    // Covers LAY-260
+    #[test]
+    fn short_keys_and_broken_digests_are_weak() {
+        let weak = Some(mainstay_base::Reason::Peer(Peer::Certificate(Certificate::Weak)));
+        assert_eq!(verdict(RSA_2048), None);
+        assert_eq!(verdict(RSA_1024), weak);
+        assert_eq!(verdict(SHA_1), weak);
+    }
+}

@@ -16,8 +16,8 @@ const CHANGING: &[&str] = &[
     "Cell<",
 ];
 
-/// The forms in which a number says where it comes from; a requirement's id is one too.
-const SOURCES: &[&str] = &["RFC ", "IANA", "chosen:", "measured:"];
+/// The forms in which a number says where it comes from: a document's section, a registry, a reason. A requirement's id is one too.
+const SOURCES: &[&str] = &["RFC ", "§", "IANA", "chosen:", "measured:"];
 
 /// The rules that one file can keep or break.
 pub(super) fn check(source: &Source) -> Vec<String> {
@@ -78,12 +78,18 @@ fn statics(source: &Source) -> Vec<String> {
 fn sourceless(source: &Source) -> Vec<String> {
     let mut findings = Vec::new();
     let mut words = String::new();
+    let mut reading = false;
     for (index, line) in source.untested().enumerate() {
         let line = line.trim();
-        if line.starts_with("//") {
+        let comment = line.starts_with("//");
+        if comment && !reading || line.is_empty() {
+            words.clear();
+        }
+        reading = comment;
+        if comment {
             words.push_str(line);
         } else if is_constant(line) {
-            // A group of constants may share the words above the first.
+            // Constants without words of their own share those above the first.
             if !(SOURCES.iter().any(|s| words.contains(s)) || names_requirement(&words)) {
                 findings.push(format!(
                     "{}:{}: a limit says where it comes from: RFC, IANA, chosen: or measured:",
@@ -91,8 +97,6 @@ fn sourceless(source: &Source) -> Vec<String> {
                     index + 1
                 ));
             }
-        } else if line.is_empty() {
-            words.clear();
         }
     }
     findings
@@ -219,6 +223,8 @@ mod tests {
             assert_eq!(count("crates/a/src/limits.rs", &text), 0, "{source}");
         }
         assert_eq!(count("crates/a/src/other.rs", "pub const A_MAX: usize = 3;"), 0);
+        let second = "/// One. IANA\nconst A: u8 = 3;\n/// Two.\nconst B: u8 = 4;";
+        assert_eq!(count("crates/a/src/limits.rs", second), 1);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Bytes arrive whole, in order, in the room there is, and everyone gets a turn.
 
-use crate::puppet::{connect, driver, listen, pattern, turn_for, until};
+use crate::puppet::{block, connect, driver, listen, pattern, turn_for, until};
 use core::time::Duration;
 use mainstay_host::{Config, Driver};
 use std::io::{Read, Write};
@@ -130,7 +130,7 @@ fn written_waits_until_a_slow_peer_has_let_the_kernel_take_all() {
     connect(&mut driver, 1, address);
     let (mut peer, _) = listener.accept().unwrap();
     driver.machine_mut().send(1, &pattern(LEN));
-    turn_for(&mut driver, Duration::from_millis(100));
+    block(&mut driver);
     let line = &driver.machine().lines[&1];
     assert!(!line.queued.is_empty(), "more was taken than buffers hold");
     let blocked = driver.counters();

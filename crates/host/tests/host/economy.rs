@@ -68,3 +68,28 @@ fn an_idle_driver_sleeps() {
     assert_eq!(driver.counters().turns - before, 1);
     assert_eq!(driver.deadline(), None);
 }
+
+#[test]
+fn events_that_did_not_fit_into_a_turn_make_the_next_one_due() {
+    let (listener, address) = listen();
+    let config = Config { event_max: 1, ..Config::default() };
+    let mut driver = Driver::new(config, Puppet::default()).unwrap();
+    let mut peers = Vec::new();
+    for id in 0..3 {
+        connect(&mut driver, id, address);
+        peers.push(listener.accept().unwrap().0);
+    }
+    turn_for(&mut driver, Duration::from_millis(10));
+    assert_eq!(driver.deadline(), None);
+    for peer in &mut peers {
+        peer.write_all(b"x").unwrap();
+    }
+    thread::sleep(Duration::from_millis(20));
+    driver.turn(Some(Duration::ZERO)).unwrap();
+    assert_eq!(driver.machine().order.len(), 1);
+    assert!(driver.deadline().is_some_and(|at| at <= driver.now()));
+    while driver.deadline().is_some() {
+        driver.turn(Some(Duration::ZERO)).unwrap();
+    }
+    assert_eq!(driver.machine().order.len(), 3);
+}

@@ -1,6 +1,6 @@
 //! How connections end: refused, half closed, closed, aborted, lost.
 
-use crate::puppet::{Puppet, connect, driver, listen, pattern, turn_for, until};
+use crate::puppet::{Puppet, block, connect, driver, listen, pattern, turn_for, until};
 use core::time::Duration;
 use mainstay_base::{Errno, SocketId};
 use mainstay_host::{Config, Driver, LINGER};
@@ -42,6 +42,32 @@ fn finishing_sends_what_is_queued_and_leaves_the_other_way_open() {
     until(&mut driver, |puppet| puppet.lines[&1].eofs == 1);
     assert!(reader.join().unwrap() == pattern(3 << 20));
     assert_eq!(driver.machine().lines[&1].received, b"answer");
+}
+
+#[test]
+fn a_half_close_while_the_kernel_takes_nothing_comes_after_what_waits() {
+    let (listener, address) = listen();
+    let mut driver = driver();
+    connect(&mut driver, 1, address);
+    let (mut peer, _) = listener.accept().unwrap();
+    // Less than one write each, so that the machine is dry when the kernel refuses a part.
+    let mut sent = 0;
+    while driver.counters().bytes_written == sent {
+        driver.machine_mut().send(1, &[5; 60_000]);
+        sent += 60_000;
+        driver.pump();
+        if driver.counters().bytes_written < sent {
+            block(&mut driver);
+        }
+    }
+    assert!(driver.machine().lines[&1].queued.is_empty());
+    driver.machine_mut().ask(Request::Finish(ID));
+    let reader = thread::Builder::new()
+        .spawn(move || peer.read_to_end(&mut Vec::new()).map(|len| (peer, len)))
+        .unwrap();
+    until(&mut driver, |_| reader.is_finished());
+    let (_peer, len) = reader.join().unwrap().unwrap();
+    assert_eq!(len as u64, sent);
 }
 
 #[test]
@@ -120,6 +146,8 @@ fn a_close_still_brings_five_megabytes_to_a_slow_reader() {
     until(&mut driver, |_| reader.is_finished());
     assert!(reader.join().unwrap() == pattern(LEN), "the bytes differ");
     assert_eq!(driver.socket_count(), 0);
+    driver.turn(Some(Duration::ZERO)).unwrap();
+    assert_eq!(driver.deadline(), None, "the linger time of a socket that is gone");
 }
 
 /// Lets a closed socket stand with bytes its peer does not take; gives the peer.
@@ -128,7 +156,7 @@ fn linger(driver: &mut Driver<Puppet>) -> std::net::TcpStream {
     connect(driver, 1, address);
     let (peer, _) = listener.accept().unwrap();
     driver.machine_mut().send(1, &pattern(20 << 20));
-    turn_for(driver, Duration::from_millis(100));
+    block(driver);
     driver.machine_mut().ask(Request::Close(ID));
     driver.pump();
     assert_eq!(driver.socket_count(), 1);
@@ -168,6 +196,24 @@ fn the_id_of_a_lingering_socket_serves_a_new_one() {
     turn_for(&mut driver, Duration::from_millis(20));
     assert_eq!(driver.machine().lines[&1].received, b"for the living");
     assert_eq!(driver.socket_count(), 2);
+}
+
+#[test]
+fn the_input_of_a_lingering_socket_is_nobodys() {
+    let (listener, address) = listen();
+    let config = Config { receive_buffer: 100, turn_max: 100, ..Config::default() };
+    let mut driver = Driver::new(config, Puppet::default()).unwrap();
+    connect(&mut driver, 1, address);
+    let (mut peer, _) = listener.accept().unwrap();
+    driver.machine_mut().send(1, &pattern(20 << 20));
+    block(&mut driver);
+    peer.write_all(&[3; 1000]).unwrap();
+    until(&mut driver, |puppet| !puppet.lines[&1].received.is_empty());
+    // It stands among the readers now, with nine tenths unread.
+    driver.machine_mut().ask(Request::Close(ID));
+    turn_for(&mut driver, Duration::from_millis(50));
+    assert_eq!(driver.socket_count(), 1);
+    assert_eq!(driver.machine().lines[&1].received.len(), 100);
 }
 
 #[test]
@@ -273,7 +319,7 @@ fn a_driver_dropped_with_bytes_unwritten_resets() {
     connect(&mut driver, 1, address);
     let (mut peer, _) = listener.accept().unwrap();
     driver.machine_mut().send(1, &pattern(20 << 20));
-    turn_for(&mut driver, Duration::from_millis(50));
+    block(&mut driver);
     drop(driver);
     let end = peer.read_to_end(&mut Vec::new()).unwrap_err();
     assert_eq!(end.kind(), ErrorKind::ConnectionReset);

@@ -182,6 +182,17 @@ pub(crate) fn turn_for(driver: &mut Driver<Puppet>, wait: Duration) {
     }
 }
 
+/// Turns until the kernel takes no more.
+pub(crate) fn block(driver: &mut Driver<Puppet>) {
+    loop {
+        let before = driver.counters().bytes_written;
+        driver.turn(Some(Duration::from_millis(200))).unwrap();
+        if driver.counters().bytes_written == before {
+            return;
+        }
+    }
+}
+
 /// Opens line `id` to `target` and waits until it is up.
 pub(crate) fn connect(driver: &mut Driver<Puppet>, id: u32, target: SocketAddr) {
     driver.machine_mut().open(id, target);

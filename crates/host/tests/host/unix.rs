@@ -1,6 +1,6 @@
 //! Unix sockets, by path and by abstract name.
 
-use crate::puppet::{Line, Puppet, driver, pattern, turn_for, until};
+use crate::puppet::{Line, Puppet, block, driver, pattern, turn_for, until};
 use core::time::Duration;
 use mainstay_base::{Errno, SocketId};
 use mainstay_host::Driver;
@@ -88,7 +88,7 @@ fn a_slow_unix_peer_gets_all_and_its_reading_wakes_us_only_while_we_wait() {
     assert!(open(&mut driver, UnixAddress::Path(path.to_str().unwrap().into())).is_ok());
     let (mut peer, _) = listener.accept().unwrap();
     driver.machine_mut().send(1, &pattern(LEN));
-    turn_for(&mut driver, Duration::from_millis(50));
+    block(&mut driver);
     assert!(!driver.machine().lines[&1].queued.is_empty());
     let reader = thread::Builder::new()
         .spawn(move || {

@@ -46,9 +46,9 @@ enum State {
 impl Client {
     /// A machine for a connection that is open.
     #[must_use]
-    pub fn new(config: &Config) -> Self {
+    pub fn new(config: Config) -> Self {
         Self {
-            link: Link::new(config),
+            link: Link::new(&config),
             state: State::Idle,
             kept: true,
             bodiless: false,
@@ -288,5 +288,42 @@ impl Client {
         self.kept = false;
         self.hold = None;
         self.link.forget();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Body;
+    use crate::limits::OUTPUT_KEEP;
+    use http::HeaderMap;
+
+    // Covers SS-520
+    #[test]
+    fn between_transactions_a_client_holds_nothing_but_a_short_queue() {
+        let now = Instant::ZERO;
+        let (authority, path, body) = ("a".into(), "/".into(), Body::Sized(9000));
+        let request = Request {
+            method: Method::POST,
+            secure: false,
+            authority,
+            path,
+            headers: HeaderMap::new(),
+            body,
+        };
+        let mut client = Client::new(Config::default());
+        client.request(now, &request).unwrap();
+        assert_eq!(client.send(now, &[0; 9000]), 9000);
+        client.finish(now).unwrap();
+        client.poll_transmit(now, &mut Vec::new(), usize::MAX);
+        let mut last = None;
+        for byte in b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n" {
+            assert_eq!(client.handle_input(now, &mut [*byte]), 1);
+            last = client.poll_event().or(last);
+            let _ = client.next_payload(&mut [*byte]);
+        }
+        assert!(matches!(last, Some(Event::Complete)));
+        assert!(client.is_idle() && !client.link.in_head() && client.head.is_none());
+        assert!(client.link.output.heap() <= OUTPUT_KEEP);
     }
 }

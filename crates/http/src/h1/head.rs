@@ -31,7 +31,6 @@ impl HeadBuffer {
         for (at, &byte) in input.iter().enumerate().take(allowed) {
             match byte {
                 b'\n' if self.blank => {
-                    self.blank = false;
                     if !self.bytes.is_empty() {
                         self.bytes.extend_from_slice(input.get(..=at).unwrap_or_default());
                     }

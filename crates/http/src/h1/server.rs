@@ -57,9 +57,9 @@ enum Answer {
 impl Server {
     /// A machine for a connection that was accepted.
     #[must_use]
-    pub fn new(config: &Config) -> Self {
+    pub fn new(config: Config) -> Self {
         Self {
-            link: Link::new(config),
+            link: Link::new(&config),
             state: State::Head,
             kept: true,
             bodiless: false,

@@ -39,20 +39,20 @@ impl Client {
         _now: Instant,
         request: &Request,
         subprotocol: Option<&str>,
-        config: &Config,
+        config: Config,
         rng: &mut Rng,
     ) -> Result<Self, Misuse> {
         check(request, subprotocol)?;
         let mut nonce = [0; 16];
         rng.fill(&mut nonce);
         let key = key(nonce);
-        let mut session = Session::new(Role::Client, config, Some(Masks::new(rng)));
+        let mut session = Session::new(Role::Client, &config, Some(Masks::new(rng)));
         session.transmit.raw(|out| write_request(request, &key, subprotocol, out));
         let opening = Opening {
             accept: accept(key.as_bytes()),
             subprotocol: subprotocol.map(Into::into),
             head: HeadBuffer::default(),
-            config: *config,
+            config,
             interim: 0,
         };
         Ok(Self { session, opening: Some(Box::new(opening)), answer: None })
@@ -60,8 +60,8 @@ impl Client {
 
     /// A machine for a stream that is a WebSocket already, as extended CONNECT makes one (RFC 8441).
     #[must_use]
-    pub fn established(config: &Config, rng: &mut Rng) -> Self {
-        let mut session = Session::new(Role::Client, config, Some(Masks::new(rng)));
+    pub fn established(config: Config, rng: &mut Rng) -> Self {
+        let mut session = Session::new(Role::Client, &config, Some(Masks::new(rng)));
         session.open();
         Self { session, opening: None, answer: None }
     }
@@ -213,5 +213,50 @@ impl Client {
     fn fail(&mut self, fault: Peer) {
         self.opening = None;
         self.session.lose(Reason::Peer(fault));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::OUTPUT_KEEP;
+    use crate::ws::Server;
+    use http::{HeaderMap, Method};
+
+    #[test]
+    fn after_traffic_and_idle_a_client_holds_nothing_but_a_short_queue() {
+        let (now, mut rng, config) = (Instant::ZERO, Rng::from_run(1), Config::default());
+        let (authority, path, body) = ("a".into(), "/".into(), crate::Body::None);
+        let request = Request {
+            method: Method::GET,
+            secure: false,
+            authority,
+            path,
+            headers: HeaderMap::new(),
+            body,
+        };
+        let mut client = Client::new(now, &request, None, config, &mut rng).unwrap();
+        let mut server = Server::new(config);
+        let mut wire = Vec::new();
+        client.poll_transmit(now, &mut wire, usize::MAX);
+        server.handle_input(now, &mut wire);
+        server.poll_request().unwrap();
+        server.accept(now, None, &HeaderMap::new()).unwrap();
+        server.ping(now);
+        let mut wire = Vec::new();
+        server.poll_transmit(now, &mut wire, usize::MAX);
+        for byte in &mut wire {
+            client.handle_input(now, core::slice::from_mut(byte));
+            client.poll_event();
+        }
+        let chunk = Chunk { start: true, end: true, binary: true, tag: 1 };
+        for _ in 0..50 {
+            client.send(now, &mut rng, &[0; 100], chunk).unwrap();
+        }
+        client.poll_transmit(now, &mut Vec::new(), usize::MAX);
+        client.handle_written(now);
+        assert!(matches!(client.poll_event(), Some(Event::SentThrough(1))));
+        assert!(client.opening.is_none() && client.answer.is_none());
+        assert!(client.session.transmit.heap() <= OUTPUT_KEEP && client.session.is_at_rest());
     }
 }

@@ -116,6 +116,12 @@ impl Receiver {
         Some(Payload { bytes, start: lent.start, end: lent.end, binary: lent.binary })
     }
 
+    /// Whether nothing of a control frame is held.
+    #[cfg(test)]
+    pub(crate) const fn is_at_rest(&self) -> bool {
+        self.control.is_none()
+    }
+
     fn take_header(&mut self, input: &[u8]) -> Result<(usize, Option<Header>), u16> {
         let parsed = if self.held == 0 { Header::parse(input) } else { self.join_header(input) };
         match parsed {

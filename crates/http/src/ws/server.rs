@@ -29,16 +29,16 @@ struct Opening {
 impl Server {
     /// A machine for a connection that was accepted.
     #[must_use]
-    pub fn new(config: &Config) -> Self {
-        let opening = Opening { head: HeadBuffer::default(), config: *config, accept: None };
-        let session = Session::new(Role::Server, config, None);
+    pub fn new(config: Config) -> Self {
+        let opening = Opening { head: HeadBuffer::default(), config, accept: None };
+        let session = Session::new(Role::Server, &config, None);
         Self { session, opening: Some(Box::new(opening)), asked: None }
     }
 
     /// A machine for a stream that is a WebSocket already, as extended CONNECT makes one (RFC 8441).
     #[must_use]
-    pub fn established(config: &Config) -> Self {
-        let mut session = Session::new(Role::Server, config, None);
+    pub fn established(config: Config) -> Self {
+        let mut session = Session::new(Role::Server, &config, None);
         session.open();
         Self { session, opening: None, asked: None }
     }
@@ -130,9 +130,14 @@ impl Server {
         self.session.next_payload(input)
     }
 
-    /// The next thing that happened, in wire order with the payload.
+    /// The request, once, when it has come: answer with `accept` or `refuse`.
+    pub const fn poll_request(&mut self) -> Option<Box<http::Request<()>>> {
+        self.asked.take()
+    }
+
+    /// The next thing that happened, in wire order with the payload; never `Accepted` or `Refused`.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.asked.take().map(Event::Asked).or_else(|| self.session.poll_event())
+        self.session.poll_event()
     }
 
     /// The peer ended its side.

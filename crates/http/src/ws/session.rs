@@ -151,13 +151,12 @@ impl Session {
         let ending = self.ending.get_or_insert_default();
         ending.code = Some(said.map(|(code, _)| code));
         ending.reason = said.map(|(_, reason)| reason.into()).unwrap_or_default();
-        if self.state == State::Closing {
-            self.finish(None);
-            return;
+        if self.state == State::Open {
+            self.transmit.close(payload.get(..2).unwrap_or_default());
+            self.await_close(now);
         }
-        self.transmit.close(payload.get(..2).unwrap_or_default());
         self.state = State::Closed;
-        self.await_close(now);
+        self.settle();
     }
 
     pub(crate) fn next_payload<'b>(&mut self, input: &'b mut [u8]) -> Option<Payload<'b>> {
@@ -198,7 +197,9 @@ impl Session {
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         if self.poll_timeout().is_some_and(|until| now >= until) {
-            self.lose(Reason::Local(Local::TimedOut(Phase::Close)));
+            let closed = self.state == State::Closed && !self.transmit.wants();
+            let late = Reason::Local(Local::TimedOut(Phase::Close));
+            if closed { self.finish(None) } else { self.lose(late) }
         }
     }
 
@@ -208,15 +209,16 @@ impl Session {
 
     pub(crate) fn poll_transmit(&mut self, out: &mut Vec<u8>, limit: usize) {
         self.transmit.poll(out, limit);
-        if self.state == State::Closed && !self.transmit.wants() {
-            self.finish(None);
-        }
+        self.settle();
     }
 
+    /// What was polled is written. After the last event there is nothing to say (L7).
     pub(crate) fn handle_written(&mut self) {
-        if let Some(tag) = self.transmit.take_polled() {
-            self.sent = Some(tag);
+        let tag = self.transmit.take_polled();
+        if self.state != State::Over || self.end.is_some() {
+            self.sent = tag.or(self.sent);
         }
+        self.settle();
     }
 
     pub(crate) fn room(&self) -> Room {
@@ -225,9 +227,22 @@ impl Session {
         Room { up, down: if self.state == State::Open { self.transmit.room() } else { 0 } }
     }
 
+    /// Whether nothing of a frame and nothing of a close is held.
+    #[cfg(test)]
+    pub(crate) const fn is_at_rest(&self) -> bool {
+        self.ending.is_none() && self.receive.is_at_rest()
+    }
+
     fn await_close(&mut self, now: Instant) {
         let wait = Duration::from_millis(self.close_wait.into());
         self.ending.get_or_insert_default().until = Some(now + wait);
+    }
+
+    /// Is over in order once both closes are there, ours has left, and messages before it are known to have.
+    fn settle(&mut self) {
+        if self.state == State::Closed && !self.transmit.wants() && !self.transmit.has_polled() {
+            self.finish(None);
+        }
     }
 
     /// Fails the connection (RFC 6455 §7.1.7): says why, if we still may, and is over.

@@ -162,6 +162,11 @@ impl Transmitter {
         self.polled.take()
     }
 
+    /// Whether a message was polled wholly, and not yet said to be written.
+    pub(crate) const fn has_polled(&self) -> bool {
+        self.polled.is_some()
+    }
+
     pub(crate) const fn wants(&self) -> bool {
         !self.output.is_empty() || self.ping || self.pong.is_some()
     }
@@ -172,6 +177,13 @@ impl Transmitter {
         self.marks = Marks::default();
         self.ping = false;
         self.pong = None;
+    }
+
+    /// Bytes of heap held, when nothing waits.
+    #[cfg(test)]
+    pub(crate) const fn heap(&self) -> usize {
+        assert!(self.pong.is_none() && self.marks.older.is_none(), "something waits");
+        self.output.heap()
     }
 
     /// Queues what waited, if there is room; says whether it did.

@@ -34,12 +34,12 @@ const NOW: Instant = Instant::ZERO;
 impl Echo {
     pub(crate) fn client() -> Self {
         let mut rng = Rng::from_run(1);
-        let client = Client::established(&Config::default(), &mut rng);
+        let client = Client::established(Config::default(), &mut rng);
         Self::new(Side::Client(Box::new(client)), rng)
     }
 
     pub(crate) fn server() -> Self {
-        let server = Server::established(&Config::default());
+        let server = Server::established(Config::default());
         Self::new(Side::Server(Box::new(server)), Rng::from_run(1))
     }
 

@@ -28,14 +28,18 @@ impl PublishHead<'_> {
     /// # Errors
     /// `Topic`, `Qos`, `TooLong` (the packet would exceed 256 MiB).
     pub fn emit(&self, payload: u32, out: &mut Vec<u8>) -> Result<(), Misuse> {
-        let len = self.packet_len(payload)?;
+        self.write(self.packet_len(payload)?, out);
+        Ok(())
+    }
+
+    /// Appends the headers of a packet whose remaining length `packet_len` told.
+    pub(crate) fn write(&self, len: u32, out: &mut Vec<u8>) {
         let flags = (u8::from(self.dup) << 3) | (self.qos << 1) | u8::from(self.retain);
         Header { kind: Kind::Publish, flags, len }.emit(out);
         field(out, self.topic.as_bytes());
         if self.qos > 0 {
             out.extend_from_slice(&self.id.to_be_bytes());
         }
-        Ok(())
     }
 
     /// The remaining length, if this can be sent.

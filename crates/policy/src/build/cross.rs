@@ -9,7 +9,7 @@ use crate::keys::streamtype_keys;
 use crate::model::{Policy, Protocol, Retry, Streamtype};
 use crate::node::{Member, Value};
 use crate::report::Report;
-use crate::{suggest, template};
+use crate::template;
 
 /// Resolves `retry`; names are compared whole (SS-406).
 pub(super) fn retry(
@@ -84,7 +84,7 @@ fn unresolved<'a>(
     section: &str,
     names: impl Iterator<Item = &'a String>,
 ) {
-    let hint = suggest::hint(name, names.map(String::as_str));
+    let hint = report.suggest(name, names.map(String::as_str));
     let hint = format!("`{name}` is not in `{section}`; {hint}");
     let hint = hint.trim_end_matches("; ").to_owned();
     report.fault(member.node.at, Code::UnknownName, &member.key, hint);
@@ -108,7 +108,7 @@ fn declared(report: &mut Report<'_>, made: &Streamtype, member: &Member, name: &
     if made.metadata.iter().any(|(known, _)| known == name) {
         return;
     }
-    let hint = suggest::hint(name, made.metadata.iter().map(|(known, _)| known.as_str()));
+    let hint = report.suggest(name, made.metadata.iter().map(|(known, _)| known.as_str()));
     let hint = format!("`{name}` is not in `metadata`, attempts will fail; {hint}");
     let hint = hint.trim_end_matches("; ").to_owned();
     report.warn(member.node.at, Code::Undeclared, &member.key, hint);
@@ -161,7 +161,7 @@ fn late(report: &mut Report<'_>, policy: &Policy, member: &Member) {
     if policy.streamtypes.contains_key(name) {
         return;
     }
-    let hint = suggest::hint(name, policy.streamtypes.keys().map(String::as_str));
+    let hint = report.suggest(name, policy.streamtypes.keys().map(String::as_str));
     let hint = format!("`{name}` is not a streamtype; {hint}");
     let hint = hint.trim_end_matches("; ").to_owned();
     report.warn(member.node.at, Code::UnknownName, &member.key, hint);

@@ -10,7 +10,6 @@ use crate::limits;
 use crate::model::{Auth, Metric, Policy, Retry};
 use crate::node::Member;
 use crate::report::Report;
-use crate::suggest;
 
 pub(super) fn retry(report: &mut Report<'_>, policy: &mut Policy, entry: &Member) {
     let mut retry = Retry { name: entry.key.clone(), ..Retry::default() };
@@ -37,7 +36,7 @@ pub(super) fn trust_store(report: &mut Report<'_>, policy: &mut Policy, entry: &
     for node in nodes.unwrap_or_default() {
         let Some(name) = text(report, &entry.key, node) else { continue };
         if !policy.certs.contains_key(name) {
-            let hint = suggest::hint(name, policy.certs.keys().map(String::as_str));
+            let hint = report.suggest(name, policy.certs.keys().map(String::as_str));
             report.fault(node.at, Code::UnknownName, name, format!("not in `certs`; {hint}"));
         }
         if stack.len() == limits::STACK_MAX {

@@ -10,7 +10,6 @@ use crate::model::{HostPort, HttpProxy, Protocol};
 use crate::node::{Member, Node, Value};
 use crate::report::Report;
 use crate::state::State;
-use crate::suggest;
 
 const PROTOCOLS: [(&str, Protocol); 6] = [
     ("h1", Protocol::H1),
@@ -72,7 +71,7 @@ pub(super) fn stack(report: &mut Report<'_>, member: &Member) -> Option<String> 
                 }
             }
             other => {
-                let hint = suggest::hint(other, ["base", "layers"]);
+                let hint = report.suggest(other, ["base", "layers"]);
                 report.warn(part.at, Code::UnknownKey, other, hint);
             }
         }

@@ -10,7 +10,6 @@ use crate::limits;
 use crate::model::{Policy, Protocol, Streamtype};
 use crate::node::{Member, Value};
 use crate::report::Report;
-use crate::suggest;
 
 /// Builds every streamtype.
 pub(super) fn all(report: &mut Report<'_>, policy: &mut Policy, entries: &[Member]) {
@@ -39,7 +38,7 @@ fn whole(
     let Some(alias) = own.iter().find(|m| m.key == "alias_of") else { return own.to_vec() };
     let Value::Text(other) = &alias.node.value else { return own.to_vec() };
     let Some(base) = bodies.get(other.as_str()) else {
-        let hint = suggest::hint(other, bodies.keys().copied());
+        let hint = report.suggest(other, bodies.keys().copied());
         let hint = format!("`{other}` is not a streamtype defined before this one; {hint}");
         report.fault(alias.node.at, Code::UnknownName, &alias.key, hint);
         return own.to_vec();

@@ -4,13 +4,21 @@
 
 use crate::limits::ENDPOINT_MAX;
 use mainstay_base::Policy;
-use mainstay_layers::{Target, UnixAddress};
 use mainstay_policy::{Protocol, Streamtype};
+
+/// Which transport address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A name or address without brackets, and a TCP port.
+    Host { host: String, port: u16 },
+    /// A Unix socket: a path, or `@` and an abstract name.
+    Unix(String),
+}
 
 /// Where a channel leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Address {
-    pub(crate) target: Target,
+    pub(crate) place: Place,
     pub(crate) tls: bool,
     /// Path and query of a URL; a bare host has none.
     pub(crate) path: Option<String>,
@@ -26,7 +34,7 @@ impl Address {
             return Err(Policy::Invalid);
         }
         if let Some(path) = endpoint.strip_prefix('+') {
-            return Ok(Self { target: unix(path)?, tls: streamtype.tls, path: None });
+            return Ok(Self { place: unix(path)?, tls: streamtype.tls, path: None });
         }
         if endpoint.contains("://") {
             return Self::url(endpoint);
@@ -37,7 +45,7 @@ impl Address {
         } else {
             default_port(streamtype.protocol, streamtype.tls).ok_or(Policy::Missing)?
         };
-        Ok(Self { target: Target::Host { host, port }, tls: streamtype.tls, path: None })
+        Ok(Self { place: Place::Host { host, port }, tls: streamtype.tls, path: None })
     }
 
     /// Reads an absolute URL. User information is refused: credentials stand in the policy.
@@ -55,7 +63,7 @@ impl Address {
             query if query.starts_with('?') => Some(format!("/{query}")),
             path => Some(path.to_owned()),
         };
-        Ok(Self { target: Target::Host { host, port: port.unwrap_or(default) }, tls, path })
+        Ok(Self { place: Place::Host { host, port: port.unwrap_or(default) }, tls, path })
     }
 
     /// Where a redirect from here and `path` leads (RFC 9110 §10.2.2, RFC 3986 §5.2).
@@ -89,14 +97,13 @@ impl Address {
 
     /// `Host` of a request: with the port unless it is the scheme's default (SS-510).
     pub(crate) fn authority(&self) -> String {
-        match &self.target {
-            Target::Host { host, port } => {
+        match &self.place {
+            Place::Host { host, port } => {
                 let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
                 let default = if self.tls { 443 } else { 80 };
                 if *port == default { host } else { format!("{host}:{port}") }
             }
-            Target::Unix(_) => "localhost".into(),
-            Target::Mem(label) => label.clone(),
+            Place::Unix(_) => "localhost".into(),
         }
     }
 }
@@ -106,12 +113,8 @@ pub(crate) fn is_visible(text: &str) -> bool {
     text.bytes().all(|byte| (0x21..0x7f).contains(&byte))
 }
 
-fn unix(path: &str) -> Result<Target, Policy> {
-    let address = match path.strip_prefix('@') {
-        Some(name) => UnixAddress::Abstract(name.into()),
-        None => UnixAddress::Path(path.into()),
-    };
-    if matches!(path, "" | "@") { Err(Policy::Invalid) } else { Ok(Target::Unix(address)) }
+fn unix(path: &str) -> Result<Place, Policy> {
+    if matches!(path, "" | "@") { Err(Policy::Invalid) } else { Ok(Place::Unix(path.into())) }
 }
 
 /// Whether TLS, and the default port. IANA Service Names.
@@ -218,8 +221,8 @@ mod tests {
         Address::parse(endpoint, &streamtype)
     }
 
-    fn host(host: &str, port: u16) -> Target {
-        Target::Host { host: host.into(), port }
+    fn host(host: &str, port: u16) -> Place {
+        Place::Host { host: host.into(), port }
     }
 
     // Covers SS-433
@@ -227,22 +230,19 @@ mod tests {
     fn endpoints_are_hosts_addresses_urls_and_unix_sockets() {
         assert_eq!(
             parse("a.example"),
-            Ok(Address { target: host("a.example", 81), tls: true, path: None })
+            Ok(Address { place: host("a.example", 81), tls: true, path: None })
         );
-        assert_eq!(parse("::1").unwrap().target, host("::1", 81));
-        assert_eq!(parse("[::1]").unwrap().target, host("::1", 81));
+        assert_eq!(parse("::1").unwrap().place, host("::1", 81));
+        assert_eq!(parse("[::1]").unwrap().place, host("::1", 81));
         let url = parse("http://a.example/b?c").unwrap();
         assert_eq!(
             url,
-            Address { target: host("a.example", 80), tls: false, path: Some("/b?c".into()) }
+            Address { place: host("a.example", 80), tls: false, path: Some("/b?c".into()) }
         );
-        assert_eq!(parse("wss://a.example:9").unwrap().target, host("a.example", 9));
+        assert_eq!(parse("wss://a.example:9").unwrap().place, host("a.example", 9));
         assert!(!parse("mqtt://a.example").unwrap().tls);
-        assert_eq!(
-            parse("+/run/x").unwrap().target,
-            Target::Unix(UnixAddress::Path("/run/x".into()))
-        );
-        assert_eq!(parse("+@x").unwrap().target, Target::Unix(UnixAddress::Abstract("x".into())));
+        assert_eq!(parse("+/run/x").unwrap().place, Place::Unix("/run/x".into()));
+        assert_eq!(parse("+@x").unwrap().place, Place::Unix("@x".into()));
         assert_eq!(parse("file:///etc/x"), Err(Policy::Unsupported));
         for bad in
             ["a b", "a/b", "http://", "http://u:p@h/", "gopher://x", "+", "http://h:0/", "[::1"]

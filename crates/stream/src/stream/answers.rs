@@ -45,7 +45,7 @@ impl Stream {
         self.check();
     }
 
-    /// One row of SS-121 each; DESTROY_ME was seen to.
+    /// One row of SS-121 each; `DESTROY_ME` was seen to.
     fn obey(&mut self, now: Instant, rng: &mut Rng, state: State, answer: Answer) {
         let ok = answer == Answer::Ok;
         match state {
@@ -55,7 +55,7 @@ impl Stream {
             State::Poll => {
                 self.step(Cause::Rest);
             }
-            State::Connecting if ok => self.consent(now, rng),
+            State::Connecting if ok => self.consent(now),
             State::Connecting => {
                 self.ending = Ending { next: Next::Retry, least_ms: 0 };
                 self.decide(now, rng);

@@ -37,13 +37,13 @@ pub(super) struct Transaction {
 
 impl Stream {
     /// Takes an event of the stream's channel.
-    pub fn handle_event(&mut self, now: Instant, rng: &mut Rng, event: pool::Event) {
+    pub fn handle_event(&mut self, now: Instant, _rng: &mut Rng, event: pool::Event) {
         if !self.life.has_channel() || self.open.is_some() {
             return Counters::bump(&mut self.counters.ignored, 1);
         }
         match event {
             pool::Event::Opened(_) if self.life == Life::Opening => self.opened(now),
-            pool::Event::Head(head) if self.life == Life::Opening => self.headed(now, rng, head),
+            pool::Event::Head(head) if self.life == Life::Opening => self.headed(now, head),
             pool::Event::Writable if self.way.asked => {
                 self.way.asked = false;
                 self.way.writable = true;
@@ -51,8 +51,8 @@ impl Stream {
             pool::Event::Outcome(tag, outcome) => self.settle(tag, outcome),
             pool::Event::SentThrough(tag) => self.sent_through(tag),
             pool::Event::Valid => self.succeed(),
-            pool::Event::Finished => self.finished(now, rng),
-            pool::Event::Closed(reason) => self.closed(now, rng, reason),
+            pool::Event::Finished => self.finished(now),
+            pool::Event::Closed(reason) => self.closed(now, reason),
             pool::Event::Opened(_) | pool::Event::Head(_) | pool::Event::Writable => {
                 Counters::bump(&mut self.counters.ignored, 1);
             }
@@ -95,18 +95,18 @@ impl Stream {
     }
 
     /// CONNECTING was consented to: builds the attempt and asks for it (SS-450).
-    pub(super) fn consent(&mut self, now: Instant, rng: &mut Rng) {
+    pub(super) fn consent(&mut self, now: Instant) {
         self.step(Cause::Consent);
         if self.opener().lacks_credential() {
             return self.fail_as(now, State::AuthFailed, Reason::Policy(Policy::Missing));
         }
         self.close_code = None;
-        self.ask(now, rng, None);
+        self.ask(now, None);
     }
 
     /// Asks the pool for the channel, of the policy or of a redirect.
-    fn ask(&mut self, now: Instant, rng: &mut Rng, before: Option<Box<Redirect>>) {
-        let (open, address) = match self.opener().open(before.as_deref(), rng) {
+    fn ask(&mut self, now: Instant, before: Option<Box<Redirect>>) {
+        let (open, address) = match self.opener().open(before.as_deref()) {
             Ok(opened) => opened,
             Err(fault) => return self.fail(now, Reason::Policy(fault)),
         };
@@ -160,7 +160,7 @@ impl Stream {
     }
 
     /// The head of a response, or of the answer to an upgrade.
-    fn headed(&mut self, now: Instant, rng: &mut Rng, head: Box<Response>) {
+    fn headed(&mut self, now: Instant, head: Box<Response>) {
         let verdict = self.judge(&head);
         let status = head.status().as_u16();
         if !matches!(verdict, Verdict::Follow(_)) {
@@ -191,7 +191,7 @@ impl Stream {
             return self.watch(now);
         }
         self.abort(Local::Closed);
-        self.carry_out(now, rng, verdict);
+        self.carry_out(now, verdict);
     }
 
     fn judge(&self, head: &Response) -> Verdict {
@@ -211,7 +211,7 @@ impl Stream {
     }
 
     /// Acts on a head that was no answer, when its channel is gone.
-    fn carry_out(&mut self, now: Instant, rng: &mut Rng, verdict: Verdict) {
+    fn carry_out(&mut self, now: Instant, verdict: Verdict) {
         match verdict {
             Verdict::Answer => {}
             Verdict::Failed(reason, least) => {
@@ -223,21 +223,21 @@ impl Stream {
                 let status = self.status().unwrap_or_default();
                 self.settle_all(Outcome::Refused(Reason::Peer(Peer::Redirect(status))));
                 self.drop_channel(now);
-                self.ask(now, rng, Some(redirect));
+                self.ask(now, Some(redirect));
             }
         }
     }
 
     /// The response is complete.
-    fn finished(&mut self, now: Instant, rng: &mut Rng) {
+    fn finished(&mut self, now: Instant) {
         if self.transaction.is_none() || self.life == Life::Closing {
-            return self.closed(now, rng, Reason::Peer(Peer::Closed));
+            return self.closed(now, Reason::Peer(Peer::Closed));
         }
         if self.life == Life::Connected {
             return self.complete(now);
         }
         match self.transaction.as_mut().and_then(|transaction| transaction.verdict.take()) {
-            Some(verdict) => self.carry_out(now, rng, verdict),
+            Some(verdict) => self.carry_out(now, verdict),
             None => self.fail(now, Reason::Peer(Peer::Malformed)),
         }
     }
@@ -266,12 +266,12 @@ impl Stream {
     }
 
     /// The channel is gone without more.
-    fn closed(&mut self, now: Instant, rng: &mut Rng, reason: Reason) {
+    fn closed(&mut self, now: Instant, reason: Reason) {
         if let Reason::Peer(Peer::WsClose(code)) = reason {
             self.close_code = Some(code);
         }
         match self.transaction.as_mut().and_then(|transaction| transaction.verdict.take()) {
-            Some(verdict) => self.carry_out(now, rng, verdict),
+            Some(verdict) => self.carry_out(now, verdict),
             None if self.life == Life::Opening => self.fail(now, reason),
             None => self.lose(now, reason),
         }
@@ -384,8 +384,8 @@ impl Stream {
     }
 
     /// Nothing more came of a response.
-    pub(super) fn fall_silent(&mut self, now: Instant, rng: &mut Rng) {
+    pub(super) fn fall_silent(&mut self, now: Instant) {
         self.abort(Local::TimedOut(Phase::Data));
-        self.closed(now, rng, Reason::Local(Local::TimedOut(Phase::Data)));
+        self.closed(now, Reason::Local(Local::TimedOut(Phase::Data)));
     }
 }

@@ -26,8 +26,6 @@ pub(super) struct Way {
     pub(super) writable: bool,
     /// A message was begun and not ended.
     pub(super) message_open: bool,
-    /// Bytes `send` takes until the next offer.
-    pub(super) room: u32,
     /// Ordinal of the next tx offer (SS-247).
     pub(super) ordinal: u32,
     /// Bytes of the message, or of the body, sent so far.
@@ -41,7 +39,6 @@ impl Way {
         self.asked = false;
         self.writable = false;
         self.message_open = false;
-        self.room = 0;
         self.sent = 0;
     }
 }
@@ -60,10 +57,11 @@ const TOPIC_MAX: usize = 65_535;
 const AWS_TOPIC_MAX: usize = 256;
 
 impl Stream {
-    /// Takes a chunk of a message after `Event::Tx`; the pool's chunk goes to the pool at once.
+    /// Takes a chunk of a message, after `Event::Tx` or while `is_open`; the pool's chunk goes to the
+    /// pool at once. The caller knows the pool's room and keeps to it.
     ///
     /// # Errors
-    /// `Destroyed`, `NotConnected`, `NoRoom`: nothing happened. `Framing`: flags contradict what
+    /// `Destroyed`, `NotConnected`: nothing happened. `NoRoom`: 4 GiB and more. `Framing`: flags contradict what
     /// went before, which on ws closes the connection (SS-310), or more or less is sent than was
     /// announced (SS-506). `Unsupported`: a receive-only stream, or a POLL chunk. `Policy`: the
     /// topic's template.
@@ -81,7 +79,6 @@ impl Stream {
             return Err(Misuse::Unsupported);
         }
         let len = u32::try_from(bytes.len()).map_err(|_| Misuse::NoRoom)?;
-        let room = self.way.room.checked_sub(len).ok_or(Misuse::NoRoom)?;
         let Some(piece) = piece(self.streamtype.protocol, self.way.message_open, flags) else {
             self.abort(Local::Framing);
             self.lose(now, Reason::Local(Local::Framing));
@@ -92,13 +89,12 @@ impl Stream {
         if piece.start && self.streamtype.protocol == Protocol::Mqtt {
             self.choose_topic()?;
         }
-        self.way.room = room;
         let (id, total) = self.book(len, piece);
         Ok((id, self.chunk(bytes, piece, id, total)))
     }
 
     /// The pool did not take the chunk of `id` after all: its message is refused and the connection,
-    /// whose framing is torn, is dropped. Never needed where `Event::Tx` and `room` are heeded.
+    /// whose framing is torn, is dropped. Never needed where the pool's room is heeded.
     pub fn handle_refusal(&mut self, now: Instant, id: PayloadId, why: pool::Misuse) {
         let why = match why {
             pool::Misuse::NoRoom | pool::Misuse::NotOpen => Local::Limit,
@@ -135,13 +131,12 @@ impl Stream {
         let ordinal = self.way.ordinal;
         self.way.writable = false;
         self.way.wanted = false;
-        self.way.room = u32::try_from(room).unwrap_or(u32::MAX);
         self.way.ordinal = ordinal.wrapping_add(1);
         Some(Event::Tx { ordinal, room })
     }
 
     /// The protocol permits payload, and the application knows of the connection where it must.
-    fn may_send(&self) -> bool {
+    pub(super) fn may_send(&self) -> bool {
         self.way.is_open && (self.told || self.is_http()) && self.open.is_none()
     }
 

@@ -78,10 +78,10 @@ impl Stream {
         self.way.message_open
     }
 
-    /// Payload bytes `send` takes now.
+    /// Whether a way for payload is open: `send` may be called.
     #[must_use]
-    pub const fn room(&self) -> usize {
-        self.way.room as usize
+    pub fn is_open(&self) -> bool {
+        !self.is_destroyed() && self.may_send()
     }
 
     /// Messages begun that have no outcome yet.

@@ -1,4 +1,5 @@
 //! Two sessions and the wire between them, in memory, with the clumsiest permitted reader.
+#![allow(dead_code, reason = "each test binary uses its part")]
 
 use mainstay_base::{Instant, Reason};
 use mainstay_tls::{
@@ -8,41 +9,45 @@ use mainstay_tls::{
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
 
 /// 2026-11-20, in the middle of what the certificates here are valid for.
-pub const NOW: u64 = 1_795_132_800;
+pub(crate) const NOW: u64 = 1_795_132_800;
 
 /// A certification authority of our own.
-pub struct Authority(pub CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(pub(crate) CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
+        Self::named("test authority")
+    }
+
+    pub(crate) fn named(name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         params.not_before = rcgen::date_time_ymd(2020, 1, 1);
         params.not_after = rcgen::date_time_ymd(2040, 1, 1);
-        params.distinguished_name.push(rcgen::DnType::CommonName, "test authority");
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    pub fn trust(&self) -> TrustStore {
+    pub(crate) fn trust(&self) -> TrustStore {
         let mut trust = TrustStore::new();
         trust.add(self.0.der()).unwrap();
         trust
     }
 
     /// An identity for `params`, signed by this authority.
-    pub fn sign(&self, params: &CertificateParams) -> Identity {
+    pub(crate) fn sign(&self, params: &CertificateParams) -> Identity {
         let key = KeyPair::generate().unwrap();
         let leaf = params.signed_by(&key, &self.0).unwrap();
         Identity { chain: vec![leaf.der().to_vec()], key: key.serialize_der() }
     }
 
-    pub fn identity(&self, name: &str) -> Identity {
+    pub(crate) fn identity(&self, name: &str) -> Identity {
         self.sign(&params(name))
     }
 }
 
 /// An end entity's parameters, valid from 2020 to 2040.
-pub fn params(name: &str) -> CertificateParams {
+pub(crate) fn params(name: &str) -> CertificateParams {
     let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
     params.not_before = rcgen::date_time_ymd(2020, 1, 1);
     params.not_after = rcgen::date_time_ymd(2040, 1, 1);
@@ -51,40 +56,40 @@ pub fn params(name: &str) -> CertificateParams {
     params
 }
 
-pub fn clock() -> WallClock {
+pub(crate) fn clock() -> WallClock {
     WallClock::new(Some(NOW))
 }
 
-pub fn client_options(authority: &Authority) -> ClientOptions {
+pub(crate) fn client_options(authority: &Authority) -> ClientOptions {
     ClientOptions::new(authority.trust(), clock())
 }
 
-pub fn server_options(authority: &Authority) -> ServerOptions {
+pub(crate) fn server_options(authority: &Authority) -> ServerOptions {
     ServerOptions::new(vec![authority.identity("server.test")], clock())
 }
 
 /// One side with everything it said.
-pub struct Side {
-    pub session: Session,
-    pub events: Vec<Event>,
-    pub read: Vec<u8>,
+pub(crate) struct Side {
+    pub(crate) session: Session,
+    pub(crate) events: Vec<Event>,
+    pub(crate) read: Vec<u8>,
 }
 
 impl Side {
-    pub fn new(session: Session) -> Self {
+    pub(crate) fn new(session: Session) -> Self {
         Self { session, events: Vec::new(), read: Vec::new() }
     }
 
-    pub fn client(config: &ClientConfig, name: &str) -> Self {
+    pub(crate) fn client(config: &ClientConfig, name: &str) -> Self {
         Self::new(Session::client(config, name).unwrap())
     }
 
-    pub fn server(config: &ServerConfig) -> Self {
+    pub(crate) fn server(config: &ServerConfig) -> Self {
         Self::new(Session::server(config).unwrap())
     }
 
     /// Gives all of `bytes`, in pieces of `piece`, and drains in the order of the contract.
-    pub fn give(&mut self, mut bytes: Vec<u8>, piece: usize) {
+    pub(crate) fn give(&mut self, mut bytes: Vec<u8>, piece: usize) {
         for chunk in bytes.chunks_mut(piece) {
             let mut rest = chunk;
             while !rest.is_empty() {
@@ -108,11 +113,11 @@ impl Side {
         self.drain();
     }
 
-    pub fn drain(&mut self) {
+    pub(crate) fn drain(&mut self) {
         self.events.extend(core::iter::from_fn(|| self.session.poll_event()));
     }
 
-    pub fn out(&mut self) -> Vec<u8> {
+    pub(crate) fn out(&mut self) -> Vec<u8> {
         let mut out = Vec::new();
         while self.session.wants_transmit() {
             self.session.poll_transmit(Instant::ZERO, &mut out, 700);
@@ -120,13 +125,13 @@ impl Side {
         out
     }
 
-    pub fn seal(&mut self, plain: &[u8]) -> Vec<u8> {
+    pub(crate) fn seal(&mut self, plain: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         assert_eq!(self.session.seal(Instant::ZERO, plain, &mut out), plain.len());
         out
     }
 
-    pub fn info(&self) -> &Info {
+    pub(crate) fn info(&self) -> &Info {
         let up = self.events.iter().find_map(|event| match event {
             Event::Up(info) => Some(info),
             Event::PeerFinished | Event::Failed(_) => None,
@@ -134,7 +139,7 @@ impl Side {
         up.unwrap_or_else(|| panic!("not up: {:?}", self.events))
     }
 
-    pub fn failure(&self) -> Option<Reason> {
+    pub(crate) fn failure(&self) -> Option<Reason> {
         self.events.iter().find_map(|event| match event {
             Event::Failed(reason) => Some(*reason),
             Event::PeerFinished | Event::Up(_) => None,
@@ -143,7 +148,7 @@ impl Side {
 }
 
 /// Carries bytes both ways until nobody has more.
-pub fn run(client: &mut Side, server: &mut Side, piece: usize) {
+pub(crate) fn run(client: &mut Side, server: &mut Side, piece: usize) {
     for _ in 0..20 {
         let (up, down) = (client.out(), server.out());
         if up.is_empty() && down.is_empty() {
@@ -157,7 +162,7 @@ pub fn run(client: &mut Side, server: &mut Side, piece: usize) {
 }
 
 /// Both ends of a connection that is up.
-pub fn connect(client: &ClientConfig, server: &ServerConfig) -> (Side, Side) {
+pub(crate) fn connect(client: &ClientConfig, server: &ServerConfig) -> (Side, Side) {
     let mut client = Side::client(client, "server.test");
     let mut server = Side::server(server);
     run(&mut client, &mut server, usize::MAX);
