@@ -74,20 +74,27 @@ fn shown(command: &Command) -> String {
 }
 
 /// `cargo xtask sim`: the laws and the worlds, at release speed with every check on.
+///
+/// The tests read `MAINSTAY_WORLDS` (how many worlds) and `MAINSTAY_SEED` (this one only, which then shows what it prints).
 pub(crate) fn sim(args: &[String]) -> Findings {
     let mut command = cargo(&["test", "--profile", "sim", "-p", "mainstay-sim"]);
     let mut count = WORLDS;
+    let mut verbose = false;
     let mut args = args.iter().map(String::as_str);
     while let Some(arg) = args.next() {
         match (arg, args.next()) {
             ("--seed", Some(seed)) => {
                 command.env("MAINSTAY_SEED", seed);
+                verbose = true;
             }
             ("--count", Some(n)) => count = n,
             _ => return Err(vec!["usage: cargo xtask sim [--seed N] [--count N]".to_owned()]),
         }
     }
     command.env("MAINSTAY_WORLDS", count);
+    if verbose {
+        command.args(["--", "--nocapture"]);
+    }
     run(&mut command)
 }
 

@@ -69,8 +69,6 @@ pub enum Event {
     Accepted(Box<Response>),
     /// The server answered something else than 101; the connection is over.
     Refused(Box<Response>),
-    /// A client asks (server only): answer with `accept` or `refuse`.
-    Asked(Box<http::Request<()>>),
     /// One or more pongs came.
     Pong,
     /// This message, and all queued before it, left for the kernel wholly.

@@ -166,8 +166,7 @@ fn our_server() -> (Ours, WebSocket<Pipe>, Pipe) {
     let mut server = Server::new(Config::default());
     let mut wire = pipe.written.take();
     assert_eq!(server.handle_input(NOW, &mut wire), wire.len());
-    let Some(Event::Asked(request)) = server.poll_event() else { unreachable!() };
-    assert_eq!(request.uri(), "/chat");
+    assert_eq!(server.poll_request().unwrap().uri(), "/chat");
     server.accept(NOW, None, &HeaderMap::new()).unwrap();
     server.poll_transmit(NOW, &mut pipe.read.borrow_mut(), usize::MAX);
     let (socket, _) = half.handshake().unwrap_or_else(|_| unreachable!());

@@ -38,7 +38,7 @@ impl Log {
             Event::PeerClosing { code } => self.said.push(Said::Closing(*code)),
             Event::Closed => self.said.push(Said::Closed),
             Event::Failed(reason) => self.said.push(Said::Failed(*reason)),
-            Event::Accepted(_) | Event::Refused(_) | Event::Asked(_) | Event::SentThrough(_) => {
+            Event::Accepted(_) | Event::Refused(_) | Event::SentThrough(_) => {
                 unreachable!()
             }
         }

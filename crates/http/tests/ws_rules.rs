@@ -49,7 +49,7 @@ fn asked(subprotocol: Option<&str>) -> (Client, String, String) {
     let text = String::from_utf8(wire.clone()).unwrap();
     let mut server = Server::new(Config::default());
     assert_eq!(server.handle_input(NOW, &mut wire), wire.len());
-    assert!(matches!(server.poll_event(), Some(Event::Asked(_))));
+    assert!(server.poll_request().is_some() && server.poll_request().is_none());
     server.accept(NOW, subprotocol, &HeaderMap::new()).unwrap();
     let mut answer = Vec::new();
     server.poll_transmit(NOW, &mut answer, usize::MAX);

@@ -133,8 +133,12 @@ impl Builder {
 fn needs_platform_roots(policy: &Policy) -> bool {
     policy.streamtypes.values().any(|streamtype| {
         // A URL as endpoint may switch TLS on.
-        let url = streamtype.endpoint.as_deref().is_some_and(|e| e.contains("://") || e.contains("${"));
-        let tls = streamtype.tls || url || streamtype.stack.is_some() || streamtype.via_http_proxy.is_some();
+        let url =
+            streamtype.endpoint.as_deref().is_some_and(|e| e.contains("://") || e.contains("${"));
+        let tls = streamtype.tls
+            || url
+            || streamtype.stack.is_some()
+            || streamtype.via_http_proxy.is_some();
         tls && streamtype.tls_trust_store.is_none()
     })
 }

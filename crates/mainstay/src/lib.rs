@@ -26,7 +26,9 @@ mod stream;
 pub use builder::{BuildError, Builder};
 pub use device::Device;
 pub use handler::{Context, Handler, Tx};
-pub use mainstay_base::{Certificate, Local, Network, Outcome, Peer, Phase, Policy as PolicyReason, Reason};
+pub use mainstay_base::{
+    Certificate, Local, Network, Outcome, Peer, Phase, Policy as PolicyReason, Reason,
+};
 pub use mainstay_node::StreamId;
 pub use mainstay_policy as policy;
 pub use mainstay_policy::{Policy, State};

@@ -13,7 +13,10 @@ use mainstay_node::{Node, StreamId};
 use mainstay_policy::State;
 use mainstay_stream::{Answer, CreateError, Flags, PayloadId};
 use std::collections::{BTreeMap, VecDeque};
-#[expect(clippy::disallowed_types, reason = "the border between threads; nothing below has one")]
+#[expect(
+    clippy::disallowed_types,
+    reason = "the border between threads; nothing below has one"
+)]
 use std::sync::Mutex;
 use std::sync::{Arc, Condvar, MutexGuard, OnceLock, PoisonError};
 
@@ -194,11 +197,12 @@ impl Handler for Clerk {
         let next = self.0.with(|inside| {
             inside.state = Some(state);
             inside.reason = reason.or(inside.reason);
-            match state {
-                State::Connected => inside.reason = None,
-                State::Disconnected | State::Unreachable => inside.interrupted(),
-                State::Destroying => inside.end(),
-                _ => {}
+            if state == State::Connected {
+                inside.reason = None;
+            } else if matches!(state, State::Disconnected | State::Unreachable) {
+                inside.interrupted();
+            } else if state == State::Destroying {
+                inside.end();
             }
             inside.next_len()
         });

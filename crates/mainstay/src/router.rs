@@ -3,10 +3,10 @@
 use crate::handler::{Context, Handler, Tx};
 use crate::queue::Mailbox;
 use mainstay_base::Instant;
-use mainstay_node::{Application, Commands, Node, StreamId, Up};
 use mainstay_base::Outcome;
-use mainstay_stream::{Answer, Event, Flags};
+use mainstay_node::{Application, Commands, Node, StreamId, Up};
 use mainstay_policy::State;
+use mainstay_stream::{Answer, Event, Flags};
 use std::sync::Arc;
 
 /// The handlers of a device's streams.
@@ -28,7 +28,11 @@ impl Router {
     }
 
     /// From now on `handler` answers for `id`. What was there is given back (SS-230).
-    pub(crate) fn set(&mut self, id: StreamId, handler: Box<dyn Handler>) -> Option<Box<dyn Handler>> {
+    pub(crate) fn set(
+        &mut self,
+        id: StreamId,
+        handler: Box<dyn Handler>,
+    ) -> Option<Box<dyn Handler>> {
         if self.handlers.len() <= id.index() {
             self.handlers.resize_with(id.index() + 1, || None);
         }
@@ -41,13 +45,23 @@ impl Application for Router {
     fn up(&mut self, up: Up<'_>, commands: &mut Commands) -> Answer {
         let id = up.id();
         let slot = self.handlers.get_mut(id.index());
-        let Some(Some((_, handler))) = slot.filter(|s| s.as_ref().is_some_and(|s| s.0 == id)) else {
+        let Some(Some((_, handler))) = slot.filter(|s| s.as_ref().is_some_and(|s| s.0 == id))
+        else {
             return Answer::Ok;
         };
         match up {
             Up::Payload { id, view, payload, flags, room } => {
                 let (topic, binary, open) = (payload.topic, payload.binary, view.message_open());
-                let mut cx = Context { id, view, commands, room, topic, binary, open, begun: u64::from(open) };
+                let mut cx = Context {
+                    id,
+                    view,
+                    commands,
+                    room,
+                    topic,
+                    binary,
+                    open,
+                    begun: u64::from(open),
+                };
                 handler.rx(&mut cx, payload.bytes, flags)
             }
             Up::Event { id, view, event, room } => {

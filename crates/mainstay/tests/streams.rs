@@ -1,9 +1,16 @@
 //! Streams over loopback, each kind against a peer from somebody else's library.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests; peers run on threads of their own"
+)]
 
+use core::cell::RefCell;
 use core::time::Duration;
-use mainstay::{Answer, Builder, Context, Device, Flags, Handler, Outcome, PayloadId, Policy, Reason, State, Tx};
-use std::cell::RefCell;
+use mainstay::{
+    Answer, Builder, Context, Device, Flags, Handler, Outcome, PayloadId, Policy, Reason, State, Tx,
+};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::rc::Rc;
@@ -170,8 +177,9 @@ fn raw_bytes_flow_and_the_peers_end_disconnects() {
         socket.write_all(&buf).unwrap();
         socket.write_all(b" and more").unwrap();
     });
-    let policy =
-        format!(r#"{{"s":[{{"pipe":{{"endpoint":"127.0.0.1","port":{port},"protocol":"raw","opportunistic":true}}}}]}}"#);
+    let policy = format!(
+        r#"{{"s":[{{"pipe":{{"endpoint":"127.0.0.1","port":{port},"protocol":"raw","opportunistic":true}}}}]}}"#
+    );
     let (mut device, story) = start(&policy, "pipe", b"ping");
     run(&mut device, &story, |story| story.states.contains(&State::Disconnected));
     assert_eq!(story.borrow().received, b"ping and more");

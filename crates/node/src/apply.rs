@@ -48,7 +48,15 @@ impl Node {
                     let refused = self.set_metadata(id, name, value).is_err();
                     self.refused_sends += u64::from(refused);
                 }
-                other => self.command(now, id, other),
+                Command::RequestTx
+                | Command::RequestTxLen(_)
+                | Command::Connect
+                | Command::StartTimeout(_)
+                | Command::CancelTimeout
+                | Command::Pause(_)
+                | Command::Confirm
+                | Command::Close
+                | Command::Destroy => self.command(now, id, command),
             }
         }
         // The buffers are given back for the next call.
@@ -110,16 +118,12 @@ impl Node {
 
     /// Asks for a tx opportunity (SS-214).
     pub fn request_tx(&mut self, now: Instant, id: StreamId) {
-        self.with(id, |stream| {
-            let _gone = stream.request_tx(now);
-        });
+        self.with(id, |stream| stream.request_tx(now));
     }
 
     /// As `request_tx`, and announces the length of the coming message in bytes (SS-215).
     pub fn request_tx_len(&mut self, now: Instant, id: StreamId, len: u64) {
-        self.with(id, |stream| {
-            let _gone = stream.request_tx_len(now, len);
-        });
+        self.with(id, |stream| stream.request_tx_len(now, len));
     }
 
     /// Starts an attempt now (SS-216).

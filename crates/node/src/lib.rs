@@ -18,8 +18,8 @@ mod up;
 
 pub use commands::Commands;
 pub use mainstay_pool::{
-    Config as PoolConfig, Request, ResolveId, Resolved, SocketOpened as Opened,
-    SocketOptions, UnixAddress,
+    Config as PoolConfig, Request, ResolveId, Resolved, SocketOpened as Opened, SocketOptions,
+    UnixAddress,
 };
 pub use node::{Config, Node};
 pub use policy::{Reload, ReplaceError};

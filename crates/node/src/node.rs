@@ -73,7 +73,8 @@ impl Node {
         if self.slots.len() >= self.stream_max {
             return Err(CreateError::Limit);
         }
-        let found = self.policy.streamtypes.get(streamtype).ok_or(CreateError::UnknownStreamtype)?;
+        let found =
+            self.policy.streamtypes.get(streamtype).ok_or(CreateError::UnknownStreamtype)?;
         let info = Info { index: self.slots.vacant(), blobs: Arc::clone(&self.blobs) };
         let stream = Stream::new(now, &self.policy, found, &info)?;
         Ok(self.slots.insert(stream))

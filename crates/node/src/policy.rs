@@ -62,7 +62,9 @@ impl Node {
             let Some(stream) = self.slots.get_mut(id) else { continue };
             let name = &stream.streamtype().name;
             let same = match policy.streamtypes.get(name) {
-                Some(new) if reload == Reload::Changed && **new == *stream.streamtype() => Some(new),
+                Some(new) if reload == Reload::Changed && **new == *stream.streamtype() => {
+                    Some(new)
+                }
                 Some(_) | None => None,
             };
             match same {
@@ -88,7 +90,12 @@ impl Node {
     ///
     /// # Errors
     /// They cannot be read.
-    pub fn set_identity(&mut self, index: &str, chain: &[u8], key: &[u8]) -> Result<(), ReplaceError> {
+    pub fn set_identity(
+        &mut self,
+        index: &str,
+        chain: &[u8],
+        key: &[u8],
+    ) -> Result<(), ReplaceError> {
         let identity = Identity::from_pem(chain, key)
             .map_err(|fault| ReplaceError { name: index.to_owned(), fault })?;
         self.pool.registry_mut().set_identity(index, identity);

@@ -5,8 +5,7 @@ use crate::model::Policy;
 impl Policy {
     /// The built-in policy: streamtypes `__default` and `captive_portal_detect`.
     ///
-    /// `__default` takes its endpoint from the metadata `endpoint`, speaks h2 and falls back to
-    /// http/1.1 where the peer does.
+    /// `__default` takes its endpoint, host or URL, from the metadata `endpoint`.
     ///
     /// # Panics
     /// Never: a test reads the same text.
@@ -34,7 +33,6 @@ const TEXT: &str = r#"{
       "endpoint": "${endpoint}",
       "port": 443,
       "protocol": "h2",
-      "h1_fallback": true,
       "tls": true,
       "http_method": "GET",
       "http_url": "",
@@ -75,7 +73,7 @@ mod tests {
         let default = &policy.streamtypes["__default"];
         assert_eq!(default.endpoint.as_deref(), Some("${endpoint}"));
         assert_eq!((default.port, default.tls, default.protocol), (443, true, Protocol::H2));
-        assert_eq!((&default.tls_trust_store, default.http.h1_fallback), (&None, true));
+        assert_eq!(default.tls_trust_store, None);
         assert_eq!(default.http.method.as_deref(), Some("GET"));
         assert_eq!(default.http.url.as_deref(), Some(""));
         let metadata: Vec<_> =

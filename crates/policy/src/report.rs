@@ -31,9 +31,14 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// The text of a source, comments blanked.
-    pub(crate) fn text(&self, source: usize) -> String {
-        self.sources.get(source).map_or_else(String::new, Source::blanked)
+    /// The text of a source, comments blanked. Commas that end an array are warned of.
+    pub(crate) fn text(&mut self, source: usize) -> String {
+        let blanked = self.sources.get(source).map(Source::blanked).unwrap_or_default();
+        for offset in blanked.commas {
+            let hint = "a comma before `]`, which only lws lets pass".to_owned();
+            self.warn(At { source, offset }, Code::Syntax, "", hint);
+        }
+        blanked.text
     }
 
     /// "did you mean `x`?", or nothing; nothing at all once more was asked than anybody reads.

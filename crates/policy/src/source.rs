@@ -31,8 +31,8 @@ impl Source {
         }
     }
 
-    /// The text with comments blanked by spaces, so that offsets stay true.
-    pub(crate) fn blanked(&self) -> String {
+    /// The text for the JSON library; offsets stay true.
+    pub(crate) fn blanked(&self) -> Blanked {
         blank(&self.text).unwrap_or_default()
     }
 
@@ -58,22 +58,40 @@ pub(crate) fn line_column(text: &str, offset: usize) -> (usize, usize) {
 
 type Bad = (usize, Code, String);
 
-/// Blanks `#` comments (SS-400) and refuses what strict JSON forbids and the library lets pass.
-fn blank(text: &str) -> Result<String, Bad> {
+/// A text ready for the JSON library.
+#[derive(Debug, Default)]
+pub(crate) struct Blanked {
+    /// The text with comments, and commas that end an array, blanked by spaces.
+    pub(crate) text: String,
+    /// Where those commas were.
+    pub(crate) commas: Vec<usize>,
+}
+
+/// Blanks `#` comments (SS-400), and the commas before `]` that lws lets pass; refuses what strict
+/// JSON forbids and the library lets pass.
+fn blank(text: &str) -> Result<Blanked, Bad> {
     let mut out = String::with_capacity(text.len());
-    let mut depth = 0_usize;
+    let (mut open, mut commas) = (Vec::new(), Vec::new());
+    // The last two tokens' first characters, the later one with its place.
+    let (mut last, mut before) = ((0, ' '), ' ');
     let mut chars = text.char_indices();
     while let Some((at, c)) = chars.next() {
         match c {
             '#' => {
-                out.push(' ');
-                for (_, c) in chars.by_ref() {
-                    if c == '\n' {
-                        out.push('\n');
-                        break;
-                    }
-                    out.extend(core::iter::repeat_n(' ', c.len_utf8()));
+                let end = text[at..].find('\n').map_or(text.len(), |line| at + line);
+                out.extend(core::iter::repeat_n(' ', end - at));
+                while chars.offset() < end {
+                    chars.next();
                 }
+                continue;
+            }
+            '\u{feff}' if at == 0 => {
+                out.push_str("   ");
+                continue;
+            }
+            ' ' | '\t' | '\n' | '\r' => {
+                out.push(c);
+                continue;
             }
             '"' => {
                 let end = string_end(text, at)?;
@@ -82,27 +100,46 @@ fn blank(text: &str) -> Result<String, Bad> {
                     chars.next();
                 }
             }
-            '\u{feff}' if at == 0 => out.push_str("   "),
-            ' ' | '\t' | '\n' | '\r' => out.push(c),
             _ if c.is_whitespace() => {
                 let hint = "only space, tab and line ends may stand between values".to_owned();
                 return Err((at, Code::Syntax, hint));
             }
             _ => {
-                match c {
-                    '{' | '[' => depth += 1,
-                    '}' | ']' => depth = depth.saturating_sub(1),
-                    _ => {}
-                }
-                if depth > limits::NESTING_MAX {
-                    let hint = format!("at most {} levels", limits::NESTING_MAX);
-                    return Err((at, Code::TooDeep, hint));
+                bracket(text, at, c, &mut open)?;
+                if c == ']' && last.1 == ',' && !"[{,:".contains(before) {
+                    commas.push(last.0);
+                    out.replace_range(last.0..=last.0, " ");
                 }
                 out.push(c);
             }
         }
+        (last, before) = ((at, c), last.1);
     }
-    Ok(out)
+    Ok(Blanked { text: out, commas })
+}
+
+/// Keeps count of what is open: not too deep, and closed by its own bracket.
+fn bracket(text: &str, at: usize, c: char, open: &mut Vec<(usize, char)>) -> Result<(), Bad> {
+    let expected = match c {
+        '{' | '[' => {
+            open.push((at, c));
+            if open.len() > limits::NESTING_MAX {
+                return Err((at, Code::TooDeep, format!("at most {} levels", limits::NESTING_MAX)));
+            }
+            return Ok(());
+        }
+        '}' => '{',
+        ']' => '[',
+        _ => return Ok(()),
+    };
+    match open.pop() {
+        Some((_, opened)) if opened == expected => Ok(()),
+        Some((started, opened)) => {
+            let (line, _) = line_column(text, started);
+            Err((at, Code::Syntax, format!("the `{opened}` of line {line} is still open here")))
+        }
+        None => Err((at, Code::Syntax, "nothing is open here".to_owned())),
+    }
 }
 
 /// The offset behind the string that starts at `start`.
@@ -220,7 +257,7 @@ mod tests {
     #[test]
     fn a_hash_inside_a_string_is_text_and_outside_is_a_comment() {
         let text = "{ # é a\n \"a#\\\"#\": 1 } # end";
-        let blanked = blank(text).unwrap();
+        let blanked = blank(text).unwrap().text;
         assert_eq!(blanked.len(), text.len());
         assert_eq!(blanked.trim_end(), "{       \n \"a#\\\"#\": 1 }");
     }

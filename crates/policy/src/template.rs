@@ -3,6 +3,8 @@
 
 use core::fmt;
 
+// Deferred SS-908: substitution covers the keys of SS-450; the other string keys stay literal.
+
 /// Why a string could not be expanded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unexpanded {

@@ -1,5 +1,5 @@
 //! What a policy is refused or warned for, and where.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::panic, reason = "tests")]
 
 use mainstay_policy::{Code, Fault, Parsed, Parser, Policy, is_document, limits};
 
@@ -67,7 +67,8 @@ fn what_is_not_json_is_refused_where_it_breaks() {
         ("", 1, 1),
         ("[]", 1, 1),
         ("{\"a\":1,}", 1, 7),
-        ("{\"s\":[1,]}", 1, 8),
+        ("{\"s\":[,]}", 1, 7),
+        ("{\"s\":[\n{}]]}", 2, 4),
         ("{\"a\":1 \"b\":2}", 1, 7),
         ("{a:1}", 1, 2),
         ("{'a':1}", 1, 2),
@@ -423,6 +424,23 @@ fn a_missing_or_idle_method_is_warned_of() {
     assert_eq!(of(r#""protocol":"raw""#), []);
     assert_eq!(of(r#""protocol":"ws""#), []);
     assert_eq!(of(r#""protocol":"ws","http_method":"GET""#)[0].code, Code::NoEffect);
+}
+
+// Covers SS-972
+#[test]
+fn what_lws_lets_pass_loads_with_a_warning_or_is_named() {
+    let text = "{\"s\":[{\"x\":{\"protocol\":\"mqtt\",\n\"mqtt_will_retain\":1,\"mqtt_retain\":true}},\n # end\n],\"retry\":[{\"a\":{\"backoff\":[1,],}}]}";
+    let comma = fault(text);
+    assert_eq!((comma.code, comma.line, comma.column), (Code::Syntax, 4, 32), "{comma}");
+    let parsed = parsed(&text.replace(",}", "}"));
+    let told: Vec<_> = parsed.warnings.iter().map(|w| (w.code, w.line, w.column)).collect();
+    let (syntax, wrong) = (Code::Syntax, Code::WrongType);
+    assert_eq!(told, [(wrong, 2, 20), (syntax, 2, 42), (syntax, 4, 30)]);
+    let mqtt = &parsed.policy.streamtypes["x"].mqtt;
+    assert!(!mqtt.will_retain && mqtt.retain);
+    // An array that lws lets a brace close.
+    let open = fault("{\n\"s\":[{\"x\":{}}\n}");
+    assert_eq!((open.line, open.hint.as_str()), (3, "the `[` of line 2 is still open here"));
 }
 
 #[test]

@@ -101,6 +101,21 @@ fn a_failed_overlay_leaves_the_document_usable_as_it_was() {
     assert_eq!(again.policy, parsed.policy);
 }
 
+// Covers SS-973
+#[test]
+fn keys_only_we_know_can_stand_in_an_overlay_and_are_marked_there() {
+    let text = r#"{"s":[
+        {"x":{"nailed_up_repeat":true,"h3_fallback":true,"ws_over_h2":true,"auth_hexify":true,
+              "ws_any_subprotocol":true,"server_upgrade_compat":true,"via-http-proxy":"h:1"}},
+        {"y":{"alias_of":"x","ws_over_h2":null,"port":3}},
+        {"z":{"mqtt_version":5,"mqtt_over_ws":true}}]}"#;
+    let parsed = base().document.overlay(text, "over.json").unwrap_or_else(|f| panic!("{f}"));
+    assert!(parsed.policy.streamtypes["x"].nailed_up_repeat);
+    let ours: Vec<_> = parsed.notes.iter().filter(|n| n.code == Code::Ours).collect();
+    assert_eq!(ours.len(), 10);
+    assert!(ours.iter().all(|n| n.origin == "over.json"));
+}
+
 #[test]
 fn overlays_lie_over_each_other() {
     let first = base().document.overlay(r#"{"s":[{"x":{"port":5}}]}"#, "1").unwrap();

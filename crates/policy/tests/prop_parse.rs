@@ -114,6 +114,11 @@ proptest! {
     fn syntax_is_that_of_json(text in soup()) {
         let text = text.replace(['#', '\u{feff}'], "?");
         let faults = Policy::parse(&text, "p").err();
+        // A comma before `]` passes here, as it does in lws.
+        let dense: String = text.split_whitespace().collect();
+        if dense.contains(",]") {
+            return Ok(());
+        }
         let has = |code| faults.as_ref().is_some_and(|f| f.iter().any(|f| f.code == code));
         if has(Code::TooDeep) {
             return Ok(());

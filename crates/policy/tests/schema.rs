@@ -39,7 +39,9 @@ fn parser_accepts(document: &Value) -> bool {
         | Code::Ours => false,
     };
     match Policy::parse(&document.to_string(), "p") {
-        Ok(parsed) => !parsed.warnings.iter().any(|w| w.code == Code::UnknownKey),
+        Ok(parsed) => {
+            !parsed.warnings.iter().any(|w| matches!(w.code, Code::UnknownKey | Code::WrongType))
+        }
         Err(faults) => !faults.iter().any(|f| of_form(f.code)),
     }
 }

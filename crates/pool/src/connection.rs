@@ -108,7 +108,9 @@ impl Connection {
             Stage::Open | Stage::Closing => None,
         };
         let rising = match &self.stage {
-            Stage::Rising(rising) if !matches!(rising.step, Step::Negotiating) => Some(rising.until),
+            Stage::Rising(rising) if !matches!(rising.step, Step::Negotiating) => {
+                Some(rising.until)
+            }
             Stage::Rising(_) | Stage::Open | Stage::Closing => None,
         };
         let watch = self.watch.as_ref().map(|watch| watch.deadline());

@@ -111,7 +111,12 @@ impl Pool {
     }
 
     /// Takes a unit from the driver's input; what is left of it, if anything.
-    fn take_unit(&mut self, now: Instant, input: &mut [u8], mut current: Current) -> Option<Current> {
+    fn take_unit(
+        &mut self,
+        now: Instant,
+        input: &mut [u8],
+        mut current: Current,
+    ) -> Option<Current> {
         let at = current.connection;
         let paused = self.is_paused(at);
         let connection = self.connections.get_mut(at)?;

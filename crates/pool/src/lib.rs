@@ -17,8 +17,8 @@
 
 mod border;
 mod channel;
-mod connection;
 mod closing;
+mod connection;
 mod input;
 mod key;
 mod limits;
@@ -31,10 +31,12 @@ mod session;
 mod timers;
 mod validity;
 
-pub use border::{Opened as SocketOpened, Request, ResolveId, Resolved, SocketOptions, UnixAddress};
+pub use border::{
+    Opened as SocketOpened, Request, ResolveId, Resolved, SocketOptions, UnixAddress,
+};
 pub use channel::{
-    Attributes, Birth, ChannelId, Chunk, Close, Event, Misuse, MqttConnect, MqttOpen, Open, Opened, Payload,
-    Protocol, Publish, Validity, Will,
+    Attributes, Birth, ChannelId, Chunk, Close, Event, Misuse, MqttConnect, MqttOpen, Open, Opened,
+    Payload, Protocol, Publish, Validity, Will,
 };
 pub use limits::Config;
 pub use pool::{Next, Pool};

@@ -210,7 +210,8 @@ impl Pool {
         }
         for (channel, open) in waiting {
             let connection = self.connections.get_mut(at);
-            let full = connection.is_none_or(|c| matches!(c.session, Session::H1(_) | Session::Waiting));
+            let full =
+                connection.is_none_or(|c| matches!(c.session, Session::H1(_) | Session::Waiting));
             if full {
                 // ALPN chose http/1.1: one after the other, or side by side on connections of their own.
                 self.place(now, channel, open, false);
@@ -224,11 +225,14 @@ impl Pool {
     fn establish(&mut self, now: Instant, at: usize, open: &Open) -> bool {
         let Some(connection) = self.connections.get_mut(at) else { return false };
         let info = connection.stack.info();
-        let (alpn, resumed) = info.tls.as_ref().map_or((None, false), |t| (t.alpn.clone(), t.resumed));
+        let (alpn, resumed) =
+            info.tls.as_ref().map_or((None, false), |t| (t.alpn.clone(), t.resumed));
         let config = &self.config;
         let until = now + config.open_timeout;
         let session = match &open.protocol {
-            Protocol::H1(_) => Session::H1(Box::new(h1::Session::new(http::h1::Client::new(config.h1)))),
+            Protocol::H1(_) => {
+                Session::H1(Box::new(h1::Session::new(http::h1::Client::new(config.h1))))
+            }
             Protocol::H2 { fallback, .. } => match alpn.as_deref() {
                 Some(b"http/1.1") if *fallback => {
                     Session::H1(Box::new(h1::Session::new(http::h1::Client::new(config.h1))))
@@ -262,11 +266,13 @@ impl Pool {
                 Session::Ws(Box::new(ws::Session::new(client, channel, *binary, resumed)))
             }
             Protocol::Mqtt(wish) => {
-                let Ok(client) = mqtt::connect(now, &wish.connect, config.mqtt, &mut self.rng) else {
+                let Ok(client) = mqtt::connect(now, &wish.connect, config.mqtt, &mut self.rng)
+                else {
                     self.fail(now, at, Reason::Policy(Policy::Invalid));
                     return false;
                 };
-                let session = mqtt::Session::new(client, &wish.connect, config.open_timeout, resumed);
+                let session =
+                    mqtt::Session::new(client, &wish.connect, config.open_timeout, resumed);
                 Session::Mqtt(Box::new(session))
             }
             Protocol::Raw => {
@@ -280,17 +286,20 @@ impl Pool {
     }
 
     /// Starts a channel on an open session.
-    fn start(&mut self, now: Instant, at: usize, channel: ChannelId, open: Box<Open>, reused: bool) {
+    fn start(
+        &mut self,
+        now: Instant,
+        at: usize,
+        channel: ChannelId,
+        open: Box<Open>,
+        reused: bool,
+    ) {
         let Some(connection) = self.connections.get_mut(at) else { return };
         let queue = &mut self.queue;
-        let resumed = false;
         let started = match &mut connection.session {
             Session::H1(session) => {
-                let (Protocol::H1(request) | Protocol::H2 { request, .. }) = &open.protocol else { return };
                 connection.until = Some(now + self.config.open_timeout);
-                let request = request.clone();
-                let again = (reused && h1::is_repeatable(&request)).then_some(open);
-                session.start(now, channel, &request, again, Opened { reused, resumed }, queue)
+                session.start(now, channel, open, reused, queue)
             }
             Session::H2(session) => {
                 let Protocol::H2 { request, .. } = &open.protocol else { return };

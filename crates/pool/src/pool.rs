@@ -104,7 +104,12 @@ impl Pool {
     /// # Errors
     /// `NotOpen` without such a channel or before it is open, `NoRoom` for more than `room`,
     /// `Framing` for flags or lengths that contradict each other.
-    pub fn send(&mut self, now: Instant, channel: ChannelId, chunk: &Chunk<'_>) -> Result<(), Misuse> {
+    pub fn send(
+        &mut self,
+        now: Instant,
+        channel: ChannelId,
+        chunk: &Chunk<'_>,
+    ) -> Result<(), Misuse> {
         let at = self.channel(channel).ok_or(Misuse::NotOpen)?.connection;
         let connection = self.connections.get_mut(at).ok_or(Misuse::NotOpen)?;
         connection.session.send(now, &mut self.rng, channel, chunk)?;

@@ -99,7 +99,13 @@ impl Queue {
     }
 
     /// Describes a payload; copies it when it does not lie in the driver's input.
-    pub(crate) fn payload(&mut self, channels: &[ChannelId], bytes: &[u8], marks: Marks, topic: bool) {
+    pub(crate) fn payload(
+        &mut self,
+        channels: &[ChannelId],
+        bytes: &[u8],
+        marks: Marks,
+        topic: bool,
+    ) {
         let at = bytes.as_ptr().addr();
         let inside = at >= self.base.start && at + bytes.len() <= self.base.end;
         let range = if inside {
@@ -158,7 +164,12 @@ mod tests {
         let input = *b"0123456789";
         queue.set_base(&input);
         queue.payload(&[ChannelId(1)], &input[3..6], Marks::default(), false);
-        queue.payload(&[ChannelId(2)], b"elsewhere", Marks { end: true, ..Marks::default() }, false);
+        queue.payload(
+            &[ChannelId(2)],
+            b"elsewhere",
+            Marks { end: true, ..Marks::default() },
+            false,
+        );
         let Some(Item::Payload(first)) = queue.pop() else { panic!("payload") };
         assert_eq!((first.channel, first.copied), (ChannelId(1), false));
         assert_eq!(queue.lend(&first, &input).bytes, b"345");

@@ -46,7 +46,12 @@ macro_rules! each {
 
 impl Session {
     /// Takes one unit from the front of `bytes` and queues what it says, in wire order.
-    pub(crate) fn handle_input(&mut self, now: Instant, bytes: &mut [u8], queue: &mut Queue) -> usize {
+    pub(crate) fn handle_input(
+        &mut self,
+        now: Instant,
+        bytes: &mut [u8],
+        queue: &mut Queue,
+    ) -> usize {
         each!(self, session => session.handle_input(now, bytes, queue), 0)
     }
 
@@ -162,4 +167,3 @@ impl Session {
         }
     }
 }
-

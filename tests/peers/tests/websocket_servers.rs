@@ -1,8 +1,8 @@
 //! The WebSocket servers other tests rely on do what their builders promise, seen by bytes written by hand.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use mainstay_test_support::peers::{Apache, Nginx, Websockets};
-use mainstay_test_support::{Peer, Site};
+use mainstay_test_support::peers::{Apache, Autobahn, Judged, Nginx, Websockets};
+use mainstay_test_support::{Peer, Ready, Site};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
@@ -91,4 +91,25 @@ fn nginx_and_apache_hand_websockets_on() {
     echoes(apache_port, "/ws", &server);
     nginx.wait_for("\"GET /ws HTTP/1.1\" 101");
     apache.wait_for("\"GET /ws HTTP/1.1\" 101");
+}
+
+#[test]
+#[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
+fn autobahn_judges_its_own_client_case_by_case() {
+    if !Autobahn::is_there() {
+        return; // The one optional peer; `cargo xtask peers` says so.
+    }
+    let site = Site::namespace("autobahn");
+    let server = Autobahn::start(&site, 9001, &["1.1.*"]);
+    assert_eq!(server.cases(), 8);
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+    let wstest = root.join("target/peers/py27/bin/wstest");
+    let _client = site.start(
+        "testee",
+        &wstest,
+        &["-m", "testeeclient", "-w", "ws://127.0.0.1:9001"],
+        &Ready::Started,
+    );
+    let verdicts = server.verdicts();
+    assert!(verdicts.iter().all(Judged::is_good), "{verdicts:?}");
 }

@@ -4,6 +4,7 @@
 //! and returns when it listens. What comes back derefs to nothing: its `peer` field is the guard and holds the log.
 
 mod apache;
+mod autobahn;
 mod gnutls;
 mod mosquitto;
 mod nghttpd;
@@ -13,6 +14,7 @@ mod proxies;
 mod websockets;
 
 pub use apache::Apache;
+pub use autobahn::{Autobahn, Judged};
 pub use gnutls::Gnutls;
 pub use mosquitto::Mosquitto;
 pub use nghttpd::Nghttpd;

@@ -240,7 +240,7 @@ mod tests {
         let mut wire = Vec::new();
         client.poll_transmit(now, &mut wire, usize::MAX);
         server.handle_input(now, &mut wire);
-        server.poll_event().unwrap();
+        server.poll_request().unwrap();
         server.accept(now, None, &HeaderMap::new()).unwrap();
         server.ping(now);
         let mut wire = Vec::new();

@@ -130,9 +130,14 @@ impl Server {
         self.session.next_payload(input)
     }
 
-    /// The next thing that happened, in wire order with the payload.
+    /// The request, once, when it has come: answer with `accept` or `refuse`.
+    pub const fn poll_request(&mut self) -> Option<Box<http::Request<()>>> {
+        self.asked.take()
+    }
+
+    /// The next thing that happened, in wire order with the payload; never `Accepted` or `Refused`.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.asked.take().map(Event::Asked).or_else(|| self.session.poll_event())
+        self.session.poll_event()
     }
 
     /// The peer ended its side.

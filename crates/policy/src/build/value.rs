@@ -64,10 +64,15 @@ pub(super) fn text<'a>(report: &mut Report<'_>, key: &str, node: &'a Node) -> Op
     None
 }
 
-/// A boolean, or a fault.
+/// A boolean, or a fault. A number is `false` with a warning: policies written for lws have them.
 pub(super) fn flag(report: &mut Report<'_>, key: &str, node: &Node) -> Option<bool> {
     if let Value::Flag(flag) = node.value {
         return Some(flag);
+    }
+    if matches!(node.value, Value::Number(_)) {
+        let hint = "lws takes any number for false; write true or false".to_owned();
+        report.warn(node.at, Code::WrongType, key, hint);
+        return Some(false);
     }
     wrong_type(report, key, node, "true or false");
     None

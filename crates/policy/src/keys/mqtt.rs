@@ -4,6 +4,8 @@ use super::Key;
 use super::Slot::{BareFlag, Between, Flag, Text, U8, U16};
 use crate::model::Streamtype;
 
+// Deferred SS-941: MQTT 5 and MQTT over WebSocket parse, and such streams are refused at creation.
+
 type K = Key<Streamtype>;
 
 pub(super) static KEYS: &[K] = &[

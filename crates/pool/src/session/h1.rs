@@ -1,6 +1,6 @@
 //! HTTP/1.1: one transaction at a time, the connection kept for the next.
 
-use crate::channel::{ChannelId, Chunk, Event, Misuse, Open, Opened};
+use crate::channel::{ChannelId, Chunk, Event, Misuse, Open, Opened, Protocol};
 use crate::queue::{Marks, Note, Queue};
 use mainstay_base::{Instant, Peer, Reason};
 use mainstay_http::{Body, Request, h1};
@@ -20,21 +20,24 @@ impl Session {
         Self { client, channel: None, again: None, body_started: false }
     }
 
-    /// Starts a transaction; `again` is what to open anew should a reused connection be dead.
+    /// Starts a transaction. What may be repeated is kept, should a reused connection be dead.
     pub(crate) fn start(
         &mut self,
         now: Instant,
         channel: ChannelId,
-        request: &Request,
-        again: Option<Box<Open>>,
-        opened: Opened,
+        open: Box<Open>,
+        reused: bool,
         queue: &mut Queue,
     ) -> Result<(), Misuse> {
+        let (Protocol::H1(request) | Protocol::H2 { request, .. }) = &open.protocol else {
+            return Err(Misuse::Unsupported);
+        };
         self.client.request(now, request).map_err(|_| Misuse::Unsupported)?;
+        let again = (reused && is_repeatable(request)).then_some(open);
         self.channel = Some(channel);
         self.again = again;
         self.body_started = false;
-        queue.event(channel, Event::Opened(opened));
+        queue.event(channel, Event::Opened(Opened { reused, resumed: false }));
         Ok(())
     }
 
@@ -49,7 +52,12 @@ impl Session {
         Some((self.channel.take()?, open))
     }
 
-    pub(crate) fn handle_input(&mut self, now: Instant, bytes: &mut [u8], queue: &mut Queue) -> usize {
+    pub(crate) fn handle_input(
+        &mut self,
+        now: Instant,
+        bytes: &mut [u8],
+        queue: &mut Queue,
+    ) -> usize {
         let taken = self.client.handle_input(now, bytes);
         self.translate(queue);
         let Some(unit) = bytes.get_mut(..taken) else { return taken };
@@ -145,6 +153,6 @@ impl Session {
 }
 
 /// Whether a request may be repeated when its connection died in silence (RFC 9110 §9.2.2).
-pub(crate) fn is_repeatable(request: &Request) -> bool {
+fn is_repeatable(request: &Request) -> bool {
     request.method.is_idempotent() && request.body == Body::None
 }

@@ -38,7 +38,12 @@ impl Session {
         self.streams.len()
     }
 
-    pub(crate) fn handle_input(&mut self, now: Instant, bytes: &mut [u8], queue: &mut Queue) -> usize {
+    pub(crate) fn handle_input(
+        &mut self,
+        now: Instant,
+        bytes: &mut [u8],
+        queue: &mut Queue,
+    ) -> usize {
         let taken = self.client.handle_input(now, bytes);
         self.drain(bytes.get_mut(..taken).unwrap_or_default(), queue);
         taken

@@ -92,7 +92,13 @@ impl Session {
     }
 
     /// A stream joins; it is open once subscribed and born.
-    pub(crate) fn join(&mut self, now: Instant, channel: ChannelId, open: MqttOpen, queue: &mut Queue) {
+    pub(crate) fn join(
+        &mut self,
+        now: Instant,
+        channel: ChannelId,
+        open: MqttOpen,
+        queue: &mut Queue,
+    ) {
         let joined = !self.members.is_empty();
         let until = now + self.open_timeout;
         self.members.push(Member::new(channel, open, joined, until));
@@ -107,7 +113,12 @@ impl Session {
         !self.members.is_empty() && *self.connect == *connect
     }
 
-    pub(crate) fn handle_input(&mut self, now: Instant, bytes: &mut [u8], queue: &mut Queue) -> usize {
+    pub(crate) fn handle_input(
+        &mut self,
+        now: Instant,
+        bytes: &mut [u8],
+        queue: &mut Queue,
+    ) -> usize {
         let taken = self.client.handle_input(now, bytes);
         self.translate(now, queue);
         let Some(unit) = bytes.get_mut(..taken) else { return taken };
@@ -193,7 +204,12 @@ impl Session {
         Ok(())
     }
 
-    fn publish(&mut self, now: Instant, channel: ChannelId, chunk: &Chunk<'_>) -> Result<(), Misuse> {
+    fn publish(
+        &mut self,
+        now: Instant,
+        channel: ChannelId,
+        chunk: &Chunk<'_>,
+    ) -> Result<(), Misuse> {
         let publish = chunk.publish.ok_or(Misuse::NotOpen)?;
         let whole = chunk.end.then_some(chunk.bytes.len() as u64);
         let total = chunk.total.or(whole).ok_or(Misuse::Framing)?;
@@ -214,7 +230,8 @@ impl Session {
     /// A member leaves in order: its subscription first, if nobody else has the same (SS-570).
     pub(crate) fn finish(&mut self, now: Instant, channel: ChannelId, queue: &mut Queue) {
         let Some(at) = self.members.iter().position(|m| m.channel == channel) else { return };
-        let alone = self.members.iter().all(|m| m.channel == channel || !m.same_filter(&self.members[at]));
+        let alone =
+            self.members.iter().all(|m| m.channel == channel || !m.same_filter(&self.members[at]));
         let filter = self.members[at].subscribed().filter(|_| alone).map(str::to_owned);
         let leaving = filter.and_then(|filter| self.client.unsubscribe(now, &filter).ok());
         self.members[at].stage = match leaving {
@@ -348,7 +365,8 @@ impl Session {
         let Ok(len) = u32::try_from(birth.message.len()) else { return false };
         let Birth { topic, message, qos, retain } = birth;
         let publish = mqtt::Publish { topic, qos: *qos, retain: *retain, len, tag: BIRTH };
-        self.client.publish(now, &publish).is_ok() && self.client.send(now, message) == message.len()
+        self.client.publish(now, &publish).is_ok()
+            && self.client.send(now, message) == message.len()
     }
 
     fn born(&mut self, at: usize, outcome: Outcome, queue: &mut Queue) {

@@ -31,7 +31,12 @@ impl Session {
         }
     }
 
-    pub(crate) fn handle_input(&mut self, _now: Instant, bytes: &mut [u8], queue: &mut Queue) -> usize {
+    pub(crate) fn handle_input(
+        &mut self,
+        _now: Instant,
+        bytes: &mut [u8],
+        queue: &mut Queue,
+    ) -> usize {
         if !bytes.is_empty() {
             queue.payload(&[self.channel], bytes, Marks::default(), false);
         }

@@ -19,7 +19,12 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) const fn new(client: ws::Client, channel: ChannelId, binary: bool, resumed: bool) -> Self {
+    pub(crate) const fn new(
+        client: ws::Client,
+        channel: ChannelId,
+        binary: bool,
+        resumed: bool,
+    ) -> Self {
         Self {
             client,
             channel,
@@ -32,7 +37,12 @@ impl Session {
         }
     }
 
-    pub(crate) fn handle_input(&mut self, now: Instant, bytes: &mut [u8], queue: &mut Queue) -> usize {
+    pub(crate) fn handle_input(
+        &mut self,
+        now: Instant,
+        bytes: &mut [u8],
+        queue: &mut Queue,
+    ) -> usize {
         let taken = self.client.handle_input(now, bytes);
         self.translate(queue);
         let Some(unit) = bytes.get_mut(..taken) else { return taken };
@@ -71,20 +81,28 @@ impl Session {
         self.client.poll_timeout()
     }
 
-    pub(crate) fn send(&mut self, now: Instant, rng: &mut Rng, chunk: &Chunk<'_>) -> Result<(), Misuse> {
+    pub(crate) fn send(
+        &mut self,
+        now: Instant,
+        rng: &mut Rng,
+        chunk: &Chunk<'_>,
+    ) -> Result<(), Misuse> {
         if !self.opened || self.closing {
             return Err(Misuse::NotOpen);
         }
-        let kind = ws::Chunk {
-            start: chunk.start,
-            end: chunk.end,
-            binary: self.binary,
-            tag: chunk.tag,
-        };
+        let kind =
+            ws::Chunk { start: chunk.start, end: chunk.end, binary: self.binary, tag: chunk.tag };
         self.client.send(now, rng, chunk.bytes, kind).map_err(|misuse| match misuse {
             mainstay_http::Misuse::NoRoom => Misuse::NoRoom,
             mainstay_http::Misuse::Framing => Misuse::Framing,
-            _ => Misuse::NotOpen,
+            mainstay_http::Misuse::Busy
+            | mainstay_http::Misuse::NotOpen
+            | mainstay_http::Misuse::Authority
+            | mainstay_http::Misuse::Path
+            | mainstay_http::Misuse::Header
+            | mainstay_http::Misuse::Method
+            | mainstay_http::Misuse::TooShort
+            | mainstay_http::Misuse::TooLong => Misuse::NotOpen,
         })
     }
 
@@ -116,8 +134,6 @@ impl Session {
                     self.end(Reason::Peer(Peer::Status(status)), queue);
                     queue.note(Note::Done);
                 }
-                // Only servers are asked.
-                ws::Event::Asked(_) => {}
                 ws::Event::Pong => {
                     queue.event(self.channel, Event::Valid);
                     queue.note(Note::Alive);
