@@ -51,9 +51,11 @@ impl Ws {
     }
 
     fn drain(&mut self, now: Instant) {
+        if self.server.poll_request().is_some() {
+            self.answer(now);
+        }
         while let Some(event) = self.server.poll_event() {
             match event {
-                Event::Asked(_) => self.answer(now),
                 Event::Closed | Event::Failed(_) | Event::Refused(_) => self.over = true,
                 Event::Accepted(_)
                 | Event::Pong
