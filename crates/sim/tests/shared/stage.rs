@@ -2,12 +2,12 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use core::time::Duration;
-use mainstay_base::{Instant, Rng};
+use mainstay_base::Instant;
 use mainstay_node::{Config, Node, StreamId};
 use mainstay_policy::{Policy, State};
-use mainstay_sim::peer::{Answer, Broker, BrokerRules, Echo, H1, H2, Judge, Peer, Script, Secured, SharedLog, Ws, WsRules};
+use mainstay_sim::peer::{Answer, Broker, BrokerRules, Echo, H1, H2, Judge, Peer, Secured, SharedLog, Ws, WsRules};
 use mainstay_sim::story::{Book, Role, Story};
-use mainstay_sim::{Faults, Place, Server, World, fixture};
+use mainstay_sim::{Place, Server, World, fixture};
 use std::rc::Rc;
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
