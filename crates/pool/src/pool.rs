@@ -202,7 +202,10 @@ impl Pool {
         loop {
             match self.queue.pop() {
                 Some(Item::Event(channel, event)) => {
-                    self.note_progress(now, channel);
+                    // A pong proves the connection, not that anybody works on the transaction.
+                    if !matches!(event, Event::Valid) {
+                        self.note_progress(now, channel);
+                    }
                     return Some(Next::Event(channel, event));
                 }
                 Some(Item::Payload(place)) => {

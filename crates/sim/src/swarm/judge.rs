@@ -83,7 +83,8 @@ pub(crate) fn leftovers(world: &mut World<Book>) -> Vec<String> {
         wrong.push(format!("{} streams are left", node.streams().len()));
     }
     if node.connection_count() > 0 {
-        wrong.push(format!("{} connections are left", node.connection_count()));
+        let state: String = format!("{node:?}").chars().take(6000).collect();
+        wrong.push(format!("{} connections are left: {state}", node.connection_count()));
     }
     if let Some(at) = node.poll_timeout() {
         wrong.push(format!("an empty node waits for {at:?}"));

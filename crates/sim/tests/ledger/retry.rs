@@ -244,9 +244,13 @@ fn tx_asked_for_in_disconnected_starts_one_new_attempt() {
     let close = Some(Ending::Close);
     stage.listen("192.0.2.1:7", {
         let log = Rc::clone(&stage.log);
-        Server::new(move |_| Box::new(Script::new(Rc::clone(&log), b"bye".to_vec(), close)))
+        Server::new(move |_| Box::new(Script::at_once(Rc::clone(&log), b"bye".to_vec(), close)))
     });
-    stage.role("raw", Role { messages: 2, size: 100, ..Role::default() });
+    let react = |state, before| Reaction {
+        request_tx: state == Creating || (state == Disconnected && before == 0),
+        ..Reaction::default()
+    };
+    stage.role("raw", Role { react: Some(Rc::new(react)), ..Role::default() });
     stage.create("raw");
     stage.run(SEC * 5);
     let path = stage.path("raw");

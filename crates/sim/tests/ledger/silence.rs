@@ -93,6 +93,21 @@ fn a_server_that_never_answers_is_given_up_after_thirty_seconds() {
 
 // Covers SS-509
 #[test]
+fn pongs_do_not_keep_an_unanswered_transaction_alive() {
+    let mut stage = Stage::new(&format!(
+        r#"{},"s":[{{"h2":{{"endpoint":"192.0.2.1","port":82,"protocol":"h2","http_method":"GET","http_url":"","nailed_up":true,"retry":"r"}}}}]"#,
+        valid(5, 10)
+    ));
+    stage.h2("192.0.2.1:82", |_, _, _| Answer::Never);
+    stage.create("h2");
+    stage.run(SEC * 40);
+    let at = stage.told("h2", Unreachable).unwrap();
+    println!("given up at {at} ms although pings were answered");
+    assert!((30_020..30_100).contains(&at));
+}
+
+// Covers SS-509
+#[test]
 fn a_body_that_stops_is_given_up_after_thirty_seconds_of_silence() {
     let mut stage = Stage::new(
         r#""s":[{"get":{"endpoint":"192.0.2.1","port":80,"protocol":"h1","http_method":"GET","http_url":"","nailed_up":true}}]"#,
