@@ -106,7 +106,7 @@ impl Session {
         if self.connected.is_some() {
             self.begin(now, self.members.len() - 1, queue);
         }
-        self.sweep(queue);
+        self.sweep(now, queue);
     }
 
     /// Whether a stream with this CONNECT may join (SS-562).
@@ -140,14 +140,14 @@ impl Session {
     pub(crate) fn handle_eof(&mut self, now: Instant, queue: &mut Queue) {
         self.client.handle_eof(now);
         self.translate(now, queue);
-        self.end_all(Reason::Peer(Peer::Closed), queue);
+        self.end_all(now, Reason::Peer(Peer::Closed), queue);
         queue.note(Note::Done);
     }
 
     pub(crate) fn handle_lost(&mut self, now: Instant, reason: Reason, queue: &mut Queue) {
         self.client.handle_lost(now, reason);
         self.translate(now, queue);
-        self.end_all(reason, queue);
+        self.end_all(now, reason, queue);
     }
 
     pub(crate) fn handle_written(&mut self, now: Instant, queue: &mut Queue) {
@@ -168,7 +168,7 @@ impl Session {
                 member.stage = Stage::Over(reason);
             }
         }
-        self.sweep(queue);
+        self.sweep(now, queue);
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
@@ -240,8 +240,7 @@ impl Session {
             Some(id) => Stage::Leaving(id, now + Duration::from_secs(5)),
             None => Stage::Over(Reason::Local(Local::Closed)),
         };
-        self.sweep(queue);
-        self.disconnect_if_empty(now, queue);
+        self.sweep(now, queue);
     }
 
     /// A member leaves at once.
@@ -255,8 +254,7 @@ impl Session {
         if let Some(member) = self.members.iter_mut().find(|m| m.channel == channel) {
             member.stage = Stage::Over(reason);
         }
-        self.sweep(queue);
-        self.disconnect_if_empty(now, queue);
+        self.sweep(now, queue);
     }
 
     /// What is still said to a member is for nobody.
@@ -272,14 +270,6 @@ impl Session {
         }
     }
 
-    fn disconnect_if_empty(&mut self, now: Instant, queue: &mut Queue) {
-        if self.members.is_empty() {
-            // SS-571: the last one says goodbye.
-            self.client.disconnect(now);
-            queue.note(Note::Done);
-        }
-    }
-
     fn translate(&mut self, now: Instant, queue: &mut Queue) {
         while let Some(event) = self.client.poll_event() {
             match event {
@@ -292,7 +282,7 @@ impl Session {
                 }
                 mqtt::Event::Refused(code) => {
                     let reason = Reason::Peer(Peer::Connack(code));
-                    self.end_all(reason, queue);
+                    self.end_all(now, reason, queue);
                     queue.note(Note::Failed(reason));
                 }
                 mqtt::Event::Subscribed { id, granted } => self.subscribed(now, id, granted, queue),
@@ -301,8 +291,7 @@ impl Session {
                     if let Some(member) = left {
                         member.stage = Stage::Over(Reason::Local(Local::Closed));
                     }
-                    self.sweep(queue);
-                    self.disconnect_if_empty(now, queue);
+                    self.sweep(now, queue);
                 }
                 mqtt::Event::Published { tag, outcome } => self.published(tag, outcome, queue),
                 mqtt::Event::Pong => {
@@ -312,12 +301,12 @@ impl Session {
                     }
                 }
                 mqtt::Event::Closed(reason) => {
-                    self.end_all(reason, queue);
+                    self.end_all(now, reason, queue);
                     queue.note(Note::Failed(reason));
                 }
             }
         }
-        self.sweep(queue);
+        self.sweep(now, queue);
     }
 
     fn subscribed(&mut self, now: Instant, id: u16, granted: Option<u8>, queue: &mut Queue) {
@@ -400,8 +389,9 @@ impl Session {
         queue.event(member.channel, Event::Opened(opened));
     }
 
-    /// Says goodbye to members whose time is over.
-    fn sweep(&mut self, queue: &mut Queue) {
+    /// Says goodbye to members whose time is over; behind the last one, to the broker (SS-571).
+    fn sweep(&mut self, now: Instant, queue: &mut Queue) {
+        let before = self.members.len();
         while let Some(at) = self.members.iter().position(|m| matches!(m.stage, Stage::Over(_))) {
             let member = self.members.swap_remove(at);
             if self.sending == Some(member.channel) {
@@ -414,14 +404,18 @@ impl Session {
             }
             queue.note(Note::Off(member.channel));
         }
+        if before > 0 && self.members.is_empty() {
+            self.client.disconnect(now);
+            queue.note(Note::Done);
+        }
     }
 
-    fn end_all(&mut self, reason: Reason, queue: &mut Queue) {
+    fn end_all(&mut self, now: Instant, reason: Reason, queue: &mut Queue) {
         self.sending = None;
         for member in &mut self.members {
             let leaving = member.is_leaving();
             member.stage = Stage::Over(if leaving { Reason::Local(Local::Closed) } else { reason });
         }
-        self.sweep(queue);
+        self.sweep(now, queue);
     }
 }

@@ -83,7 +83,9 @@ pub(crate) fn leftovers(world: &mut World<Book>) -> Vec<String> {
         wrong.push(format!("{} streams are left", node.streams().len()));
     }
     if node.connection_count() > 0 {
-        let state: String = format!("{node:?}").chars().take(6000).collect();
+        let state = format!("{node:?}");
+        let state: String = state.split("connections:").skip(1).collect();
+        let state: String = state.chars().take(3000).collect();
         wrong.push(format!("{} connections are left: {state}", node.connection_count()));
     }
     if let Some(at) = node.poll_timeout() {
