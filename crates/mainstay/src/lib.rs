@@ -14,9 +14,12 @@
 //! - inside any executor: a [`Device`] lends its epoll descriptor ([`std::os::fd::AsFd`]) and says
 //!   its [`Device::deadline`]; when either is due, `turn(Some(Duration::ZERO))`.
 
+#![forbid(unsafe_code)]
+
 mod builder;
 pub mod command;
 mod device;
+mod explain;
 mod handler;
 mod machine;
 mod queue;
@@ -26,6 +29,7 @@ mod stream;
 
 pub use builder::{BuildError, Builder};
 pub use device::Device;
+pub use explain::{Explanation, Unexplained, explain};
 pub use handler::{Context, Handler, Tx};
 pub use mainstay_base::{
     Certificate, Local, Network, Outcome, Peer, Phase, Policy as PolicyReason, Reason,

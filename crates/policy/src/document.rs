@@ -1,6 +1,8 @@
 //! A policy document in its normal form: scalars, and sections with one entry per name. Owns what
 //! overlays do to it; `build` turns it into a [`Policy`](crate::Policy).
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::build;
 use crate::fault::{Code, Fault, Faults};
 use crate::keys::Section;
@@ -162,7 +164,7 @@ fn named(
 
 /// Of entries of one name the later one wins (SS-410).
 fn latest(report: &mut Report<'_>, entries: Vec<Member>) -> Vec<Member> {
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let mut kept: Vec<Member> = Vec::with_capacity(entries.len());
     let mut again: Vec<Member> = Vec::new();
     for entry in entries.into_iter().rev() {
@@ -182,47 +184,48 @@ fn latest(report: &mut Report<'_>, entries: Vec<Member>) -> Vec<Member> {
 
 /// The base with the overlay over it (SS-426).
 fn merged(mut base: Parts, over: Parts) -> Parts {
-    for member in over.scalars {
-        set(&mut base.scalars, member);
-    }
+    merge(&mut base.scalars, over.scalars, |old, new| *old = new);
     for (section, entries) in Section::ALL.into_iter().zip(over.sections) {
-        let old = base.section_mut(section);
-        for entry in entries {
-            merge_entry(old, entry);
-        }
+        merge(base.section_mut(section), entries, merge_entry);
     }
     base
 }
 
-/// Sets an entry's keys one by one if both are objects; else sets or deletes the whole entry.
-fn merge_entry(entries: &mut Vec<Member>, entry: Member) {
-    let old = entries.iter_mut().find(|m| m.key == entry.key);
-    let Some(Member { node: Node { value: Value::Object(old), .. }, .. }) = old else {
-        return set(entries, entry);
-    };
-    let Value::Object(members) = entry.node.value else { return set(entries, entry) };
-    for mut member in members {
-        let earlier = old.iter_mut().find(|m| m.key == member.key && member.key == "metadata");
-        if let Some(earlier) = earlier
-            && let Value::Array(new) = &mut member.node.value
-            && let Value::Array(list) = &mut earlier.node.value
-        {
-            list.append(new);
-        } else {
-            set(old, member);
-        }
+/// Sets an entry's keys one by one if both are objects; else sets the whole entry.
+fn merge_entry(old: &mut Member, new: Member) {
+    match (&mut old.node.value, new.node.value) {
+        (Value::Object(members), Value::Object(over)) => merge(members, over, merge_key),
+        (_, value) => *old = Member { node: Node { at: new.node.at, value }, ..new },
     }
 }
 
-/// Sets a member, or deletes it with `null`.
-fn set(members: &mut Vec<Member>, member: Member) {
-    let index = members.iter().position(|m| m.key == member.key);
-    match (index, member.node.is_null()) {
-        (Some(index), true) => drop(members.remove(index)),
-        (Some(index), false) => members[index] = member,
-        (None, true) => {}
-        (None, false) => members.push(member),
+/// Replaces a value; entries of `metadata` add up, and `build` lets the later win.
+fn merge_key(old: &mut Member, mut new: Member) {
+    match (&mut old.node.value, &mut new.node.value) {
+        (Value::Array(list), Value::Array(over)) if new.key == "metadata" => list.append(over),
+        _ => *old = new,
     }
+}
+
+/// Adds members that are new, combines those that are not, and deletes with `null`.
+fn merge(base: &mut Vec<Member>, over: Vec<Member>, combine: fn(&mut Member, Member)) {
+    let mut index: BTreeMap<String, usize> =
+        base.iter().enumerate().map(|(at, m)| (m.key.clone(), at)).collect();
+    let mut gone = BTreeSet::new();
+    for member in over {
+        let old = index.get(&member.key).copied();
+        match (old.and_then(|at| base.get_mut(at)), member.node.is_null()) {
+            (Some(_), true) => gone.extend(old),
+            (Some(old), false) => combine(old, member),
+            (None, true) => {}
+            (None, false) => {
+                index.insert(member.key.clone(), base.len());
+                base.push(member);
+            }
+        }
+    }
+    let mut at = 0..;
+    base.retain(|_| at.next().is_none_or(|at| !gone.contains(&at)));
 }
 
 impl Policy {

@@ -21,7 +21,7 @@ pub const TX_MAX_LEAST: u32 = 1024;
 /// The highest `schema-version` understood. chosen: SS-409 names it.
 pub const SCHEMA_VERSION: u32 = 1;
 /// Faults, warnings and notes kept of each kind. chosen: more than a person reads; finding a place costs a pass.
-pub const FAULTS_MAX: usize = 200;
+pub const FAULTS_MAX: usize = 100;
 /// Bytes all `alias_of` together may inherit. chosen: a short document must not unfold into much memory.
 pub const INHERITED_MAX: usize = 4 * 1024 * 1024;
 /// Overlays over one document, itself included. chosen: each keeps its text for the places of faults.

@@ -14,6 +14,7 @@ fn inert(parsed: &Parsed, streamtype: &str) -> Vec<(String, bool)> {
     list.iter().map(|i| (i.key.clone(), i.needed)).collect()
 }
 
+// Covers SS-422
 #[test]
 fn a_gateway_policy_loads_and_means_what_it_says() {
     let parsed = load(include_str!("policies/gateway.json"));

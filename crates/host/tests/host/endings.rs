@@ -123,11 +123,17 @@ fn a_plain_close_ends_in_order() {
 fn a_close_still_brings_five_megabytes_to_a_slow_reader() {
     const LEN: usize = 5 << 20;
     let (listener, address) = listen();
-    let mut driver = driver();
+    // All of it is polled at once, so that the close comes with most of it unwritten.
+    let config = Config { send_max: LEN, ..Config::default() };
+    let mut driver = Driver::new(config, Puppet::default()).unwrap();
     connect(&mut driver, 1, address);
     let (mut peer, _) = listener.accept().unwrap();
     driver.machine_mut().line(1).close_when_dry = true;
     driver.machine_mut().send(1, &pattern(LEN));
+    driver.pump();
+    assert!(driver.machine().requests.is_empty() && driver.machine().lines[&1].queued.is_empty());
+    assert!(driver.counters().bytes_written < LEN as u64);
+    assert_eq!(driver.socket_count(), 1);
     let reader = thread::Builder::new()
         .spawn(move || {
             thread::sleep(Duration::from_millis(200));

@@ -1,5 +1,7 @@
 //! Values with a form of their own: proxies, the stack, metadata, maps.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 
 use super::address;
@@ -95,28 +97,33 @@ fn pairs<'a>(report: &mut Report<'_>, member: &'a Member) -> Vec<&'a Member> {
 
 /// `metadata`: of a name given twice the later mapping wins; `null` in an overlay removes it.
 pub(super) fn metadata(report: &mut Report<'_>, member: &Member) -> Vec<(String, String)> {
-    let mut out: Vec<(String, String)> = Vec::new();
+    let mut out: Vec<Option<(String, String)>> = Vec::new();
+    let mut index = BTreeMap::new();
     for pair in pairs(report, member) {
-        let earlier = out.iter().position(|(name, _)| *name == pair.key);
+        let earlier = index.get(&pair.key).and_then(|at: &usize| out.get_mut(*at));
         if pair.node.is_null() && pair.at.source > 0 {
-            out.retain(|(name, _)| *name != pair.key);
+            earlier.and_then(Option::take);
             continue;
         }
         let Some(mapping) = text(report, &pair.key, &pair.node) else { continue };
         if !is_name(report, pair) || !is_mapping(report, pair, mapping) {
             continue;
         }
-        match earlier.and_then(|index| out.get_mut(index)) {
-            Some((_, old)) => {
+        let made = (pair.key.clone(), mapping.clone());
+        match earlier {
+            Some(old) => {
                 if pair.at.source == 0 {
                     report.warn(pair.at, Code::Duplicate, &pair.key, String::new());
                 }
-                old.clone_from(mapping);
+                *old = Some(made);
             }
-            None => out.push((pair.key.clone(), mapping.clone())),
+            None => {
+                index.insert(&pair.key, out.len());
+                out.push(Some(made));
+            }
         }
     }
-    out
+    out.into_iter().flatten().collect()
 }
 
 /// Whether a metadata name can be used: in `${}`, and on the proxy link.

@@ -134,8 +134,6 @@ impl Session {
                     self.end(Reason::Peer(Peer::Status(status)), queue);
                     queue.note(Note::Done);
                 }
-                // Only servers are asked.
-                ws::Event::Asked(_) => {}
                 ws::Event::Pong => {
                     queue.event(self.channel, Event::Valid);
                     queue.note(Note::Alive);
