@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+pub mod command;
 mod device;
 mod explain;
 mod handler;
@@ -33,9 +34,10 @@ pub use handler::{Context, Handler, Tx};
 pub use mainstay_base::{
     Certificate, Local, Network, Outcome, Peer, Phase, Policy as PolicyReason, Reason,
 };
+pub use mainstay_host::Waker;
 pub use mainstay_node::StreamId;
 pub use mainstay_policy as policy;
 pub use mainstay_policy::{Policy, State};
-pub use mainstay_stream::{Answer, Blobs, CreateError, Flags, Misuse, PayloadId};
+pub use mainstay_stream::{Answer, Blobs, Counters, CreateError, Flags, Misuse, PayloadId};
 pub use remote::Remote;
 pub use stream::{Blocking, Chunk, Closed, Stream, Ticket};
