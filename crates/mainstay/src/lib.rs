@@ -28,7 +28,7 @@ mod router;
 mod stream;
 
 pub use builder::{BuildError, Builder};
-pub use device::Device;
+pub use device::{Canceller, Device};
 pub use explain::{Explanation, Unexplained, explain};
 pub use handler::{Context, Handler, Tx};
 pub use mainstay_base::{
