@@ -109,7 +109,7 @@ fn dispatch(
             let buffer = scratch.get_mut(..room).unwrap_or_default();
             match handler.tx(cx, ordinal, buffer) {
                 Tx::Send { len, flags } => {
-                    cx.commands.send(buffer.get(..len).unwrap_or_default(), flags);
+                    cx.commands.send_returned(buffer.get(..len).unwrap_or_default(), flags);
                     Answer::Ok
                 }
                 Tx::DontSend => Answer::TxDontSend,

@@ -71,7 +71,8 @@ fn run(mut command: Command, input: &[u8]) -> Output {
         .unwrap();
     ended.recv_timeout(PATIENCE).unwrap_or_else(|_| {
         let _gone = Command::new("kill").arg(&id).status();
-        panic!("the command did not end")
+        let output = ended.recv_timeout(PATIENCE).unwrap();
+        panic!("the command did not end; it said:\n{}", text(&output.stderr))
     })
 }
 

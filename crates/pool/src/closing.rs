@@ -115,6 +115,10 @@ impl Pool {
             }
         }
         self.follow_notes(now, at);
+        // An acknowledgement may open the window of messages in flight, and causes no output.
+        if matches!(self.connections.get(at).map(|c| &c.session), Some(Session::Mqtt(_))) {
+            self.offer(at);
+        }
         self.want_write(at);
         self.arm(at);
     }

@@ -32,15 +32,15 @@ pub(crate) fn moved(cx: &Context<'_>, way: &'static str, bytes: usize) {
 /// A message's outcome.
 pub(crate) fn outcome(cx: &Context<'_>, id: PayloadId, outcome: Outcome) {
     let stream = cx.stream().tag();
-    let message = id.0;
+    let id = id.0;
     match outcome {
-        Outcome::Acknowledged => tracing::debug!(%stream, message, outcome = "acknowledged"),
-        Outcome::Sent => tracing::debug!(%stream, message, outcome = "sent"),
+        Outcome::Acknowledged => tracing::debug!(%stream, id, outcome = "acknowledged"),
+        Outcome::Sent => tracing::debug!(%stream, id, outcome = "sent"),
         Outcome::Refused(why) => {
-            tracing::warn!(%stream, message, outcome = "refused", code = why.code());
+            tracing::warn!(%stream, id, outcome = "refused", code = why.code());
         }
         Outcome::Unknown(why) => {
-            tracing::warn!(%stream, message, outcome = "unknown", code = why.code());
+            tracing::warn!(%stream, id, outcome = "unknown", code = why.code());
         }
     }
 }
