@@ -8,7 +8,7 @@ pub(crate) const HEAD_MAX: usize = 16 * 1024;
 pub(crate) const HEADERS_MAX: usize = 100;
 /// Above this no `Config` can raise the number of header fields. chosen: 4 KiB of stack.
 pub(crate) const HEADERS_CAP: usize = 128;
-/// Bytes queued for the transport before `room().down` is 0. design.md: 16 KiB between application and wire.
+/// Bytes queued for the transport before `room().down` is 0. chosen: the design allows 16 KiB between application and wire.
 pub(crate) const SEND_MAX: usize = 16 * 1024;
 /// Interim (1xx) responses before one final. chosen: no server sends more than two.
 pub(crate) const INTERIM_MAX: u8 = 8;

@@ -97,6 +97,12 @@ impl Device {
         node.destroy(now, id);
     }
 
+    /// Ends a wait of `turn` from another thread.
+    #[must_use]
+    pub fn waker(&self) -> mainstay_host::Waker {
+        self.driver.waker()
+    }
+
     /// What the driver did so far.
     #[must_use]
     pub const fn counters(&self) -> mainstay_host::Counters {

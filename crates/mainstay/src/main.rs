@@ -1,0 +1,7 @@
+//! The `mainstay` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mainstay::command::run(std::env::args_os())
+}
