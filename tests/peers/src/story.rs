@@ -2,9 +2,7 @@
 
 use core::cell::{Ref, RefCell};
 use core::fmt;
-use mainstay::{
-    Answer, Context, Flags, Handler, Outcome, PayloadId, Reason, State, StreamId, Tx,
-};
+use mainstay::{Answer, Context, Flags, Handler, Outcome, PayloadId, Reason, State, StreamId, Tx};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -110,10 +108,7 @@ impl Script {
 
     /// Answers states, and may give commands, by this.
     #[must_use]
-    pub fn react(
-        mut self,
-        react: impl FnMut(&mut Context<'_>, State) -> Answer + 'static,
-    ) -> Self {
+    pub fn react(mut self, react: impl FnMut(&mut Context<'_>, State) -> Answer + 'static) -> Self {
         self.react = Some(Box::new(react));
         self
     }

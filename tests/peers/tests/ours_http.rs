@@ -334,7 +334,8 @@ fn a_large_download_arrives_byte_for_byte_also_when_its_reader_sleeps() {
         rig.connect(&told);
         rig.run("the first megabyte", |_node| told.story().received.len() > 1_000_000);
         rig.pause(&told, true);
-        let deadline = mainstay_test_support::Deadline::after(core::time::Duration::from_millis(300));
+        let deadline =
+            mainstay_test_support::Deadline::after(core::time::Duration::from_millis(300));
         let mut asleep = 0;
         rig.run("a rest", |_node| {
             asleep = told.story().received.len();

@@ -51,7 +51,9 @@ fn twenty_streams_opened_together_share_one_connection_to_nginx() {
     nginx.wait_for("conn=1/20");
     let log = nginx.log();
     assert_eq!(log.lines().count(), 20, "{log}");
-    assert!(log.lines().all(|l| l.contains("\"GET /hello HTTP/2.0\" 200") && l.contains("alpn=h2")));
+    assert!(
+        log.lines().all(|l| l.contains("\"GET /hello HTTP/2.0\" 200") && l.contains("alpn=h2"))
+    );
     assert!(log.lines().all(|l| l.contains("conn=1/")), "{log}");
 }
 
@@ -63,15 +65,14 @@ fn posts_to_nghttpd_come_back_in_the_clear_and_over_tls() {
     let pki = Pki::new(&site);
     for secure in [false, true] {
         let port = site.port();
-        let server =
-            if secure { Nghttpd::tls(port, &pki.server) } else { Nghttpd::clear(port) };
+        let server = if secure { Nghttpd::tls(port, &pki.server) } else { Nghttpd::clear(port) };
         let server = server.echo().start(&site);
         let more = if secure { TLS } else { "" };
-        let document = Document::new().trust(&pki.ca).stream("post", &h2(port, "POST", "echo", more));
+        let document =
+            Document::new().trust(&pki.ca).stream("post", &h2(port, "POST", "echo", more));
         let mut rig = Rig::new(&document);
-        let all: Vec<Told> = (0..20)
-            .map(|_| rig.scripted("post", Script::default().pieces_of(3000)))
-            .collect();
+        let all: Vec<Told> =
+            (0..20).map(|_| rig.scripted("post", Script::default().pieces_of(3000))).collect();
         let body = |i: u8| vec![i; 7000 * (1 + usize::from(i))];
         for (i, told) in (0..).zip(&all) {
             if i % 2 == 0 {

@@ -36,7 +36,8 @@ fn a_redirected_post_becomes_a_get_or_stays_a_post_by_its_status() {
         (307, "POST  length=4"),
         (308, "POST  length=4"),
     ] {
-        let document = Document::new().stream("post", &stream(port, "POST", &code.to_string(), FOLLOW));
+        let document =
+            Document::new().stream("post", &stream(port, "POST", &code.to_string(), FOLLOW));
         let mut rig = Rig::new(&document);
         let post = rig.scripted("post", Script::default().again());
         rig.post(&post, b"body");
@@ -133,8 +134,7 @@ fn credentials_do_not_follow_a_redirect_to_another_server() {
     let document = Document::new()
         .stream("here", &stream(own, "GET", "302", auth))
         .stream("away", &stream(own, "GET", "away", auth));
-    let blobs =
-        Blobs { auth: [Some("secret-token".into()), None, None, None], ..Blobs::default() };
+    let blobs = Blobs { auth: [Some("secret-token".into()), None, None, None], ..Blobs::default() };
     let mut rig = Rig::with(&document, |builder| builder.blobs(blobs));
     let (here, away) = (rig.stream("here"), rig.stream("away"));
     rig.fetch(&here);
