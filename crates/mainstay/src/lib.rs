@@ -28,11 +28,11 @@ mod router;
 mod stream;
 
 pub use builder::{BuildError, Builder};
-pub use device::Device;
+pub use device::{Canceller, Device};
 pub use explain::{Explanation, Unexplained, explain};
 pub use handler::{Context, Handler, Tx};
 pub use mainstay_base::{
-    Certificate, Local, Network, Outcome, Peer, Phase, Policy as PolicyReason, Reason,
+    Certificate, Instant, Local, Network, Outcome, Peer, Phase, Policy as PolicyReason, Reason,
 };
 pub use mainstay_host::Waker;
 pub use mainstay_node::StreamId;

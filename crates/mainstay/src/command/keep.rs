@@ -90,6 +90,8 @@ pub(crate) struct Board {
     pub(crate) has_lines: bool,
     /// Feeds rest.
     pub(crate) is_hushed: bool,
+    /// Nothing is repeated.
+    pub(crate) is_resting: bool,
 }
 
 impl Board {
@@ -189,7 +191,9 @@ impl Handler for Keeper {
             Some(why) => format!("{}: {}", reason::state(state), reason::words(why)),
             None => reason::state(state),
         });
-        Answer::Ok
+        // A POLL or CONNECTING that is declined leaves the stream as it is, idle.
+        let begins = matches!(state, State::Poll | State::Connecting);
+        if board.is_resting && begins { Answer::DisconnectMe } else { Answer::Ok }
     }
 
     fn rx(&mut self, cx: &mut Context<'_>, payload: &[u8], flags: Flags) -> Answer {

@@ -107,6 +107,11 @@ impl Session {
         self.board.borrow_mut().is_hushed = true;
     }
 
+    /// From now on a stream that repeats its transaction begins no further one.
+    pub fn rest(&self) {
+        self.board.borrow_mut().is_resting = true;
+    }
+
     /// Ends every stream in order: DISCONNECTED, DESTROYING. `hurry` ends the waiting for it.
     ///
     /// # Errors
