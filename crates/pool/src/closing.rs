@@ -22,9 +22,13 @@ impl Pool {
     /// channel had asked to leave still leaves, in the background.
     pub fn forget(&mut self, now: Instant, channel: ChannelId) {
         self.finish(now, channel);
-        if let Some(at) = self.channel(channel).map(|place| place.connection)
+        let ghost = self.ghost();
+        let left = self.channel(channel).map(|place| place.connection);
+        if let Some(at) = left
             && let Some(connection) = self.connections.get_mut(at)
         {
+            // What still happens there is nobody's, least of all that of the number's next owner.
+            connection.session.rename(channel, ghost);
             connection.members.retain(|&member| member != channel);
             if connection.members.is_empty() {
                 let until = now + self.config.linger;
@@ -36,6 +40,16 @@ impl Pool {
             *place = None;
         }
         self.queue.forget(channel);
+        if let Some(at) = left.filter(|&at| !self.is_paused(at)) {
+            // A sleeper's leftovers hold up the goodbye.
+            self.wake(at);
+        }
+    }
+
+    /// A number no stream has.
+    const fn ghost(&mut self) -> ChannelId {
+        self.ghosts = (self.ghosts + 1) % (1 << 24);
+        ChannelId(u32::MAX - self.ghosts)
     }
 
     fn finish(&mut self, now: Instant, channel: ChannelId) {
@@ -86,7 +100,7 @@ impl Pool {
             }
             (_, Session::Waiting | Session::H1(_) | Session::Ws(_) | Session::Raw(_)) => {
                 if let Session::H1(session) = &mut connection.session {
-                    session.take_again();
+                    session.drop_channel();
                     self.queue.event(channel, Event::Closed(reason));
                     self.off(channel);
                 }

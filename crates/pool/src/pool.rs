@@ -35,6 +35,8 @@ pub struct Pool {
     pub(crate) current: Option<Current>,
     pub(crate) scratch: Vec<u8>,
     pub(crate) idle: VecDeque<usize>,
+    /// How many channels were forgotten: the next ghost's number, counted from the end.
+    pub(crate) ghosts: u32,
 }
 
 /// A channel's place.
@@ -86,6 +88,7 @@ impl Pool {
             current: None,
             scratch: Vec::new(),
             idle: VecDeque::new(),
+            ghosts: 0,
         }
     }
 
@@ -144,13 +147,21 @@ impl Pool {
         place.paused = paused;
         place.progress = now;
         let at = place.connection;
+        let sleeps = self.is_paused(at);
         let Some(connection) = self.connections.get_mut(at) else { return };
-        if let Session::H2(session) = &mut connection.session {
-            session.pause(channel, paused, &mut self.queue);
-            self.settle(now, at);
-        } else if !paused && !self.is_paused(at) {
+        match &mut connection.session {
+            Session::H2(session) => session.pause(channel, paused, &mut self.queue),
+            Session::Mqtt(session) => session.client.pause(now, sleeps),
+            Session::Waiting | Session::H1(_) | Session::Ws(_) | Session::Raw(_) => {}
+        }
+        if !sleeps {
+            // What the peer said meanwhile was not heard: its silence counts from now.
+            if let Some(watch) = connection.watch.as_deref_mut() {
+                watch.prove(now);
+            }
             self.wake(at);
         }
+        self.settle(now, at);
     }
 
     /// The application knows that the connection is good (SS-242).

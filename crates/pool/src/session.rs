@@ -157,6 +157,16 @@ impl Session {
         }
     }
 
+    /// From now on a channel has another number.
+    pub(crate) fn rename(&mut self, channel: ChannelId, to: ChannelId) {
+        match self {
+            Self::Waiting | Self::H1(_) | Self::H2(_) => {}
+            Self::Ws(session) => session.rename(to),
+            Self::Mqtt(session) => session.rename(channel, to),
+            Self::Raw(session) => session.rename(to),
+        }
+    }
+
     /// Sends a protocol ping, where there is one.
     pub(crate) fn ping(&mut self, now: Instant, rng: &mut Rng) {
         match self {

@@ -52,6 +52,12 @@ impl Session {
         Some((self.channel.take()?, open))
     }
 
+    /// The transaction is nobody's any more.
+    pub(crate) fn drop_channel(&mut self) {
+        self.again = None;
+        self.channel = None;
+    }
+
     pub(crate) fn handle_input(
         &mut self,
         now: Instant,

@@ -113,6 +113,21 @@ impl Session {
         !self.members.is_empty() && *self.connect == *connect
     }
 
+    /// A member has another number from now on.
+    pub(crate) fn rename(&mut self, channel: ChannelId, to: ChannelId) {
+        let renamed = |one: ChannelId| if one == channel { to } else { one };
+        for member in &mut self.members {
+            member.channel = renamed(member.channel);
+        }
+        for (_, flight) in &mut self.flights {
+            flight.0 = renamed(flight.0);
+        }
+        self.sending = self.sending.map(renamed);
+        if let BirthStage::Sent(parent) = self.birth {
+            self.birth = BirthStage::Sent(renamed(parent));
+        }
+    }
+
     pub(crate) fn handle_input(
         &mut self,
         now: Instant,

@@ -37,6 +37,11 @@ impl Session {
         }
     }
 
+    /// The channel has another number from now on.
+    pub(crate) const fn rename(&mut self, to: ChannelId) {
+        self.channel = to;
+    }
+
     pub(crate) fn handle_input(
         &mut self,
         now: Instant,
