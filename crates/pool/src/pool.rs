@@ -218,6 +218,9 @@ impl Pool {
                 }
                 Some(Item::Payload(place)) => {
                     self.note_progress(now, place.channel());
+                    if !place.is_end() {
+                        self.hear(now, place.channel());
+                    }
                     return Some(Next::Payload(place));
                 }
                 None => {
@@ -233,6 +236,17 @@ impl Pool {
     #[must_use]
     pub fn lend<'b>(&'b self, place: &Place, input: &'b [u8]) -> Payload<'b> {
         self.queue.lend(place, input)
+    }
+
+    /// A message goes on, behind which an answer to a ping would wait.
+    fn hear(&mut self, now: Instant, channel: ChannelId) {
+        let Some(at) = self.channel(channel).map(|place| place.connection) else { return };
+        if let Some(connection) = self.connections.get_mut(at)
+            && matches!(connection.session, Session::Ws(_) | Session::Mqtt(_))
+            && let Some(watch) = connection.watch.as_deref_mut()
+        {
+            watch.hear(now);
+        }
     }
 
     fn note_progress(&mut self, now: Instant, channel: ChannelId) {
