@@ -6,7 +6,9 @@ use mainstay_test_support::peers::{Mosquitto, Server};
 use mainstay_test_support::{Peer, Ready, Site, program};
 
 fn mqtt(port: u16, more: &str) -> String {
-    format!(r#""endpoint":"localhost","port":{port},"protocol":"mqtt","mqtt_clean_start":true{more}"#)
+    format!(
+        r#""endpoint":"localhost","port":{port},"protocol":"mqtt","mqtt_clean_start":true{more}"#
+    )
 }
 
 /// A subscriber of mosquitto's own: prints `TOPIC PAYLOAD` per message, and ends after `count`.
@@ -87,7 +89,9 @@ fn a_subscription_brings_messages_with_their_topics() {
     rig.until(&told, State::Connected);
     broker.wait_for("Sending SUBACK");
     let large = "x".repeat(100_000);
-    for (topic, message) in [("to/lamp/on", "now"), ("to/other/on", "not"), ("to/lamp/large", &large)] {
+    for (topic, message) in
+        [("to/lamp/on", "now"), ("to/other/on", "not"), ("to/lamp/large", &large)]
+    {
         publish(&site, port, topic, message);
     }
     rig.until_messages(&told, 2);
@@ -105,8 +109,7 @@ fn a_subscription_brings_messages_with_their_topics() {
 fn sixty_four_publishes_in_flight_are_each_acknowledged() {
     let site = Site::loopback("ours-mqtt-flight");
     let port = site.port();
-    let broker =
-        Mosquitto::new().rule("max_inflight_messages 0").mqtt(port).start(&site);
+    let broker = Mosquitto::new().rule("max_inflight_messages 0").mqtt(port).start(&site);
     let mut watcher = subscriber(&site, port, "many", 64);
     let more = r#","mqtt_topic":"many","mqtt_qos":1"#;
     let mut rig = Rig::new(&Document::new().stream("many", &mqtt(port, more)));
