@@ -137,6 +137,37 @@ impl Node {
     /// Moves a stream's requests to the pool; its next event, or it is quiet.
     fn advance(&mut self, now: Instant, id: StreamId) -> Option<Event> {
         let channel = id.channel();
+        if !self.obey(now, id) {
+            return None;
+        }
+        let mut event = self.slots.get_mut(id).and_then(Stream::poll_event);
+        // The room that was told may have gone to another stream of the connection meanwhile.
+        if matches!(event, Some(Event::Tx { .. })) && self.pool.room(channel) == 0 {
+            if let Some(stream) = self.slots.get_mut(id) {
+                stream.postpone_tx();
+            }
+            self.obey(now, id);
+            event = self.slots.get_mut(id).and_then(Stream::poll_event);
+        }
+        let Some(event) = &mut event else {
+            self.slots.quiet();
+            return None;
+        };
+        self.asked = match event {
+            Event::State { .. } => Some(Asked::State),
+            Event::Tx { room, .. } => {
+                *room = (*room).min(self.pool.room(channel));
+                Some(Asked::Tx)
+            }
+            Event::EndOfMessage(_) => Some(Asked::Payload),
+            Event::Outcome(..) | Event::SentThrough(_) => None,
+        };
+        Some(*event)
+    }
+
+    /// Moves a stream's requests to the pool; `false` when the stream is gone by it.
+    fn obey(&mut self, now: Instant, id: StreamId) -> bool {
+        let channel = id.channel();
         while let Some(request) = self.slots.get_mut(id).and_then(Stream::poll_request) {
             use mainstay_stream::Request as Wish;
             match request {
@@ -153,25 +184,11 @@ impl Node {
                     self.pool.forget(now, channel);
                     self.slots.quiet();
                     self.slots.remove(id);
-                    return None;
+                    return false;
                 }
             }
         }
-        let mut event = self.slots.get_mut(id).and_then(Stream::poll_event);
-        let Some(event) = &mut event else {
-            self.slots.quiet();
-            return None;
-        };
-        self.asked = match event {
-            Event::State { .. } => Some(Asked::State),
-            Event::Tx { room, .. } => {
-                *room = (*room).min(self.pool.room(channel));
-                Some(Asked::Tx)
-            }
-            Event::EndOfMessage(_) => Some(Asked::Payload),
-            Event::Outcome(..) | Event::SentThrough(_) => None,
-        };
-        Some(*event)
+        true
     }
 
     /// What the driver shall do next.

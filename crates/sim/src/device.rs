@@ -242,28 +242,31 @@ impl<A: Application> Device<A> {
         };
         let nothing = Cuts::new();
         let cuts = around.servers.get(&link.place).map_or(&nothing, |server| &server.cuts);
-        if sock.pending.is_empty() {
-            if !sock.wants || sock.finished {
-                return false;
+        let mut written = false;
+        while !sock.finished {
+            if sock.pending.is_empty() && sock.wants {
+                self.node.poll_transmit(now, id, &mut sock.pending, self.write_max);
+                // A full buffer says nothing about what is left.
+                sock.wants = !sock.pending.is_empty();
             }
-            sock.wants = false;
-            self.node.poll_transmit(now, id, &mut sock.pending, self.write_max);
-            // A full buffer says nothing about what is left.
-            sock.wants = !sock.pending.is_empty();
+            let taken = link.up.write(now, &sock.pending, &link.faults, cuts, around.rng);
+            sock.pending.drain(..taken);
+            written |= taken > 0;
+            if taken > 0 && sock.pending.is_empty() {
+                self.node.handle_written(now, id);
+            }
+            if taken == 0 {
+                break;
+            }
         }
-        let taken = link.up.write(now, &sock.pending, &link.faults, cuts, around.rng);
-        sock.pending.drain(..taken);
-        let dry = sock.pending.is_empty();
-        let ends = dry && !sock.wants && sock.finishing && !sock.finished;
+        let dry = sock.pending.is_empty() && !sock.wants;
+        let ends = dry && sock.finishing && !sock.finished;
         if ends {
             sock.finished = true;
             link.finish(now, cuts, around.rng);
         }
-        if dry && taken > 0 {
-            self.node.handle_written(now, id);
-        }
         self.deliver(now, &mut []);
         self.obey(around);
-        taken > 0 || ends
+        written || ends
     }
 }

@@ -31,7 +31,7 @@ pub mod peer;
 mod pipe;
 mod server;
 pub mod story;
-// pub mod swarm;
+pub mod swarm;
 mod trace;
 mod world;
 

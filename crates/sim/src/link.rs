@@ -20,7 +20,6 @@ pub(crate) enum Told {
 /// A connection from its acceptance to its end on both sides.
 #[derive(Debug)]
 pub(crate) struct Link {
-    pub(crate) device: usize,
     /// The device's name for it; `None` once it has let go.
     pub(crate) socket: Option<SocketId>,
     pub(crate) place: Place,
@@ -46,14 +45,12 @@ pub(crate) struct Link {
 
 impl Link {
     pub(crate) fn new(
-        device: usize,
         socket: SocketId,
         place: Place,
         faults: Faults,
         peer: Box<dyn Peer>,
     ) -> Self {
         Self {
-            device,
             socket: Some(socket),
             place,
             faults,

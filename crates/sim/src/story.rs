@@ -292,10 +292,14 @@ impl Book {
         let Some(role) = self.roles.get(&story.kind) else { return Answer::TxDontSend };
         let http = matches!(protocol, Protocol::H1 | Protocol::H2 | Protocol::H3);
         let start = story.rest.is_empty();
+        if start && story.todo == 0 {
+            return Answer::TxDontSend;
+        }
+        if room == 0 {
+            self.fault(id, format_args!("tx without room"));
+            return Answer::TxDontSend;
+        }
         if start {
-            if story.todo == 0 {
-                return Answer::TxDontSend;
-            }
             if !http {
                 story.todo -= 1;
             }

@@ -152,6 +152,8 @@ impl Broker {
 
 impl Peer for Broker {
     fn handle_opened(&mut self, now: Instant) {
+        // Its patience begins now.
+        self.server = Server::new(now, Config::default());
         let mut log = self.log.borrow_mut();
         log.connections += 1;
         log.opened.push(now);

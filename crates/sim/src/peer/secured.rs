@@ -1,7 +1,7 @@
 //! Any peer behind TLS.
 
 use super::{Ending, Peer};
-use mainstay_base::{Instant, Peer as PeerReason, Reason, Rng};
+use mainstay_base::{Instant, Reason, Rng};
 use mainstay_layers::{Event, Stack};
 use mainstay_tls::ServerConfig;
 
@@ -133,5 +133,3 @@ impl Peer for Secured {
     }
 }
 
-/// Why a peer behind TLS is told that its connection is gone.
-pub(crate) const GONE: Reason = Reason::Peer(PeerReason::Closed);

@@ -143,7 +143,7 @@ impl<A: Application + 'static> World<A> {
             Reach::Accept => {
                 let peer = server.peer(&mut self.rng);
                 let faults = server.faults(&mut self.rng);
-                let mut link = Link::new(at, socket, place.clone(), faults, peer);
+                let mut link = Link::new(socket, place.clone(), faults, peer);
                 link.open(now);
                 self.link_next += 1;
                 let number = self.link_next;

@@ -2,14 +2,12 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use core::time::Duration;
-use mainstay_base::{Instant, Rng};
+use mainstay_base::Instant;
 use mainstay_node::{Config, Node, StreamId};
 use mainstay_policy::{Policy, State};
-use mainstay_sim::peer::{
-    Answer, Broker, BrokerRules, Echo, H1, H2, Judge, Peer, Script, Secured, SharedLog, Ws, WsRules,
-};
+use mainstay_sim::peer::{Answer, Broker, BrokerRules, Echo, H1, H2, Judge, Peer, Secured, SharedLog, Ws, WsRules};
 use mainstay_sim::story::{Book, Role, Story};
-use mainstay_sim::{Faults, Place, Server, World, fixture};
+use mainstay_sim::{Place, Server, World, fixture};
 use std::rc::Rc;
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
@@ -35,8 +33,7 @@ impl Stage {
 
     pub(crate) fn with(policy: &str, config: Config) -> Self {
         let text = format!("{{ {policy} }}");
-        let policy =
-            Policy::parse(&text, "test").map_err(|fault| panic!("{fault:?}")).unwrap().policy;
+        let policy = Policy::parse(&text, "test").map_err(|fault| panic!("{fault:?}")).unwrap().policy;
         let mut world = World::new(1);
         let seed = [7; 32];
         let mut node = Node::new(seed, config);
@@ -94,11 +91,7 @@ impl Stage {
         self.listen(place, Server::new(move |_| Box::new(Echo::new(Rc::clone(&log)))));
     }
 
-    pub(crate) fn peer(
-        &mut self,
-        place: &str,
-        make: impl Fn(SharedLog) -> Box<dyn Peer> + 'static,
-    ) {
+    pub(crate) fn peer(&mut self, place: &str, make: impl Fn(SharedLog) -> Box<dyn Peer> + 'static) {
         let log = Rc::clone(&self.log);
         self.listen(place, Server::new(move |_| make(Rc::clone(&log))));
     }

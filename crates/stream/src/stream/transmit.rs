@@ -135,6 +135,13 @@ impl Stream {
         Some(Event::Tx { ordinal, room })
     }
 
+    /// The opportunity just polled has no room after all: it comes again when there is some.
+    pub fn postpone_tx(&mut self) {
+        self.way.wanted = true;
+        self.way.ordinal = self.way.ordinal.wrapping_sub(1);
+        self.check();
+    }
+
     /// The protocol permits payload, and the application knows of the connection where it must.
     pub(super) fn may_send(&self) -> bool {
         self.way.is_open && (self.told || self.is_http()) && self.open.is_none()
