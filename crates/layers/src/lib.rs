@@ -9,6 +9,7 @@
 //! | `spec.rs`, `spec/` | what is stacked: values, JSON, rules, one line of text |
 //! | `registry.rs` | what the names in a specification stand for |
 //! | `stack.rs` | one connection: climbing up, then bytes both ways |
+//! | `memory.rs` | a transport without a network, for tests and `sim` |
 //! | `server.rs`, `server/` | proxies, the proxy's side, for tests |
 //! | `tunnel.rs`, `http_connect.rs`, `socks5.rs` | proxies, the client's side |
 //!
@@ -24,9 +25,37 @@
 
 #![forbid(unsafe_code)]
 
+// Deferred LAY-165: the asynchronous face stands above the driver, in the crate users add
+// Deferred LAY-166: the asynchronous face stands above the driver, in the crate users add
+// Deferred LAY-167: the asynchronous face stands above the driver, in the crate users add
+// Deferred LAY-168: the asynchronous face stands above the driver, in the crate users add
+// Deferred LAY-169: the asynchronous face stands above the driver, in the crate users add
+// Deferred LAY-171: the context of the asynchronous face; here clock and randomness are arguments
+// Deferred LAY-172: addresses, MSS, credentials and timings are known to the driver, not to a stack
+// Deferred LAY-173: options reach sockets, which only the driver has
+// Deferred LAY-174: reading with credit needs the asynchronous face; the machines lend and consume
+// Deferred LAY-175: writing and flushing need the asynchronous face
+// Deferred LAY-176: vectored writes need the asynchronous face
+// Deferred LAY-180: the error of the asynchronous face; reason, phase and refusal are there already
+// Deferred LAY-181: dropping futures needs the asynchronous face
+// Deferred LAY-183: concurrent negotiation is the listener's, which holds many stacks
+// Deferred LAY-184: the cap on pending negotiations is the listener's, which holds many stacks
+// Deferred LAY-185: halves need the asynchronous face
+// Deferred LAY-187: checked by the compiler through forbid(unsafe_code), not by a test
+// Deferred LAY-188: wake-ups need the asynchronous face
+// Deferred LAY-194: proxies from environment variables; nothing below the command reads any
+// Deferred LAY-198: third-party layers; the boxed custom variant of the layer enumeration is not there yet
+// Deferred LAY-206: listeners in JSON; `tls::ServerOptions` has the parameters, nothing builds them from a policy yet
+// Deferred LAY-213: the operating system's sockets are the driver's
+// Deferred LAY-214: the operating system's error numbers are the driver's
+// Deferred LAY-215: zero linger is the driver's
+// Deferred LAY-218: Unix sockets are the driver's
+// Deferred LAY-219: bases from outside need the boxed custom variant
+
 mod error;
 mod http_connect;
 pub mod limits;
+pub mod memory;
 mod registry;
 pub mod server;
 mod socks5;

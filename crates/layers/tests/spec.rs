@@ -1,5 +1,6 @@
 //! Specifications: JSON, rules, one line of text.
 #![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::needless_pass_by_value, reason = "`json!` reads better as an argument")]
 
 use core::time::Duration;
 
@@ -170,7 +171,7 @@ fn tunnels_take_their_parameters_and_defaults() {
     assert!(layer(json!({ "use": "socks5", "proxy": "p.test:1", "password": "x" })).is_err());
 }
 
-// Covers LAY-205
+// Covers LAY-205, LAY-250
 #[test]
 fn tls_takes_its_parameters_and_defaults() {
     let layer = |value: Value| {

@@ -74,10 +74,6 @@ fn what_would_break_the_request_is_refused_before_connecting() {
         stack(OsTcpSpec::default()).layer(spec).build().map(|_| ())
     };
     assert!(with(|_| {}).is_ok());
-    let add = |spec: &mut HttpConnectSpec, name: &str, value: &str| {
-        spec.headers.insert(name.to_owned(), value.to_owned());
-    };
-    let _ = add;
     assert!(
         with(|spec| drop(spec.headers.insert("A".to_owned(), "b\r\nC: d".to_owned()))).is_err()
     );
@@ -196,7 +192,7 @@ fn through(client: &mut Side, rules: ConnectRules) -> Option<Wanted> {
     wanted
 }
 
-// Covers LAY-222, LAY-231
+// Covers LAY-222
 #[test]
 fn our_proxy_checks_credentials_hosts_and_ports() {
     let mut known = ConnectRules {
@@ -235,7 +231,7 @@ fn through_socks(client: &mut Side, rules: Socks5Rules, bound: SocketAddr) -> Op
         let taken = proxy.handle_input(&up);
         up.drain(..taken);
         assert!(up.is_empty());
-        wanted = wanted.or(proxy.poll_wanted());
+        wanted = proxy.poll_wanted().or(wanted);
         proxy.open(bound);
         client.give(proxy.take_output(), 1);
     }
@@ -345,7 +341,7 @@ fn a_name_stays_a_name_unless_resolved_locally() {
     assert_eq!(wanted.unwrap().host, "192.0.2.9");
 }
 
-// Covers LAY-170, LAY-192, LAY-229, LAY-238, LAY-246
+// Covers LAY-229, LAY-238, LAY-246, LAY-266
 #[test]
 fn tls_runs_through_socks_over_connect_over_an_https_proxy() {
     let authority = Authority::new();

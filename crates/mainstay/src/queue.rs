@@ -46,6 +46,8 @@ pub(crate) enum Wish {
     Metadata(StreamId, String, Vec<u8>),
     Close(StreamId),
     Destroy(StreamId),
+    /// Tell every stream that the wait was cancelled.
+    Cancel,
 }
 
 impl Mailbox {
@@ -87,6 +89,7 @@ impl Wish {
             }
             Self::Close(id) => node.close(now, id),
             Self::Destroy(id) => node.destroy(now, id),
+            Self::Cancel => node.wait_cancelled(),
         }
     }
 }

@@ -53,6 +53,8 @@ pub(crate) struct Carry {
 #[derive(Clone, Copy, Debug)]
 struct Open {
     left: usize,
+    /// Bytes of its head: they do not lessen the room that was promised for its payload.
+    head: usize,
     tag: u64,
     /// None with QoS 0.
     slot: Option<OpenSlot>,
@@ -119,15 +121,16 @@ impl Exchange {
             let head = self.output.since(start);
             self.inflight.keep_head(index, head, head.len() + size(len));
         }
-        self.open = Some(Open { left: size(len), tag, slot });
+        let head = self.output.tail().len() - start;
+        self.open = Some(Open { left: size(len), head, tag, slot });
         self.complete(now, config);
         Ok(())
     }
 
     /// Appends payload to the open publish, up to the room there is.
     pub(crate) fn send(&mut self, now: Instant, config: &Config, bytes: &[u8]) -> usize {
-        let room = config.send_room().saturating_sub(self.output.len());
         let Some(open) = &mut self.open else { return 0 };
+        let room = (config.send_room() + open.head).saturating_sub(self.output.len());
         let count = bytes.len().min(room).min(open.left);
         let bytes = bytes.get(..count).unwrap_or_default();
         open.left -= count;
@@ -141,7 +144,7 @@ impl Exchange {
 
     /// Ends the open publish if it is whole, and lets out what waited for that.
     fn complete(&mut self, now: Instant, config: &Config) {
-        let Some(Open { left: 0, tag, slot }) = self.open else { return };
+        let Some(Open { left: 0, tag, slot, .. }) = self.open else { return };
         self.open = None;
         match slot {
             Some(OpenSlot { index, stage, .. }) => {
@@ -340,7 +343,8 @@ impl Exchange {
 
     /// Payload bytes that may be sent now: of the open publish, or of the next.
     pub(crate) fn room_down(&self, config: &Config) -> usize {
-        let room = config.send_room().saturating_sub(self.output.len());
+        let head = self.open.map_or(0, |open| open.head);
+        let room = (config.send_room() + head).saturating_sub(self.output.len());
         match self.open {
             Some(open) => room.min(open.left),
             None if self.window_is_full(config) => 0,

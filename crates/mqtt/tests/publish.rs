@@ -343,3 +343,20 @@ fn a_publish_that_cannot_be_is_refused_and_changes_nothing() {
     }
     assert!(!bench.client.is_publishing() && bench.out().is_empty());
 }
+
+// Covers SS-564
+#[test]
+fn the_room_that_was_told_is_taken_although_a_head_comes_before_it() {
+    let config = Config { send_max: 100, ..Config::default() };
+    let connect = Connect { client_id: "me", clean: true, ..Connect::default() };
+    let mut bench = Bench::open(&connect, config);
+    let now = bench.now();
+    let room = bench.client.room().down;
+    let len = u32::try_from(room + 50).unwrap();
+    let publish = Publish { topic: "a/topic", qos: 1, retain: false, len, tag: 1 };
+    bench.client.publish(now, &publish).unwrap();
+    assert_eq!(bench.client.send(now, &vec![b'x'; room]), room);
+    let mut out = Vec::new();
+    bench.client.poll_transmit(now, &mut out, usize::MAX);
+    assert_eq!(bench.client.send(now, &[b'x'; 50]), 50);
+}

@@ -170,6 +170,13 @@ impl Node {
         self.with(id, |stream| stream.destroy(now));
     }
 
+    /// Somebody cancelled the poll wait: every stream hears of it (SS-012).
+    pub fn wait_cancelled(&mut self) {
+        for id in self.slots.ids() {
+            self.with(id, mainstay_stream::Stream::wait_cancelled);
+        }
+    }
+
     fn with(&mut self, id: StreamId, act: impl FnOnce(&mut mainstay_stream::Stream)) {
         if let Some(stream) = self.slots.get_mut(id) {
             act(stream);

@@ -53,7 +53,7 @@ const fn after(from: State) -> &'static [State] {
     match from {
         State::Unset => &[Creating, Destroying],
         Creating => &[Connecting, Poll, ServerUpgrade, Unreachable, Destroying],
-        Disconnected => &[Connecting, Connected, Unreachable, Poll, Destroying],
+        Disconnected => &[Connecting, Connected, Unreachable, Poll, AllRetriesFailed, Destroying],
         Unreachable => &[Unreachable, AllRetriesFailed, Poll, Connecting, Connected, Destroying],
         AuthFailed => &[AllRetriesFailed, Connecting, Disconnected, Poll, Destroying],
         Connected => &[

@@ -100,7 +100,7 @@ fn added_arcs() -> Vec<(State, State)> {
 fn the_transition_table_is_that_of_the_specification() {
     let arcs = [table_arcs(), added_arcs()].concat();
     assert!(arcs.len() > 90, "only {} arcs read", arcs.len());
-    assert_eq!(added_arcs().len(), 2 + 1 + 4 + 4 + 4);
+    assert_eq!(added_arcs().len(), 2 + 1 + 4 + 4 + 5);
     let transient_text = requirement("SS-105");
     assert!(transient_text.contains("user states"));
     assert!(requirement("SS-107").contains("TIMEOUT is treated as transient"));

@@ -26,6 +26,7 @@ impl Pool {
             && let Some(connection) = self.connections.get_mut(at)
         {
             connection.members.retain(|&member| member != channel);
+            connection.session.orphan(channel);
             if connection.members.is_empty() {
                 let until = now + self.config.linger;
                 connection.until = Some(connection.until.map_or(until, |other| other.min(until)));
@@ -86,9 +87,7 @@ impl Pool {
             }
             (_, Session::Waiting | Session::H1(_) | Session::Ws(_) | Session::Raw(_)) => {
                 if let Session::H1(session) = &mut connection.session {
-                    session.take_again();
-                    self.queue.event(channel, Event::Closed(reason));
-                    self.off(channel);
+                    session.give_up();
                 }
                 self.fail(now, at, reason);
             }
@@ -191,7 +190,7 @@ impl Pool {
     }
 
     /// The session is over in order: what is queued leaves, then the transport closes.
-    fn done(&mut self, now: Instant, at: usize) {
+    pub(crate) fn done(&mut self, now: Instant, at: usize) {
         self.again(now, at);
         let linger = now + self.config.linger;
         self.idle.retain(|&idle| idle != at);

@@ -87,10 +87,8 @@ impl Pool {
         }
         match end {
             End::Eof => {
+                // The stack tells of it in its order, with layers or without.
                 connection.stack.handle_eof(now);
-                if connection.stack.is_transparent() {
-                    connection.session.handle_eof(now, &mut self.queue);
-                }
                 self.settle(now, at);
             }
             End::Lost(reason) => self.fail(now, at, reason),
@@ -135,6 +133,10 @@ impl Pool {
         if connection.stack.is_transparent() {
             let rest = input.get_mut(current.rest.clone()).filter(|rest| !rest.is_empty())?;
             let taken = connection.session.handle_input(now, rest, &mut self.queue);
+            if taken == 0 && connection.session.wants_transmit() {
+                let raw = rest.to_vec();
+                connection.held = Some(Box::new(Held { raw, ..Held::default() }));
+            }
             current.rest.start += taken;
             self.settle_later(now, at);
             return (taken > 0).then_some(current);
@@ -143,6 +145,14 @@ impl Pool {
         let plain = connection.stack.plain(unit);
         if !plain.is_empty() {
             let taken = connection.session.handle_input(now, plain, &mut self.queue);
+            if taken == 0 && connection.session.wants_transmit() {
+                let plain = plain.to_vec();
+                connection.stack.consume(plain.len());
+                let raw = input.get(current.rest).unwrap_or_default().to_vec();
+                connection.held = Some(Box::new(Held { plain, raw, end: None }));
+                self.settle(now, at);
+                return None;
+            }
             // A session that takes nothing is over: what follows is of no use to anyone.
             let used = if taken == 0 { plain.len() } else { taken };
             connection.stack.consume(used);
@@ -181,9 +191,13 @@ impl Pool {
             held.plain.drain(..taken);
             taken
         };
-        if taken > 0 && !(held.plain.is_empty() && held.raw.is_empty()) {
+        // Its answers must leave before it takes more: `poll_transmit` wakes it.
+        let stuck = taken == 0 && connection.session.wants_transmit();
+        if (taken > 0 || stuck) && !(held.plain.is_empty() && held.raw.is_empty()) {
             connection.held = Some(held);
-            self.ready.push_front(at);
+            if !stuck {
+                self.ready.push_front(at);
+            }
         } else {
             if let Some(end) = held.end {
                 self.end_input(now, at, end);
@@ -192,10 +206,10 @@ impl Pool {
         self.settle(now, at);
     }
 
-    /// The reader of this connection woke up.
+    /// The reader of this connection woke up, or its answers have left.
     pub(crate) fn wake(&mut self, at: usize) {
         let Some(connection) = self.connections.get(at) else { return };
-        if connection.held.is_some() {
+        if connection.held.is_some() && !self.ready.contains(&at) {
             self.ready.push_back(at);
         }
     }

@@ -45,6 +45,9 @@ impl Pool {
                 }
             }
         }
+        if !self.is_paused(at) {
+            self.wake(at);
+        }
         self.offer(at);
         self.finish_output(now, at);
         self.settle(now, at);

@@ -13,6 +13,9 @@ use crate::channel::{ChannelId, Chunk, Misuse};
 use crate::queue::Queue;
 use mainstay_base::{Instant, Reason, Rng};
 
+/// The channel of what nobody owns any more. No slab grows that far.
+pub(crate) const NOBODY: ChannelId = ChannelId(u32::MAX);
+
 /// The protocol machine of an open connection.
 #[derive(Debug)]
 pub(crate) enum Session {
@@ -154,6 +157,16 @@ impl Session {
             Self::Ws(session) => session.send(now, rng, chunk),
             Self::Mqtt(session) => session.send(now, channel, chunk),
             Self::Raw(session) => session.send(chunk),
+        }
+    }
+
+    /// The channel's number is given to somebody else: what is still said on it is for nobody.
+    pub(crate) fn orphan(&mut self, channel: ChannelId) {
+        match self {
+            Self::Waiting | Self::H1(_) | Self::H2(_) => {}
+            Self::Ws(session) => session.orphan(),
+            Self::Raw(session) => session.orphan(),
+            Self::Mqtt(session) => session.orphan(channel),
         }
     }
 

@@ -79,10 +79,7 @@ impl Pool {
             (Stage::Open, Session::Raw(session)) if session.is_finishing() => {
                 self.fail(now, at, Reason::Local(Local::Closed));
             }
-            (Stage::Open, Session::H1(session)) if session.is_idle() => {
-                connection.stage = Stage::Closing;
-                connection.stack.finish(now);
-            }
+            (Stage::Open, Session::H1(session)) if session.is_idle() => self.done(now, at),
             (Stage::Open, Session::H1(_) | Session::H2(_)) => self.check_silence(now, at),
             (Stage::Rising(_) | Stage::Open, _) => {}
         }
@@ -103,15 +100,10 @@ impl Pool {
                 next = Some(next.map_or(until, |next| next.min(until)));
             }
         }
-        if connection.members.is_empty() {
-            next = Some(now + self.config.idle_time);
-        }
         if let Some(connection) = self.connections.get_mut(at) {
             connection.until = next;
             if connection.members.is_empty() {
-                connection.stage = Stage::Closing;
-                connection.stack.finish(now);
-                connection.until = Some(now + self.config.linger);
+                self.done(now, at);
             }
         }
         for member in silent {

@@ -175,7 +175,7 @@ mod tests {
         for from in LIVES {
             found.push_str(&format!("{from:?}"));
             for cause in CAUSES {
-                let to = from.after(cause).map_or(".".into(), |to| format!("{to:?}"));
+                let to = from.after(cause).map_or_else(|| ".".into(), |to| format!("{to:?}"));
                 found.push_str(&format!(" {to}"));
             }
             found.push('\n');

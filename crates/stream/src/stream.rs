@@ -463,3 +463,63 @@ impl Stream {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifecycle::Answer;
+
+    fn connected() -> (Stream, Rng) {
+        let streamtype = Streamtype {
+            endpoint: Some("peer.example".into()),
+            protocol: Protocol::Ws,
+            nailed_up: true,
+            port: 1,
+            ..Streamtype::default()
+        };
+        let (policy, streamtype) = (Arc::new(Policy::default()), Arc::new(streamtype));
+        let mut stream =
+            Stream::new(Instant::ZERO, &policy, &streamtype, &Info::default()).unwrap();
+        let mut rng = Rng::from_run(1);
+        states(&mut stream, &mut rng);
+        assert!(matches!(stream.poll_request(), Some(Request::Open(_))));
+        let opened = pool::Event::Opened(pool::Opened::default());
+        stream.handle_event(Instant::ZERO, &mut rng, opened);
+        assert_eq!(states(&mut stream, &mut rng), [State::Connected]);
+        (stream, rng)
+    }
+
+    fn states(stream: &mut Stream, rng: &mut Rng) -> Vec<State> {
+        let mut heard = Vec::new();
+        while let Some(Event::State { state, .. }) = stream.poll_event() {
+            heard.push(state);
+            stream.answer(Instant::ZERO, rng, Answer::Ok);
+        }
+        heard
+    }
+
+    // Covers SS-106, SS-900
+    #[test]
+    fn an_illegal_delivery_is_counted_and_costs_the_connection_only() {
+        let (mut stream, mut rng) = connected();
+        stream.notices.push(Notice::state(State::Unreachable));
+        let heard = states(&mut stream, &mut rng);
+        assert_eq!(heard, [State::Disconnected, State::AllRetriesFailed]);
+        assert_eq!((stream.counters().illegal, stream.is_destroyed()), (1, false));
+        assert!(matches!(stream.poll_request(), Some(Request::Close(pool::Close::Abort(_)))));
+        stream.request_tx(Instant::ZERO);
+        assert_eq!(states(&mut stream, &mut rng), [State::Poll, State::Connecting]);
+    }
+
+    // Covers SS-105
+    #[test]
+    fn transient_states_are_told_anywhere_and_not_remembered() {
+        let (mut stream, mut rng) = connected();
+        for state in [State::UpstreamLinkRetry, State::User(7), State::Timeout] {
+            stream.notices.push(Notice::state(state));
+            assert_eq!(states(&mut stream, &mut rng), [state]);
+            assert_eq!(stream.state(), State::Connected);
+        }
+        assert!(stream.is_connected());
+    }
+}

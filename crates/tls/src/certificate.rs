@@ -15,7 +15,7 @@ const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
 const VERSION: u8 = 0xa0;
 const EXTENSIONS: u8 = 0xa3;
-/// dNSName in a GeneralName. RFC 5280 §4.2.1.6.
+/// `dNSName` in a `GeneralName`. RFC 5280 §4.2.1.6.
 const DNS_NAME: u8 = 0x82;
 
 /// id-at-commonName, 2.5.4.3. RFC 5280 appendix A.1.
@@ -48,7 +48,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) weak_key: bool,
     /// Signed over a broken digest.
     pub(crate) weak_signature: bool,
-    /// SubjectPublicKeyInfo, whole: what SPKI pins are a digest of (RFC 7469 §2.4).
+    /// `SubjectPublicKeyInfo`, whole: what SPKI pins are a digest of (RFC 7469 §2.4).
     pub(crate) public_key: &'a [u8],
 }
 
@@ -117,7 +117,7 @@ impl<'a> Der<'a> {
         }
     }
 
-    /// UTCTime or GeneralizedTime, in seconds since 1970. RFC 5280 §4.1.2.5.
+    /// `UTCTime` or `GeneralizedTime`, in seconds since 1970. RFC 5280 §4.1.2.5.
     fn time(&mut self) -> Option<i64> {
         let (tag, text, _) = self.next()?;
         let (year, rest) = match tag {

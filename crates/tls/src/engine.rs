@@ -119,6 +119,10 @@ fn step<D>(status: UnbufferedStatus<'_, '_, D>, queue: &mut Vec<u8>) -> (usize, 
     (discard, step)
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the library's states that cannot be written in"
+)]
 /// `Some(true)` when `what` was written, `None` when it cannot be.
 fn write_step<D>(
     status: UnbufferedStatus<'_, '_, D>,

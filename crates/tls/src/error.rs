@@ -87,6 +87,7 @@ impl fmt::Display for Refusal {
 
 impl core::error::Error for Refusal {}
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the library's list is long and open")]
 /// The library's error as a reason. One function, so that each cause is decided once (LAY-260).
 pub(crate) fn reason(error: &Error) -> Reason {
     Reason::Peer(match error {
@@ -114,6 +115,7 @@ fn alert_received(alert: AlertDescription) -> Peer {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the library's list is long and open")]
 #[expect(deprecated, reason = "the library still returns the forms without context")]
 fn certificate(why: &CertificateError) -> Reason {
     use CertificateError as E;

@@ -133,7 +133,7 @@ fn judge(
     let builder = WebPkiClientVerifier::builder_with_provider(trust.roots.clone(), provider())
         .with_crls(lists);
     let builder = if may_be_missing { builder.allow_unauthenticated() } else { builder };
-    Ok(builder.build().map_err(|_| ConfigFault::RevocationList)?)
+    builder.build().map(|judge| judge as _).map_err(|_| ConfigFault::RevocationList)
 }
 
 /// Our identities; the one for the asked name is the first whose certificate covers it.

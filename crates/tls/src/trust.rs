@@ -13,7 +13,7 @@ use crate::error::ConfigFault;
 /// One pinned end entity.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Pin {
-    /// SHA-256 of its SubjectPublicKeyInfo (RFC 7469 §2.4).
+    /// SHA-256 of its `SubjectPublicKeyInfo` (RFC 7469 §2.4).
     PublicKey([u8; 32]),
     /// The certificate itself, DER.
     Leaf(Vec<u8>),

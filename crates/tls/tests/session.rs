@@ -53,6 +53,14 @@ fn a_session_for_1_3_only_refuses_1_2() {
     assert_eq!(server.failure(), Some(Reason::Peer(Peer::TlsIncompatible)));
 }
 
+// Covers LAY-242
+#[test]
+fn no_process_wide_provider_is_installed_or_needed() {
+    let (client, server) = configs();
+    assert!(connect(&client, &server).0.session.is_up());
+    assert!(rustls::crypto::CryptoProvider::get_default().is_none());
+}
+
 #[test]
 fn close_notify_ends_each_direction_on_its_own() {
     let (client, server) = configs();
@@ -236,15 +244,17 @@ fn a_peer_that_changes_its_keys_is_followed() {
     let identity = authority.identity("server.test");
     let key = rustls::pki_types::PrivateKeyDer::try_from(identity.key).unwrap();
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    let peer = rustls::ServerConfig::builder_with_provider(provider)
+    let mut peer = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(vec![identity.chain[0].clone().into()], key)
         .unwrap();
+    // So that handshake messages, tickets included, span records.
+    peer.max_fragment_size = Some(64);
     let mut peer = rustls::ServerConnection::new(std::sync::Arc::new(peer)).unwrap();
     let mut client = Side::client(&config, "server.test");
-    let mut exchange = |client: &mut Side, peer: &mut rustls::ServerConnection| {
+    let exchange = |client: &mut Side, peer: &mut rustls::ServerConnection| {
         for _ in 0..4 {
             let mut up = &client.out()[..];
             while !up.is_empty() {

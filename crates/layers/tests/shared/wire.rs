@@ -124,7 +124,7 @@ impl Side {
             Event::Up(info) => Some((**info).clone()),
             Event::PeerFinished | Event::Failed(_) => None,
         });
-        up.unwrap_or_else(|| panic!("not up: {:?}", self.events))
+        up.expect("up")
     }
 
     pub(crate) fn failure(&mut self) -> Option<Reason> {

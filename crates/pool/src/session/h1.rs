@@ -46,6 +46,11 @@ impl Session {
         self.channel.is_none() && self.client.is_idle() && self.client.is_reusable()
     }
 
+    /// What is under way is not to be repeated.
+    pub(crate) fn give_up(&mut self) {
+        self.again = None;
+    }
+
     /// What to open anew because a reused connection died before it said anything.
     pub(crate) fn take_again(&mut self) -> Option<(ChannelId, Box<Open>)> {
         let open = self.again.take()?;

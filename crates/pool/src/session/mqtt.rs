@@ -4,6 +4,7 @@ mod member;
 
 use crate::channel::{Birth, ChannelId, Chunk, Event, Misuse, MqttConnect, MqttOpen, Opened};
 use crate::queue::{Marks, Note, Queue};
+use crate::session::NOBODY;
 use core::time::Duration;
 use mainstay_base::{Instant, Local, Outcome, Peer, Phase, Reason, Rng};
 use mainstay_mqtt as mqtt;
@@ -258,6 +259,19 @@ impl Session {
         self.disconnect_if_empty(now, queue);
     }
 
+    /// What is still said to a member is for nobody.
+    pub(crate) fn orphan(&mut self, channel: ChannelId) {
+        for member in self.members.iter_mut().filter(|member| member.channel == channel) {
+            member.channel = NOBODY;
+        }
+        for (_, (owner, _)) in self.flights.iter_mut().filter(|(_, (owner, _))| *owner == channel) {
+            *owner = NOBODY;
+        }
+        if self.sending == Some(channel) {
+            self.sending = Some(NOBODY);
+        }
+    }
+
     fn disconnect_if_empty(&mut self, now: Instant, queue: &mut Queue) {
         if self.members.is_empty() {
             // SS-571: the last one says goodbye.
@@ -320,7 +334,8 @@ impl Session {
         if tag == BIRTH {
             if let BirthStage::Sent(channel) = self.birth {
                 self.birth = BirthStage::Done;
-                if let Some(at) = self.members.iter().position(|m| m.channel == channel) {
+                let bearing = |m: &Member| m.channel == channel && m.stage == Stage::Bearing;
+                if let Some(at) = self.members.iter().position(bearing) {
                     self.born(at, outcome, queue);
                 }
             }

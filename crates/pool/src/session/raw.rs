@@ -2,6 +2,7 @@
 
 use crate::channel::{ChannelId, Chunk, Event, Misuse};
 use crate::queue::{Marks, Note, Queue};
+use crate::session::NOBODY;
 use mainstay_base::{Instant, Local, Peer, Reason};
 
 /// One channel over the bare layers.
@@ -29,6 +30,11 @@ impl Session {
             notified: false,
             finished: false,
         }
+    }
+
+    /// What is still said is for nobody.
+    pub(crate) const fn orphan(&mut self) {
+        self.channel = NOBODY;
     }
 
     pub(crate) fn handle_input(

@@ -2,6 +2,7 @@
 
 use crate::channel::{ChannelId, Chunk, Event, Misuse, Opened};
 use crate::queue::{Marks, Note, Queue};
+use crate::session::NOBODY;
 use mainstay_base::{Instant, Local, Peer, Reason, Rng};
 use mainstay_http::ws;
 
@@ -35,6 +36,11 @@ impl Session {
             resumed,
             peer_code: None,
         }
+    }
+
+    /// What is still said is for nobody.
+    pub(crate) const fn orphan(&mut self) {
+        self.channel = NOBODY;
     }
 
     pub(crate) fn handle_input(

@@ -161,6 +161,10 @@ impl Stream {
 
     /// The head of a response, or of the answer to an upgrade.
     fn headed(&mut self, now: Instant, head: Box<Response>) {
+        if self.status().is_some() {
+            // One answer per request.
+            return Counters::bump(&mut self.counters.ignored, 1);
+        }
         let verdict = self.judge(&head);
         let status = head.status().as_u16();
         if !matches!(verdict, Verdict::Follow(_)) {

@@ -236,7 +236,8 @@ impl Stream {
             return Counters::bump(&mut self.counters.ignored, 1);
         }
         Counters::bump(&mut self.counters.sent, count);
-        self.notices.push(crate::notice::Notice::SentThrough(tag));
+        let through = tag.min(self.ledger.last());
+        self.notices.push(crate::notice::Notice::SentThrough(through));
     }
 
     /// Whether received payload is for the application.

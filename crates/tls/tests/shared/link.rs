@@ -136,7 +136,7 @@ impl Side {
             Event::Up(info) => Some(info),
             Event::PeerFinished | Event::Failed(_) => None,
         });
-        up.unwrap_or_else(|| panic!("not up: {:?}", self.events))
+        up.expect("up")
     }
 
     pub(crate) fn failure(&self) -> Option<Reason> {

@@ -131,7 +131,11 @@ http {{
 }
 
 fn certificate(leaf: &Leaf) -> String {
-    format!("ssl_certificate {}; ssl_certificate_key {};", leaf.cert_path(), leaf.key_path())
+    format!(
+        "ssl_certificate {}; ssl_certificate_key {}; ssl_protocols TLSv1.2 TLSv1.3;",
+        leaf.cert_path(),
+        leaf.key_path()
+    )
 }
 
 /// What every door serves.

@@ -89,13 +89,13 @@ fn socks5(members: &mut Members<'_>) -> Result<Socks5Spec, SpecFault> {
 }
 
 fn tls(members: &mut Members<'_>) -> Result<TlsSpec, SpecFault> {
-    let mut spec = TlsSpec::default();
-    spec.trust = match members.text("trust")? {
+    let trust = match members.text("trust")? {
         None => TrustSpec::Os,
         Some(name) if name == "os" => TrustSpec::Os,
         Some(pem) if pem.starts_with(PEM) => TrustSpec::Pem(pem),
         Some(name) => TrustSpec::Store(name),
     };
+    let mut spec = TlsSpec { trust, ..TlsSpec::default() };
     for text in members.texts("pins")? {
         let expected = "sha256/ and 32 bytes in base64, or leaf/ and a certificate in base64";
         spec.pins.push(pin(&text).ok_or_else(|| members.invalid("pins", expected))?);
