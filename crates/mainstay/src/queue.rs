@@ -224,9 +224,7 @@ impl Letters {
         };
         guard.waiting.threads[news as usize] += 1;
         let mut guard = match wait {
-            None => {
-                self.changed.wait_while(guard, until).unwrap_or_else(PoisonError::into_inner)
-            }
+            None => self.changed.wait_while(guard, until).unwrap_or_else(PoisonError::into_inner),
             Some(wait) => {
                 let waited = self.changed.wait_timeout_while(guard, wait, until);
                 waited.unwrap_or_else(PoisonError::into_inner).0

@@ -99,8 +99,9 @@ impl Stream {
     /// # Errors
     /// `Closed` when the stream is gone and everything it received was taken.
     pub async fn recv(&self) -> Result<Chunk, Closed> {
-        let taken =
-            poll_fn(|cx| self.letters.poll(News::Chunk, cx.waker(), take).map_or(Poll::Pending, Poll::Ready));
+        let taken = poll_fn(|cx| {
+            self.letters.poll(News::Chunk, cx.waker(), take).map_or(Poll::Pending, Poll::Ready)
+        });
         self.received(taken.await)
     }
 
