@@ -90,7 +90,7 @@ pub(crate) fn run(words: &[&str]) -> Fallible {
     for idle in IDLE.iter().filter(|idle| bench.arguments.wants(idle.name)) {
         bench.idle(*idle, &mut results)?;
     }
-    report::write(&results, &bench.arguments)
+    report::write(&results, &bench.arguments, &bench.folder)
 }
 
 impl Results {

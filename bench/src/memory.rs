@@ -45,10 +45,10 @@ impl Handler for Sleeper {
         _ordinal: u32,
         reason: Option<Reason>,
     ) -> Answer {
-        match state {
-            State::Connected => cx.request_tx_len(MESSAGE as u64),
-            State::Unreachable | State::Disconnected => self.tally.lost.set(reason),
-            _ => {}
+        if state == State::Connected {
+            cx.request_tx_len(MESSAGE as u64);
+        } else if matches!(state, State::Unreachable | State::Disconnected) {
+            self.tally.lost.set(reason);
         }
         Answer::Ok
     }

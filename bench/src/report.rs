@@ -6,7 +6,7 @@ use crate::scenario::{Goal, Scenario};
 use crate::{Fallible, machine, plot};
 use core::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 impl Sample {
     /// CPU time of an operation, in microseconds.
@@ -113,22 +113,17 @@ fn judge(goal: &Goal, ratio: f64) -> String {
     format!("goal {:.2}: {verdict}", goal.at_most)
 }
 
-/// Writes samples, plot and table. A run of a part, or a quick one, leaves the table alone.
-pub(crate) fn write(results: &Results, arguments: &Arguments) -> Fallible {
+/// Writes samples, plot and table: into the documents those of a whole run at full length, into
+/// `aside` those of any other.
+pub(crate) fn write(results: &Results, arguments: &Arguments, aside: &Path) -> Fallible {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let docs = if arguments.is_whole() { docs.canonicalize()? } else { aside.to_path_buf() };
     let folder = docs.join("benchmarks");
     fs::create_dir_all(&folder)?;
-    let part = if arguments.is_whole() { "" } else { "-part" };
-    let place = |name: &str| -> PathBuf { folder.join(name.replacen('.', &format!("{part}."), 1)) };
-    fs::write(place("samples.csv"), csv(results))?;
-    fs::write(place("plot.svg"), plot::svg(results))?;
-    if arguments.is_whole() {
-        fs::write(docs.join("benchmarks.md"), table(results, arguments))?;
-        println!("docs/benchmarks.md, docs/benchmarks/samples.csv and plot.svg are written");
-    } else {
-        fs::write(place("table.md"), table(results, arguments))?;
-        println!("docs/benchmarks/table-part.md: only a whole run at full length is kept");
-    }
+    fs::write(folder.join("samples.csv"), csv(results))?;
+    fs::write(folder.join("plot.svg"), plot::svg(results))?;
+    fs::write(docs.join("benchmarks.md"), table(results, arguments))?;
+    println!("written: {}", docs.join("benchmarks.md").display());
     Ok(())
 }
 
@@ -202,8 +197,9 @@ of the ratios of neighbouring runs (in brackets the smallest and the largest). O
 `loop` is a handler on the caller's thread (`Device::turn`), `future` the same driven by tokio over
 the device's descriptor, `thread` a blocking handle whose device has its own thread. `floor` is
 `bench/floor.c`: epoll, read, write, frames by hand, with OpenSSL as it comes (`floor-ahead`: with its
-read-ahead). tokio-tungstenite, hyper and rumqttc run on a current-thread runtime with rustls and ring;
-tungstenite is fed while messages are ready and flushed before it would wait.
+read-ahead). tokio-tungstenite, hyper and rumqttc run on a current-thread runtime with rustls and ring.
+`tungstenite` sends message by message, as its documentation does; `tungstenite-fed` is fed while
+messages are ready and flushed once before it would wait.
 
 | | |
 |---|---|

@@ -36,9 +36,9 @@ pub(crate) fn run(args: &[&str]) -> Fallible {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     runtime.block_on(async {
         match kind {
-            "ws" => listen(folder, &[], |io| ws::echo(io)).await,
-            "h1" => listen(folder, &[b"http/1.1"], |io| http::one(io)).await,
-            "h2" => listen(folder, &[b"h2"], |io| http::two(io)).await,
+            "ws" => listen(folder, &[], ws::echo).await,
+            "h1" => listen(folder, &[b"http/1.1"], http::one).await,
+            "h2" => listen(folder, &[b"h2"], http::two).await,
             other => Err(format!("no server of kind {other}").into()),
         }
     })

@@ -107,13 +107,14 @@ impl Handler for Worker {
         _ordinal: u32,
         reason: Option<Reason>,
     ) -> Answer {
-        match state {
-            State::Creating if self.is_http => self.next(cx),
-            State::Connected if !self.is_http => (0..self.in_flight).for_each(|_| self.next(cx)),
-            State::Disconnected if self.is_http && reason.is_none() => self.finish(cx),
-            State::Disconnected | State::Unreachable => self.fail(format!("{state:?}: {reason:?}")),
-            State::QosNackRemote => self.fail("refused".into()),
-            _ => {}
+        if state == State::Creating && self.is_http {
+            self.next(cx);
+        } else if state == State::Connected && !self.is_http {
+            (0..self.in_flight).for_each(|_| self.next(cx));
+        } else if state == State::Disconnected && self.is_http && reason.is_none() {
+            self.finish(cx);
+        } else if matches!(state, State::Disconnected | State::Unreachable | State::QosNackRemote) {
+            self.fail(format!("{state:?}: {reason:?}"));
         }
         Answer::Ok
     }

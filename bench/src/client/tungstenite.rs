@@ -1,5 +1,5 @@
-//! tokio-tungstenite at its best: answers are fed while messages are ready and flushed together
-//! before it would wait.
+//! tokio-tungstenite, as it is used and at its best: `send` for each message, or `feed` while
+//! messages are ready and one flush before it would wait.
 
 use super::{Job, Lap};
 use crate::scenario::PAYLOAD;
@@ -7,28 +7,60 @@ use crate::{Fallible, pki};
 use core::future::poll_fn;
 use core::pin::pin;
 use core::task::{Poll, ready};
-use futures_util::{Sink, Stream};
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
+use tokio_tungstenite::{WebSocketStream, client_async};
 
-pub(super) async fn run(job: &Job) -> Fallible {
+/// `fed`: at its best.
+pub(super) async fn run(job: &Job, fed: bool) -> Fallible {
     let socket = TcpStream::connect(("127.0.0.1", job.port)).await?;
     socket.set_nodelay(true)?;
     match &job.ca {
-        None => echo(job, socket).await,
+        None => echo(job, socket, fed).await,
         Some(ca) => {
             let connector = TlsConnector::from(pki::client(ca, &[])?);
-            echo(job, connector.connect(ServerName::try_from("127.0.0.1")?, socket).await?).await
+            let tls = connector.connect(ServerName::try_from("127.0.0.1")?, socket).await?;
+            echo(job, tls, fed).await
         }
     }
 }
 
-async fn echo(job: &Job, io: impl AsyncRead + AsyncWrite + Unpin) -> Fallible {
+async fn echo(job: &Job, io: impl AsyncRead + AsyncWrite + Unpin, fed: bool) -> Fallible {
     let (socket, _) = client_async(format!("ws://127.0.0.1:{}/echo", job.port), io).await?;
+    if fed { at_its_best(job, socket).await } else { message_by_message(job, socket).await }
+}
+
+async fn message_by_message<S>(job: &Job, mut socket: WebSocketStream<S>) -> Fallible
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut lap = Lap::new(job);
+    let message = || Message::Binary(Bytes::from_static(&PAYLOAD));
+    for _ in 0..job.in_flight {
+        if lap.begin() {
+            socket.send(message()).await?;
+        }
+    }
+    while !lap.is_over() {
+        if socket.next().await.ok_or("the echo ended")??.is_binary() {
+            lap.finish();
+            if lap.begin() {
+                socket.send(message()).await?;
+            }
+        }
+    }
+    lap.report();
+    Ok(())
+}
+
+async fn at_its_best<S>(job: &Job, socket: WebSocketStream<S>) -> Fallible
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut socket = pin!(socket);
     let mut lap = Lap::new(job);
     let mut owed = job.in_flight;

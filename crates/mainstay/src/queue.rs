@@ -72,10 +72,12 @@ impl Wish {
         match self {
             Self::Open(streamtype, letters) => match node.create(now, &streamtype) {
                 Ok(id) => {
-                    letters.with(|inside| inside.id = Some(id));
+                    letters.with(News::State, |inside| inside.id = Some(id));
                     router.set(id, Box::new(Clerk(letters)));
                 }
-                Err(error) => letters.with(|inside| inside.over = Some(Closed::Refused(error))),
+                Err(error) => {
+                    letters.with(News::State, |inside| inside.over = Some(Closed::Refused(error)));
+                }
             },
             Self::Send(id, len) => node.request_tx_len(now, id, len),
             Self::Resume(id) => node.pause(now, id, false),
@@ -89,6 +91,45 @@ impl Wish {
             Self::Destroy(id) => node.destroy(now, id),
             Self::Cancel => node.wait_cancelled(),
         }
+    }
+}
+
+/// What a change is about: only who waits for that is woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// The stream's state or its end, which everybody waits for.
+    State,
+    /// There may be room in the outbox.
+    Room,
+    /// A chunk came.
+    Chunk,
+    /// A message has its outcome.
+    Outcome,
+}
+
+/// Who waits, and for what.
+#[derive(Debug, Default)]
+struct Waiting {
+    tasks: Vec<(News, Waker)>,
+    /// Threads that block, by what they wait for.
+    threads: [u32; 4],
+}
+
+impl Waiting {
+    /// Whether a thread waits for `news`.
+    fn has_thread(&self, news: News) -> bool {
+        match news {
+            News::State => self.threads.iter().any(|&count| count > 0),
+            News::Room | News::Chunk | News::Outcome => self.threads[news as usize] > 0,
+        }
+    }
+
+    /// The tasks that wait for `news`, which wait no more.
+    fn take(&mut self, news: News) -> Vec<(News, Waker)> {
+        if news == News::State || self.tasks.iter().all(|&(other, _)| other == news) {
+            return core::mem::take(&mut self.tasks);
+        }
+        self.tasks.extract_if(.., |(other, _)| *other == news).collect()
     }
 }
 
@@ -117,7 +158,7 @@ pub(crate) struct Inside {
     /// Outcomes nobody fetched yet, of tickets that are still held.
     pub(crate) outcomes: BTreeMap<u64, Option<Outcome>>,
     pub(crate) over: Option<Closed>,
-    wakers: Vec<Waker>,
+    waiting: Waiting,
 }
 
 /// A message on its way out.
@@ -129,15 +170,19 @@ pub(crate) struct Outgoing {
 }
 
 impl Letters {
-    /// Looks inside, then wakes whoever waits for a change.
-    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Inside) -> T) -> T {
+    /// Changes what is inside, then wakes whoever waits for these news.
+    pub(crate) fn with<T>(&self, news: News, act: impl FnOnce(&mut Inside) -> T) -> T {
         let mut inside = self.lock();
         let result = act(&mut inside);
-        let wakers = core::mem::take(&mut inside.wakers);
+        let tasks = inside.waiting.take(news);
+        let has_thread = inside.waiting.has_thread(news);
         drop(inside);
-        self.changed.notify_all();
-        for waker in wakers {
-            waker.wake();
+        // Costs a system call whether anybody waits or not.
+        if has_thread {
+            self.changed.notify_all();
+        }
+        for (_, task) in tasks {
+            task.wake();
         }
         result
     }
@@ -147,16 +192,19 @@ impl Letters {
         act(&mut self.lock())
     }
 
-    /// Tries until it succeeds; wakes `waker` when it is worth trying again.
+    /// Tries until it succeeds; wakes `waker` when there are news worth trying again for.
     pub(crate) fn poll<T>(
         &self,
+        news: News,
         waker: &Waker,
         attempt: impl FnOnce(&mut Inside) -> Option<T>,
     ) -> Option<T> {
         let mut inside = self.lock();
         let result = attempt(&mut inside);
-        if result.is_none() && !inside.wakers.iter().any(|other| other.will_wake(waker)) {
-            inside.wakers.push(waker.clone());
+        let tasks = &mut inside.waiting.tasks;
+        let known = |(other, task): &(News, Waker)| *other == news && task.will_wake(waker);
+        if result.is_none() && !tasks.iter().any(known) {
+            tasks.push((news, waker.clone()));
         }
         result
     }
@@ -164,19 +212,25 @@ impl Letters {
     /// Tries until it succeeds or `wait` has passed.
     pub(crate) fn block<T>(
         &self,
+        news: News,
         wait: Option<core::time::Duration>,
         mut attempt: impl FnMut(&mut Inside) -> Option<T>,
     ) -> Option<T> {
         let mut result = None;
-        let guard = self.lock();
+        let mut guard = self.lock();
         let until = |inside: &mut Inside| {
             result = attempt(inside);
             result.is_none()
         };
-        match wait {
-            None => drop(self.changed.wait_while(guard, until)),
-            Some(wait) => drop(self.changed.wait_timeout_while(guard, wait, until)),
-        }
+        guard.waiting.threads[news as usize] += 1;
+        let mut guard = match wait {
+            None => self.changed.wait_while(guard, until).unwrap_or_else(PoisonError::into_inner),
+            Some(wait) => {
+                let waited = self.changed.wait_timeout_while(guard, wait, until);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        guard.waiting.threads[news as usize] -= 1;
         result
     }
 
@@ -197,7 +251,7 @@ impl Handler for Clerk {
         _ordinal: u32,
         reason: Option<Reason>,
     ) -> Answer {
-        let next = self.0.with(|inside| {
+        let next = self.0.with(News::State, |inside| {
             inside.state = Some(state);
             inside.reason = reason.or(inside.reason);
             if state == State::Connected {
@@ -216,7 +270,7 @@ impl Handler for Clerk {
     }
 
     fn rx(&mut self, cx: &mut Context<'_>, payload: &[u8], flags: Flags) -> Answer {
-        let full = self.0.with(|inside| {
+        let full = self.0.with(News::Chunk, |inside| {
             inside.inbox_bytes += payload.len();
             inside.inbox.push_back(Chunk {
                 bytes: payload.to_vec(),
@@ -234,7 +288,7 @@ impl Handler for Clerk {
     }
 
     fn tx(&mut self, cx: &mut Context<'_>, _ordinal: u32, buffer: &mut [u8]) -> Tx {
-        let (tx, next) = self.0.with(|inside| {
+        let (tx, next) = self.0.with(News::Room, |inside| {
             let Some(front) = inside.outbox.front_mut() else { return (Tx::DontSend, None) };
             let rest = front.payload.get(front.sent..).unwrap_or_default();
             let len = rest.len().min(buffer.len());
@@ -262,7 +316,7 @@ impl Handler for Clerk {
     }
 
     fn outcome(&mut self, _cx: &mut Context<'_>, id: PayloadId, outcome: Outcome, through: bool) {
-        self.0.with(|inside| inside.ended(id, outcome, through));
+        self.0.with(News::Outcome, |inside| inside.ended(id, outcome, through));
     }
 }
 

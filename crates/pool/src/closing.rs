@@ -106,6 +106,30 @@ impl Pool {
 
     /// Follows up on a call into a connection: its events, its notes, its wish to write, its timer.
     pub(crate) fn settle(&mut self, now: Instant, at: usize) {
+        self.follow_events(now, at);
+        self.want_write(at);
+        self.arm(at);
+    }
+
+    /// As `settle`, on the busy path: the wish to write and the timer are noted once for a run of
+    /// units and sends on one connection, at the latest when `poll_next` has nothing more to say.
+    pub(crate) fn settle_later(&mut self, now: Instant, at: usize) {
+        self.follow_events(now, at);
+        if self.unsettled != Some(at) {
+            self.settle_rest();
+            self.unsettled = Some(at);
+        }
+    }
+
+    /// Notes what `settle_later` left. A place that has another connection by now loses nothing.
+    pub(crate) fn settle_rest(&mut self) {
+        if let Some(at) = self.unsettled.take() {
+            self.want_write(at);
+            self.arm(at);
+        }
+    }
+
+    fn follow_events(&mut self, now: Instant, at: usize) {
         loop {
             let Some(connection) = self.connections.get_mut(at) else { return };
             let Some(event) = connection.stack.poll_event() else { break };
@@ -123,8 +147,6 @@ impl Pool {
         if matches!(self.connections.get(at).map(|c| &c.session), Some(Session::Mqtt(_))) {
             self.offer(at);
         }
-        self.want_write(at);
-        self.arm(at);
     }
 
     fn follow_notes(&mut self, now: Instant, at: usize) {

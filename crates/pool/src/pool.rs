@@ -33,6 +33,8 @@ pub struct Pool {
     pub(crate) timers: BTreeSet<(Instant, usize)>,
     pub(crate) queue: Queue,
     pub(crate) current: Option<Current>,
+    /// The connection whose wish to write and whose timer are still to be noted.
+    pub(crate) unsettled: Option<usize>,
     pub(crate) scratch: Vec<u8>,
     pub(crate) idle: VecDeque<usize>,
 }
@@ -84,6 +86,7 @@ impl Pool {
             timers: BTreeSet::new(),
             queue: Queue::default(),
             current: None,
+            unsettled: None,
             scratch: Vec::new(),
             idle: VecDeque::new(),
         }
@@ -113,7 +116,7 @@ impl Pool {
         let at = self.channel(channel).ok_or(Misuse::NotOpen)?.connection;
         let connection = self.connections.get_mut(at).ok_or(Misuse::NotOpen)?;
         connection.session.send(now, &mut self.rng, channel, chunk)?;
-        self.settle(now, at);
+        self.settle_later(now, at);
         Ok(())
     }
 
@@ -222,6 +225,7 @@ impl Pool {
                 }
                 None => {
                     if !self.step(now, input) {
+                        self.settle_rest();
                         return None;
                     }
                 }
