@@ -1,6 +1,8 @@
 //! The README's first command: streams of every protocol against peers from other people's
 //! libraries, for a few seconds. With a policy of your own it is `mainstay run`.
 
+#![forbid(unsafe_code)]
+
 use demo::show;
 use std::ffi::OsString;
 use std::io::{self, Write};

@@ -84,19 +84,30 @@ pub fn tell(shown: &Shown) -> io::Result<()> {
     out.flush()
 }
 
-/// Our figures of the streams at one endpoint: messages and bytes out, bytes in.
-fn ours(rows: &[Row], endpoint: Endpoint) -> (u64, u64, u64, bool) {
+/// Our figures of the streams at one endpoint.
+#[derive(Default)]
+struct Ours {
+    tx_messages: u64,
+    tx_bytes: u64,
+    rx_messages: u64,
+    rx_bytes: u64,
+    /// Every message has its outcome, and no bad one.
+    settled: bool,
+}
+
+fn ours(rows: &[Row], endpoint: Endpoint) -> Ours {
     let names = STREAMS.iter().filter(|(_, at, _)| *at == endpoint).map(|(name, ..)| *name);
-    let mut sum = (0, 0, 0, true);
+    let mut sum = Ours { settled: true, ..Ours::default() };
     for name in names {
         let Some(row) = rows.iter().find(|row| row.name == name) else { continue };
         let c = &row.counters;
+        sum.tx_messages += c.tx_messages;
+        sum.tx_bytes += c.tx_bytes;
+        sum.rx_messages += c.rx_messages;
+        sum.rx_bytes += c.rx_bytes;
         let good = u64::from(c.acknowledged) + u64::from(c.sent);
-        sum.0 += c.tx_messages;
-        sum.1 += c.tx_bytes;
-        sum.2 += c.rx_bytes;
-        sum.3 &= row.pending == 0 && c.refused == 0 && c.unknown == 0 && row.refused.is_none();
-        sum.3 &= c.tx_messages == 0 || good >= c.tx_messages;
+        sum.settled &= row.pending == 0 && c.refused == 0 && c.unknown == 0;
+        sum.settled &= !row.is_under_way() && row.refused.is_none() && good >= c.tx_messages;
     }
     sum
 }
@@ -108,8 +119,12 @@ fn endpoints() -> Vec<Endpoint> {
 }
 
 fn agrees(rows: &[Row], counters: &Counters, endpoint: Endpoint) -> bool {
-    let ((_, tx, rx, settled), theirs) = (ours(rows, endpoint), counters.of(endpoint));
-    settled && tx == theirs.bytes_in && rx == theirs.bytes_out
+    let (ours, theirs) = (ours(rows, endpoint), counters.of(endpoint));
+    ours.settled
+        && ours.tx_bytes == theirs.bytes_in
+        && ours.rx_bytes == theirs.bytes_out
+        && ours.rx_messages == theirs.messages_out
+        && (ours.tx_messages == 0 || ours.tx_messages == theirs.messages_in)
 }
 
 fn agree(rows: &[Row], counters: &Counters) -> bool {
@@ -117,20 +132,38 @@ fn agree(rows: &[Row], counters: &Counters) -> bool {
 }
 
 fn report(rows: &[Row], counters: &Counters) -> String {
-    let mut text = String::from(
-        "\nWhat was moved            ours                        theirs\n\
-         endpoint         sent B    received B       received B       sent B\n",
+    let mut text = format!(
+        "\n{:14} {:-^39} | {:-^39}\n{:14} {:>8} {:>10} {:>8} {:>10} | {:>8} {:>10} {:>8} {:>10}\n",
+        "",
+        " we counted ",
+        " the peers counted ",
+        "",
+        "sent",
+        "bytes",
+        "got",
+        "bytes",
+        "got",
+        "bytes",
+        "sent",
+        "bytes"
     );
     for endpoint in endpoints() {
-        let (_, tx, rx, _) = ours(rows, endpoint);
-        let theirs = counters.of(endpoint);
+        let us = ours(rows, endpoint);
+        let them = counters.of(endpoint);
         let mark = if agrees(rows, counters, endpoint) { ' ' } else { '!' };
         let name = format!("{endpoint:?}").to_lowercase();
         // A string takes everything.
         let _infallible = writeln!(
             text,
-            "{name:12} {mark} {tx:>8}  {rx:>12}     {:>12} {:>12}",
-            theirs.bytes_in, theirs.bytes_out
+            "{mark} {name:12} {:>8} {:>10} {:>8} {:>10} | {:>8} {:>10} {:>8} {:>10}",
+            us.tx_messages,
+            us.tx_bytes,
+            us.rx_messages,
+            us.rx_bytes,
+            them.messages_in,
+            them.bytes_in,
+            them.messages_out,
+            them.bytes_out
         );
     }
     let attempts: u32 = rows.iter().map(|row| row.counters.attempts).sum();

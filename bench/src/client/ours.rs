@@ -196,7 +196,10 @@ pub(super) fn as_a_future(job: &Job, protocol: &str) -> Fallible {
 }
 
 /// tokio's watch over a device's descriptor, of which it gets a copy of its own.
-#[expect(deprecated, reason = "the face that replaces it is unsafe; an `OwnedFd` keeps its promise")]
+#[expect(
+    deprecated,
+    reason = "the face that replaces it is unsafe; an `OwnedFd` keeps its promise"
+)]
 fn watch(device: &Device) -> Fallible<AsyncFd<OwnedFd>> {
     Ok(AsyncFd::with_interest(device.as_fd().try_clone_to_owned()?, Interest::READABLE)?)
 }

@@ -14,7 +14,7 @@ pub(crate) const SEND_MAX: usize = 16 * 1024;
 pub(crate) const INTERIM_MAX: u8 = 8;
 /// Bytes of chunk extensions in one body. chosen: hyper's limit.
 pub(crate) const EXTENSIONS_MAX: u32 = 16 * 1024;
-/// Hex digits of a chunk size: `u64` holds no more.
+/// Hex digits of a chunk size. chosen: what `u64` holds.
 pub(crate) const CHUNK_DIGITS_MAX: u8 = 16;
 /// How long a request that expects it waits for 100 (Continue). chosen: curl's; RFC 9110 §10.1.1 asks for a bound.
 pub(crate) const CONTINUE_WAIT: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! The command line: `mainstay new`, `check`, `schema`, `run`, `send`, `listen`.
+//! The command line: `mainstay new`, `check`, `explain`, `schema`, `run`, `send`, `listen`.
 //!
 //! `args` says what may be asked and does nothing; every other file does one thing. Payload goes to
 //! standard output; faults, refusals and logs go to standard error.
@@ -9,6 +9,7 @@ mod check;
 mod document;
 mod ending;
 mod exit;
+mod explain;
 mod feed;
 mod journal;
 mod keep;
@@ -57,6 +58,7 @@ fn act(command: Command) -> Result<(), Failure> {
             print(&text)
         }
         Command::Check(check) => check::run(&check),
+        Command::Explain(wanted) => explain::run(&wanted),
         Command::Schema => print(&format!("{:#}\n", mainstay_policy::schema())),
         Command::Run(run) => {
             logs::start(&run.device);

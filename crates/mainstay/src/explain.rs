@@ -140,12 +140,11 @@ impl Explanation {
         };
         let limits = limits(retry);
         let jitter = if retry.jitter_percent == 0 { 30 } else { retry.jitter_percent };
-        match retry.conceal {
-            u16::MAX => {
-                writeln!(f, "retry      {:?}, for ever, jitter 0 to {jitter} %", retry.name)?
-            }
-            n => writeln!(f, "retry      {:?}, {n} times, jitter 0 to {jitter} %", retry.name)?,
-        }
+        let times = match retry.conceal {
+            u16::MAX => "for ever".to_owned(),
+            n => format!("{n} times"),
+        };
+        writeln!(f, "retry      {:?}, {times}, jitter 0 to {jitter} %", retry.name)?;
         let steps = u16::try_from(retry.backoff_ms.len().max(1)).unwrap_or(u16::MAX);
         for n in 0..steps.min(retry.conceal) {
             let (least, most) = (limits.delay(n, 0), limits.delay(n, u16::MAX));

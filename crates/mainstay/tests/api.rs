@@ -1,5 +1,9 @@
 //! What the public face promises, without a peer.
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests; one wakes from a thread")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests; one wakes from a thread"
+)]
 
 use core::cell::RefCell;
 use core::time::Duration;

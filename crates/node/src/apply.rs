@@ -150,6 +150,7 @@ impl Node {
     pub fn pause(&mut self, now: Instant, id: StreamId, paused: bool) {
         if self.slots.get(id).is_some() {
             self.pool.pause(now, id.channel(), paused);
+            self.with(id, |stream| stream.pause(now, paused));
         }
     }
 

@@ -22,7 +22,8 @@ impl Pool {
     /// channel had asked to leave still leaves, in the background.
     pub fn forget(&mut self, now: Instant, channel: ChannelId) {
         self.finish(now, channel);
-        if let Some(at) = self.channel(channel).map(|place| place.connection)
+        let left = self.channel(channel).map(|place| place.connection);
+        if let Some(at) = left
             && let Some(connection) = self.connections.get_mut(at)
         {
             connection.members.retain(|&member| member != channel);
@@ -37,8 +38,11 @@ impl Pool {
             *place = None;
         }
         self.queue.forget(channel);
+        if let Some(at) = left.filter(|&at| !self.is_paused(at)) {
+            // A sleeper's leftovers hold up the goodbye.
+            self.wake(at);
+        }
     }
-
     fn finish(&mut self, now: Instant, channel: ChannelId) {
         let Some(at) = self.channel(channel).map(|place| place.connection) else { return };
         let closed = Reason::Local(Local::Closed);

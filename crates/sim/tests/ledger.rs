@@ -40,6 +40,12 @@ fn smoke() {
     stage.run(SEC * 60);
     for kind in ["ws", "get", "post", "h2", "mqtt", "raw"] {
         let story = stage.story(kind);
-        println!("{kind}: {:?} todo {} {:?} messages {}", story.ledger.counts(), story.todo, story.path(), story.messages);
+        println!(
+            "{kind}: {:?} todo {} {:?} messages {}",
+            story.ledger.counts(),
+            story.todo,
+            story.path(),
+            story.messages
+        );
     }
 }

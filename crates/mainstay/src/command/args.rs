@@ -31,6 +31,8 @@ pub(crate) enum Command {
     },
     /// Names every fault of a policy with its line
     Check(Check),
+    /// Shows what a stream would do: endpoint, layers, trust, retry, what is sent first
+    Explain(Explain),
     /// Writes the JSON Schema of policies, for editors
     Schema,
     /// Keeps streams up and shows what arrives; SIGHUP reads the policy again
@@ -49,6 +51,20 @@ pub(crate) struct Check {
     /// Warnings are faults: unknown keys, duplicates, keys without effect
     #[arg(long)]
     pub(crate) strict: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXITS)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    pub(crate) document: Document,
+    /// The streamtype
+    pub(crate) stream: String,
+    /// Sets a metadata of the stream
+    #[arg(short = 'm', value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) metadata: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(crate) device: Device,
 }
 
 /// A policy and what is put over it.

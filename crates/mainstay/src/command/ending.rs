@@ -10,11 +10,15 @@ const CLOSE_MAX: Duration = Duration::from_secs(3);
 /// Between two looks. chosen: only bounds how late a second signal is seen.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Ends these streams in order; `hurry` ends the waiting.
+/// How long nothing may happen before what was queued counts as sent. chosen: a loop's turn many times over.
+const QUIET: Duration = Duration::from_millis(20);
+
+/// Ends these streams in order; `hurry` ends the waiting, `each` is called after every turn.
 pub(crate) fn wind_up(
     device: &mut Device,
     streams: &[StreamId],
     hurry: impl Fn() -> bool,
+    mut each: impl FnMut(&Device) -> io::Result<()>,
 ) -> io::Result<()> {
     let (now, node) = device.node_mut();
     let until = now + CLOSE_MAX;
@@ -29,6 +33,7 @@ pub(crate) fn wind_up(
     }
     while !closing.is_empty() && device.now() < until && !hurry() {
         device.turn(Some(LOOK))?;
+        each(device)?;
         closing.retain(|&id| {
             let state = device.node().stream(id).map(|stream| stream.state());
             let open = state.is_some_and(|state| !is_down(state));
@@ -41,10 +46,12 @@ pub(crate) fn wind_up(
     for &id in streams {
         device.destroy(id);
     }
-    device.turn(Some(Duration::ZERO))?;
-    // What was queued (DISCONNECT, close_notify) still leaves.
-    while device.node().connection_count() > 0 && device.now() < until && !hurry() {
-        device.turn(Some(LOOK))?;
+    // What was queued (DISCONNECT, close_notify) still leaves; connections kept for reuse stay.
+    let mut before = usize::MAX;
+    while device.node().connection_count() < before && device.now() < until && !hurry() {
+        before = device.node().connection_count();
+        device.turn(Some(QUIET))?;
+        each(device)?;
     }
     Ok(())
 }

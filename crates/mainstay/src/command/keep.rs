@@ -9,8 +9,6 @@ use mainstay_policy::{Protocol, State, Streamtype};
 use mainstay_stream::{Answer, Counters, Flags, PayloadId, Stream};
 use std::rc::Rc;
 
-/// Messages of a feed that may await their outcome. chosen: keeps a slow peer from being flooded.
-const PENDING_MAX: u64 = 32;
 /// Characters of a message that are shown. chosen: what fits beside the rest of a line.
 const PREVIEW_MAX: usize = 48;
 
@@ -57,6 +55,17 @@ impl Row {
         }
     }
 
+    /// Whether an HTTP transaction is begun and not over.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        let at = self.state;
+        let over = matches!(
+            at,
+            None | Some(State::Creating | State::Disconnected | State::Unreachable | State::Poll)
+        );
+        is_http(self.protocol) && !over
+    }
+
     fn see(&mut self, stream: &Stream) {
         self.counters = *stream.counters();
         self.pending = stream.pending();
@@ -65,7 +74,7 @@ impl Row {
     fn entered(&mut self, state: State, reason: Option<Reason>) {
         self.state = Some(state);
         self.reason = reason.or(self.reason);
-        let lasting = !matches!(self.protocol, Protocol::H1 | Protocol::H2 | Protocol::H3);
+        let lasting = !is_http(self.protocol);
         if state == State::Connected {
             (self.reason, self.failed) = (None, false);
         } else if matches!(state, State::Unreachable | State::AuthFailed) {
@@ -88,8 +97,6 @@ pub(crate) struct Board {
     pub(crate) is_chatty: bool,
     /// Whether lines are wanted at all.
     pub(crate) has_lines: bool,
-    /// Feeds rest.
-    pub(crate) is_hushed: bool,
     /// Nothing is repeated.
     pub(crate) is_resting: bool,
 }
@@ -135,28 +142,8 @@ impl Keeper {
             // Not every stream declares every name.
             let _undeclared = cx.set_metadata(name, value.as_bytes());
         }
-        if let Some(producer) = &self.producer {
-            cx.start_timeout(producer.every_ms());
-        }
         if self.connects {
             cx.connect();
-        }
-    }
-
-    /// It is time for the next message, if the one before is through.
-    fn tick(&mut self, cx: &mut Context<'_>) {
-        let Some(producer) = &mut self.producer else { return };
-        cx.start_timeout(producer.every_ms());
-        let view = cx.stream();
-        let free = match view.streamtype().protocol {
-            Protocol::H1 | Protocol::H2 | Protocol::H3 => {
-                view.pending() == 0 && !view.is_connected()
-            }
-            Protocol::Ws | Protocol::Mqtt | Protocol::Raw => view.pending() < PENDING_MAX,
-        };
-        if free && !producer.is_sending() && !self.board.borrow().is_hushed {
-            let len = producer.begin();
-            cx.request_tx_len(len);
         }
     }
 }
@@ -169,10 +156,6 @@ impl Handler for Keeper {
         _ordinal: u32,
         reason: Option<Reason>,
     ) -> Answer {
-        if state == State::Timeout {
-            self.tick(cx);
-            return Answer::Ok;
-        }
         if state == State::Creating {
             self.created(cx);
         }
@@ -187,10 +170,13 @@ impl Handler for Keeper {
             row.entered(state, reason);
             row.see(cx.stream());
         }
-        board.say(self.place, || match reason {
-            Some(why) => format!("{}: {}", reason::state(state), reason::words(why)),
-            None => reason::state(state),
-        });
+        let told = board.is_chatty || is_news(cx.stream(), state);
+        if told {
+            board.say(self.place, || match reason {
+                Some(why) => format!("{}: {}", reason::state(state), reason::words(why)),
+                None => reason::state(state),
+            });
+        }
         // A POLL or CONNECTING that is declined leaves the stream as it is, idle.
         let begins = matches!(state, State::Poll | State::Connecting);
         if board.is_resting && begins { Answer::DisconnectMe } else { Answer::Ok }
@@ -218,9 +204,6 @@ impl Handler for Keeper {
 
     fn tx(&mut self, cx: &mut Context<'_>, _ordinal: u32, buffer: &mut [u8]) -> Tx {
         let Some(producer) = &mut self.producer else { return Tx::DontSend };
-        if !producer.is_sending() && self.board.borrow().is_hushed {
-            return Tx::DontSend;
-        }
         producer.begin();
         let (len, start, end) = producer.fill(buffer);
         journal::moved(cx, "tx", len);
@@ -243,6 +226,28 @@ impl Handler for Keeper {
     }
 }
 
+/// Whether a state is worth a line to someone who wants few: the first connection, and trouble.
+fn is_news(stream: &Stream, state: State) -> bool {
+    let lasting = !is_http(stream.streamtype().protocol);
+    match state {
+        State::Connected => lasting || stream.counters().connections == 1,
+        State::Disconnected => lasting,
+        other => matches!(
+            other,
+            State::Unreachable
+                | State::AuthFailed
+                | State::AllRetriesFailed
+                | State::QosNackRemote
+                | State::Destroying
+        ),
+    }
+}
+
+/// Whether a stream is a transaction, and not a lasting connection.
+pub(crate) const fn is_http(protocol: Protocol) -> bool {
+    matches!(protocol, Protocol::H1 | Protocol::H2 | Protocol::H3)
+}
+
 fn fate(outcome: Outcome) -> String {
     match outcome {
         Outcome::Acknowledged => "acknowledged".to_owned(),
@@ -254,7 +259,7 @@ fn fate(outcome: Outcome) -> String {
 
 /// Whether a streamtype's requests carry what the application sends.
 pub(crate) fn has_body(streamtype: &Streamtype) -> bool {
-    let http = matches!(streamtype.protocol, Protocol::H1 | Protocol::H2 | Protocol::H3);
+    let http = is_http(streamtype.protocol);
     let method = streamtype.http.method.as_deref().unwrap_or("GET");
     http && ["POST", "PUT", "PATCH"].iter().any(|body| method.eq_ignore_ascii_case(body))
 }

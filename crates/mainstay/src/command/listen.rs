@@ -52,7 +52,7 @@ pub(crate) fn run(args: &args::Listen) -> Result<(), Failure> {
     let now = device.now();
     let limits = Limits { connected: now + one.wait, over: args.for_time.map(|time| now + time) };
     let heard = serve(&mut device, &inbox, &signals, &limits);
-    wind_up(&mut device, &[id], || signals.stops() > 1)?;
+    wind_up(&mut device, &[id], || signals.stops() > 1, |_| Ok(()))?;
     heard
 }
 

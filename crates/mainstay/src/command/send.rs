@@ -6,7 +6,7 @@ use super::document;
 use super::ending::wind_up;
 use super::exit::{Exit, Failure};
 use super::journal;
-use super::keep::has_body;
+use super::keep::{has_body, is_http};
 use super::setup;
 use super::signals::Signals;
 use super::source::{self, Cut, Fed, Piece};
@@ -60,12 +60,8 @@ pub(crate) fn run(args: &args::Send) -> Result<(), Failure> {
         .create(&one.stream, sender)
         .map_err(|error| setup::not_created(&one.stream, &error))?;
     let sent = serve(&mut device, id, &outbox, &signals, &streamtype, one.wait);
-    wind_up(&mut device, &[id], || signals.stops() > 0)?;
+    wind_up(&mut device, &[id], || signals.stops() > 1, |_| Ok(()))?;
     sent
-}
-
-const fn is_http(protocol: Protocol) -> bool {
-    matches!(protocol, Protocol::H1 | Protocol::H2 | Protocol::H3)
 }
 
 /// Feeds the stream until every message has its outcome, and the peer closed where that is the

@@ -5,7 +5,7 @@ use super::document;
 use super::ending::wind_up;
 use super::exit::{Exit, Failure};
 use super::feed::Producer;
-use super::keep::{Board, Keeper};
+use super::keep::{Board, Keeper, is_http};
 use super::lines;
 use super::setup;
 use super::signals::Signals;
@@ -16,7 +16,7 @@ use core::time::Duration;
 use mainstay_base::Instant;
 use mainstay_node::Reload;
 use mainstay_policy::Policy;
-use mainstay_stream::CreateError;
+use mainstay_stream::{CreateError, Stream};
 use std::io::{self, IsTerminal};
 use std::rc::Rc;
 
@@ -25,6 +25,9 @@ pub use super::keep::Row;
 
 /// Between two drawings. chosen: ten a second look alive and cost nothing.
 const DRAW: Duration = Duration::from_millis(100);
+
+/// Messages of a feed that may await their outcome. chosen: keeps a slow peer from being flooded.
+const PENDING_MAX: u64 = 32;
 
 /// What a session keeps up, and how it shows it.
 #[derive(Debug, Default)]
@@ -46,16 +49,25 @@ pub struct Session {
     board: Rc<RefCell<Board>>,
     metadata: Rc<[(String, String)]>,
     kept: Vec<Kept>,
-    /// `None`: lines.
-    table: Option<Table>,
-    drawn: Option<Instant>,
+    screen: Screen,
+    /// No feed begins a message.
+    is_hushed: bool,
 }
 
 #[derive(Debug)]
 struct Kept {
     name: String,
-    feed: Option<Feed>,
+    /// What it says by itself, and when next.
+    feed: Option<(Feed, Instant)>,
     id: Option<StreamId>,
+}
+
+/// Where the board is shown.
+#[derive(Debug)]
+struct Screen {
+    /// `None`: lines.
+    table: Option<Table>,
+    drawn: Option<Instant>,
 }
 
 impl Session {
@@ -69,8 +81,8 @@ impl Session {
             board: Rc::new(RefCell::new(board)),
             metadata: plan.metadata.into(),
             kept: Vec::new(),
-            table: live.then(Table::default),
-            drawn: None,
+            screen: Screen { table: live.then(Table::default), drawn: None },
+            is_hushed: false,
         };
         for (name, feed) in plan.streams {
             session.keep(name, feed);
@@ -83,10 +95,13 @@ impl Session {
     /// # Errors
     /// When the system's poll fails, or standard output is gone.
     pub fn turn(&mut self, wait: Duration) -> io::Result<()> {
-        let wait = if self.table.is_some() { wait.min(DRAW) } else { wait };
+        let mut wait = if self.screen.table.is_some() { wait.min(DRAW) } else { wait };
+        if let Some(due) = self.feed() {
+            wait = wait.min(due.since(self.device.now()));
+        }
         self.device.turn(Some(wait))?;
         self.revive();
-        self.show(false)
+        self.screen.show(&self.device, &self.board, &self.kept, false)
     }
 
     /// The time by the device's clock; it starts at zero.
@@ -98,13 +113,13 @@ impl Session {
     /// How every stream fares now.
     #[must_use]
     pub fn rows(&self) -> Vec<Row> {
-        self.look();
+        look(&self.device, &self.board, &self.kept);
         self.board.borrow().rows.clone()
     }
 
     /// From now on no feed begins a message.
-    pub fn hush(&self) {
-        self.board.borrow_mut().is_hushed = true;
+    pub const fn hush(&mut self) {
+        self.is_hushed = true;
     }
 
     /// From now on a stream that repeats its transaction begins no further one.
@@ -119,9 +134,30 @@ impl Session {
     pub fn finish(&mut self, hurry: impl Fn() -> bool) -> io::Result<()> {
         self.hush();
         let ids: Vec<StreamId> = self.kept.iter().filter_map(|kept| kept.id).collect();
-        self.look();
-        wind_up(&mut self.device, &ids, hurry)?;
-        self.show(true)
+        let Self { device, board, kept, screen, .. } = self;
+        look(device, board, kept);
+        wind_up(device, &ids, hurry, |device| screen.show(device, board, kept, false))?;
+        screen.show(device, board, kept, true)
+    }
+
+    /// Asks for a tx opportunity for every feed that is due; when the next one is.
+    fn feed(&mut self) -> Option<Instant> {
+        if self.is_hushed {
+            return None;
+        }
+        let (now, node) = self.device.node_mut();
+        let mut next = None;
+        for kept in &mut self.kept {
+            let (Some((feed, due)), Some(id)) = (&mut kept.feed, kept.id) else { continue };
+            if *due <= now {
+                *due = (*due + feed.interval()).max(now);
+                if node.stream(id).is_some_and(is_free) {
+                    node.request_tx_len(now, id, feed.message_len() as u64);
+                }
+            }
+            next = Some(next.map_or(*due, |other: Instant| other.min(*due)));
+        }
+        next
     }
 
     /// Puts another policy in force: streams whose streamtype is unchanged live on, the others are
@@ -148,6 +184,7 @@ impl Session {
 
     fn keep(&mut self, name: String, feed: Option<Feed>) {
         let place = self.kept.len();
+        let feed = feed.map(|feed| (feed, self.device.now() + feed.interval()));
         self.kept.push(Kept { name, feed, id: None });
         self.create(place);
     }
@@ -164,7 +201,7 @@ impl Session {
             None => board.rows.push(row),
         }
         drop(board);
-        let producer = kept.feed.map(Producer::new);
+        let producer = kept.feed.map(|(feed, _)| Producer::new(feed));
         let keeper = Keeper::new(place, &self.board, &self.metadata, producer, &streamtype);
         match self.device.create(&kept.name, keeper) {
             Ok(id) => kept.id = Some(id),
@@ -189,34 +226,49 @@ impl Session {
             }
         }
     }
+}
 
-    /// Brings the rows up to date with what only the node knows.
-    fn look(&self) {
-        let node = self.device.node();
-        let mut board = self.board.borrow_mut();
-        for (row, kept) in board.rows.iter_mut().zip(&self.kept) {
-            let Some(id) = kept.id else { continue };
-            row.connection = node.connection(id);
-            if let Some(stream) = node.stream(id) {
-                row.counters = *stream.counters();
-                row.pending = stream.pending();
-            }
+/// Whether a feed's next message may be asked for.
+fn is_free(stream: &Stream) -> bool {
+    if is_http(stream.streamtype().protocol) {
+        return stream.pending() == 0 && !stream.is_connected();
+    }
+    stream.pending() < PENDING_MAX && !stream.message_open()
+}
+
+/// Brings the rows up to date with what only the node knows.
+fn look(device: &Device, board: &RefCell<Board>, kept: &[Kept]) {
+    let node = device.node();
+    let mut board = board.borrow_mut();
+    for (row, kept) in board.rows.iter_mut().zip(kept) {
+        let Some(id) = kept.id else { continue };
+        row.connection = node.connection(id);
+        if let Some(stream) = node.stream(id) {
+            row.counters = *stream.counters();
+            row.pending = stream.pending();
         }
     }
+}
 
-    fn show(&mut self, at_once: bool) -> io::Result<()> {
-        let now = self.device.now();
-        if self.table.is_none() {
-            return lines::serve(&mut io::stdout().lock(), &mut self.board.borrow_mut(), now);
-        }
+impl Screen {
+    fn show(
+        &mut self,
+        device: &Device,
+        board: &RefCell<Board>,
+        kept: &[Kept],
+        at_once: bool,
+    ) -> io::Result<()> {
+        let now = device.now();
+        let Some(table) = &mut self.table else {
+            return lines::serve(&mut io::stdout().lock(), &mut board.borrow_mut(), now);
+        };
         let due = self.drawn.is_none_or(|drawn| now.since(drawn) >= DRAW);
         if !due && !at_once {
             return Ok(());
         }
         self.drawn = Some(now);
-        self.look();
-        let board = self.board.borrow();
-        self.table.as_mut().map_or(Ok(()), |table| table.draw(&board.rows))
+        look(device, board, kept);
+        table.draw(&board.borrow().rows)
     }
 }
 
@@ -248,7 +300,7 @@ pub(crate) fn run(args: &args::Run) -> Result<(), Failure> {
     };
     let mut session = Session::start(device, plan);
     if session.kept.iter().all(|kept| kept.id.is_none()) {
-        session.show(true)?;
+        session.screen.show(&session.device, &session.board, &session.kept, true)?;
         return Err(Failure::new(Exit::Policy, "no stream of this policy can run".to_owned()));
     }
     let until = args.for_time.map(|time| session.now() + time);

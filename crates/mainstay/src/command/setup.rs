@@ -31,7 +31,7 @@ pub(crate) fn device(policy: Policy, args: &args::Device) -> Result<Device, Fail
     })
 }
 
-fn blobs(list: &[(BlobName, Content)]) -> Result<Blobs, Failure> {
+pub(crate) fn blobs(list: &[(BlobName, Content)]) -> Result<Blobs, Failure> {
     let mut blobs = Blobs::default();
     for (name, content) in list {
         let bytes = match content {
