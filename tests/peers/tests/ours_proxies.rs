@@ -54,7 +54,7 @@ fn squid_tunnels_for_us_and_its_refusals_are_told_apart() {
     let with = |port: u16, user: &str, more: &str| {
         h1(port, &http_proxy(&format!("{user}127.0.0.1:{proxy}"), more))
     };
-    let good = "dev:s%25c%3aret@";
+    let good = "dev:s%c:ret@";
     let document = Document::new()
         .trust(&pki.ca)
         .stream("clear", &with(clear, good, ""))
@@ -75,10 +75,10 @@ fn squid_tunnels_for_us_and_its_refusals_are_told_apart() {
     rig.run("the kept connections", |node| node.connection_count() <= 2);
     drop(rig);
     for line in [
-        format!("TCP_TUNNEL/200 "),
+        "TCP_TUNNEL/200 ".to_owned(),
         format!("CONNECT localhost:{tls}"),
         "TCP_DENIED/407".to_owned(),
-        format!("TCP_DENIED/403 "),
+        "TCP_DENIED/403 ".to_owned(),
         format!("CONNECT localhost:{denied}"),
     ] {
         squid.server.wait_for(&line);
@@ -101,10 +101,13 @@ fn tinyproxy_tunnels_for_us_and_its_refusals_are_told_apart() {
         .trust(&pki.ca)
         .stream("tls", &with(tls, "dev:secret", TLS))
         .stream("wrong", &with(tls, "dev:wrong", TLS))
+        .stream("nobody", &h1(tls, &http_proxy(&format!("localhost:{proxy}"), TLS)))
         .stream("denied", &with(other, "dev:secret", ""));
     let mut rig = Rig::new(&document);
     greets(&mut rig, "tls");
-    refused(&mut rig, "wrong", Side::ProxyAuth);
+    // It answers 407 to those who show no password, and 401 to those who show a wrong one.
+    refused(&mut rig, "nobody", Side::ProxyAuth);
+    refused(&mut rig, "wrong", Side::ProxyStatus(401));
     refused(&mut rig, "denied", Side::ProxyStatus(403));
     tinyproxy.wait_for(&format!("CONNECT localhost:{tls}"));
     nginx.wait_for(&format!("{tls} \"GET /hello HTTP/1.1\" 200"));
@@ -118,9 +121,10 @@ fn a_target_that_speaks_first_and_a_proxy_that_is_gone() {
     let site = Site::loopback("ours-proxy-banner");
     let (target, proxy, nobody) = (site.port(), site.port(), site.port());
     let banner = format!("TCP-LISTEN:{target},bind=127.0.0.1,reuseaddr,fork");
-    let shell = "SYSTEM:printf '220 ready\\r\\n'; cat";
+    let script = site.write("banner.sh", "printf '220 ready\\r\\n'; exec cat\n");
+    let shell = format!("EXEC:bash {}", script.display());
     let socat = program("socat", "socat");
-    let _server = site.start("socat", &socat, &[&banner, shell], &Ready::Port(target));
+    let _server = site.start("socat", &socat, &[&banner, &shell], &Ready::Port(target));
     let squid = Squid::new(proxy).start(&site);
     let raw = |proxy: u16| {
         let via = http_proxy(&format!("127.0.0.1:{proxy}"), "");

@@ -100,6 +100,8 @@ impl Nginx {
         let _put = site.folder("www/put");
         let _temporary = site.folder("nginx");
         let config = site.write("nginx.conf", self.config(site));
+        // One that was killed leaves its socket behind, and the next would not start.
+        let _gone = std::fs::remove_file(site.dir().join("nginx/post.sock"));
         let path = program("nginx", "nginx");
         let error_log = site.dir().join("nginx/error.log");
         let args =
