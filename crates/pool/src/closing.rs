@@ -139,7 +139,7 @@ impl Pool {
                     connection.session.handle_eof(now, &mut self.queue);
                     self.follow_notes(now, at);
                 }
-                StackEvent::Failed(reason) => self.fail(now, at, reason),
+                StackEvent::Failed(reason) => self.fall(now, at, reason),
             }
         }
         self.follow_notes(now, at);
@@ -224,8 +224,31 @@ impl Pool {
         }
     }
 
+    /// A layer gave the connection up: its last words to the peer, a fatal alert say, still leave
+    /// (RFC 8446 §6.2, LAY-260).
+    fn fall(&mut self, now: Instant, at: usize, reason: Reason) {
+        self.tell_lost(now, at, reason);
+        let linger = now + self.config.linger;
+        let Some(connection) = self.connections.get_mut(at) else { return };
+        if connection.socket.is_none() || !connection.stack.wants_transmit() {
+            return self.retire(at, true);
+        }
+        connection.stage = Stage::Closing;
+        connection.until = Some(linger);
+        connection.members.clear();
+        self.idle.retain(|&idle| idle != at);
+        if let Some(key) = connection.key.take() {
+            self.index.remove(&key, at);
+        }
+    }
+
     /// The connection is lost or given up: everybody on it hears why.
     pub(crate) fn fail(&mut self, now: Instant, at: usize, reason: Reason) {
+        self.tell_lost(now, at, reason);
+        self.retire(at, true);
+    }
+
+    fn tell_lost(&mut self, now: Instant, at: usize, reason: Reason) {
         let Some(connection) = self.connections.get_mut(at) else { return };
         if let Stage::Rising(rising) = &mut connection.stage {
             for (channel, _) in core::mem::take(&mut rising.waiting) {
@@ -241,7 +264,6 @@ impl Pool {
             }
             self.again(now, at);
         }
-        self.retire(at, true);
     }
 
     /// Takes a connection out; its sockets are closed or aborted.

@@ -59,6 +59,7 @@ pub struct Script {
     watched: Vec<&'static str>,
     piece_max: Option<usize>,
     again: bool,
+    echo: bool,
     react: Option<React>,
 }
 
@@ -103,6 +104,13 @@ impl Script {
     #[must_use]
     pub fn again(mut self) -> Self {
         self.again = true;
+        self
+    }
+
+    /// Sends every whole message back.
+    #[must_use]
+    pub fn echo(mut self) -> Self {
+        self.echo = true;
         self
     }
 
@@ -223,7 +231,13 @@ impl Handler for Recorder {
     }
 
     fn rx(&mut self, cx: &mut Context<'_>, payload: &[u8], flags: Flags) -> Answer {
-        self.story.borrow_mut().take(payload, flags, cx.topic(), cx.is_binary());
+        let mut story = self.story.borrow_mut();
+        story.take(payload, flags, cx.topic(), cx.is_binary());
+        if self.script.echo && flags.has(Flags::EOM) {
+            let message = story.messages.pop().unwrap_or_default();
+            story.outbox.push_back(message.bytes);
+            cx.request_tx();
+        }
         Answer::Ok
     }
 

@@ -69,9 +69,10 @@ fn a_publish_is_acknowledged_when_sent_or_when_the_broker_has_it() {
     assert!(watcher.log().contains("from/zero by zero"), "{}", watcher.log());
     assert!(watcher.log().contains("from/one by one"), "{}", watcher.log());
     broker.wait_for("Received PUBLISH from device-1 (d0, q0, r0, m0, 'from/zero', ... (7 bytes))");
-    broker.wait_for("Received PUBLISH from device-1 (d0, q1, r0, m1, 'from/one', ... (6 bytes))");
-    broker.wait_for("Sending PUBACK to device-1 (m1, rc0)");
-    broker.wait_for("connected as device-1 (p2, c1, k60)");
+    broker.wait_for("Received PUBLISH from device-1 (d0, q1, r0, m");
+    broker.wait_for("'from/one', ... (6 bytes))");
+    broker.wait_for("Sending PUBACK to device-1 (m");
+    broker.wait_for(" as device-1 (p2, c1, k60)");
 }
 
 // Covers SS-450, SS-563, SS-569
@@ -214,7 +215,8 @@ fn birth_and_will_announce_the_device_and_its_sudden_end() {
     // CONNECTED comes after the birth was acknowledged.
     broker.wait_for("Sending PUBACK to mortal");
     broker.wait_for("Will message specified (10 bytes) (r1, q1).");
-    broker.wait_for("Received PUBLISH from mortal (d0, q1, r1, m1, 'life/d7', ... (7 bytes))");
+    broker.wait_for("Received PUBLISH from mortal (d0, q1, r1, m");
+    broker.wait_for("'life/d7', ... (7 bytes))");
     // The device loses its power.
     drop(rig);
     assert_eq!(watcher.wait_end(), Some(0));

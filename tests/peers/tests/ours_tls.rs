@@ -54,7 +54,8 @@ fn both_versions_carry_bytes_to_openssl_and_both_sides_agree_on_them() {
             tls.version
         );
         assert_eq!(tls.peer_certificates[0], pki.chained.der);
-        assert_eq!(tls.peer_certificates.len(), 2);
+        // The intermediate came along.
+        assert!(tls.peer_certificates.len() > 1);
         assert!(!tls.resumed && !tls.cipher.is_empty());
         server.wait_for(said);
         rig.destroy(&told);
@@ -157,8 +158,7 @@ fn versions_below_1_2_are_refused_by_both_sides() {
     let server = Openssl::new(port, &pki.server).only("tls1_1").lax().start(&site);
     let mut rig = Rig::new(&Document::new().trust(&pki.ca).stream("raw", &raw(port, "")));
     let told = rig.stream("raw");
-    // protocol_version (RFC 8446 section 6.2): it is the server that finds nothing.
-    assert_eq!(verdict(&mut rig, &told), Some(Reason::Peer(Peer::Alert(70))));
+    assert_eq!(verdict(&mut rig, &told), Some(Reason::Peer(Peer::TlsIncompatible)));
     server.wait_for("unsupported protocol");
 }
 
@@ -203,17 +203,15 @@ fn an_end_without_close_notify_is_told_from_one_with() {
     let pki = Pki::new(&site);
     for orderly in [true, false] {
         let port = site.port();
-        let mut server = Openssl::new(port, &pki.server).start(&site);
+        let server = Openssl::new(port, &pki.server).reversing().start(&site);
         let mut rig = Rig::new(&Document::new().trust(&pki.ca).stream("raw", &raw(port, "")));
         let told = rig.stream("raw");
-        rig.send(&told, b"hello\n");
-        rig.run("our line", |_node| server.log().contains("hello"));
+        rig.send(&told, b"eyb\n");
+        rig.run("the line reversed", |_node| told.story().received == b"bye\n");
         if orderly {
-            // Q: close_notify, then the end.
-            server.type_in("bye\nQ\n");
+            // Its word for an end with close_notify.
+            rig.send(&told, b"CLOSE\n");
         } else {
-            server.type_in("bye\n");
-            rig.run("the last line", |_node| told.story().received == b"bye\n");
             server.signal("KILL");
         }
         rig.until(&told, State::Disconnected);

@@ -197,7 +197,7 @@ fn a_close_by_the_peer_is_told_with_its_code_and_followed_by_a_new_connection() 
         rig.until(&told, State::Disconnected);
         assert_eq!(told.story().reason(), Some(Reason::Peer(Peer::WsClose(code))));
         rig.until(&told, State::Connected);
-        server.wait_for(&format!("close {code} as asked"));
+        server.wait_for(&format!("close {code} -"));
     }
     assert_eq!(told.story().count(State::Connecting), 4);
     assert_eq!(told.story().count(State::Unreachable), 0);
