@@ -10,7 +10,7 @@ use core::task::Waker;
 use mainstay_base::{Instant, Outcome, Reason};
 use mainstay_host as host;
 use mainstay_node::{Node, StreamId};
-use mainstay_policy::State;
+use mainstay_policy::{Protocol, State};
 use mainstay_stream::{Answer, CreateError, Flags, PayloadId};
 use std::collections::{BTreeMap, VecDeque};
 #[expect(
@@ -29,8 +29,16 @@ pub(crate) const INBOX_MAX: usize = 16 * 1024;
 #[expect(clippy::disallowed_types, reason = "the border between threads; nothing below has one")]
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {
-    wishes: Mutex<VecDeque<Wish>>,
+    wishes: Mutex<Wishes>,
     waker: OnceLock<host::Waker>,
+}
+
+/// What is not yet carried out.
+#[derive(Debug, Default)]
+struct Wishes {
+    list: VecDeque<Wish>,
+    /// The loop is gone.
+    closed: bool,
 }
 
 /// One wish.
@@ -38,16 +46,23 @@ pub(crate) struct Mailbox {
 pub(crate) enum Wish {
     /// Create a stream and answer through its letters.
     Open(String, Arc<Letters>),
-    /// The outbox has something.
-    Send(StreamId, u64),
-    /// The inbox has room.
-    Resume(StreamId),
-    Connect(StreamId),
-    Metadata(StreamId, String, Vec<u8>),
-    Close(StreamId),
-    Destroy(StreamId),
+    /// Do something to it. It may be asked for before the stream is made.
+    Ask(Arc<Letters>, Ask),
     /// Tell every stream that the wait was cancelled.
     Cancel,
+}
+
+/// What is wanted of a stream.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    /// The outbox has something, the first message of this length.
+    Send(u64),
+    /// The inbox has room.
+    Resume,
+    Connect,
+    Metadata(String, Vec<u8>),
+    Close,
+    Destroy,
 }
 
 impl Mailbox {
@@ -56,14 +71,33 @@ impl Mailbox {
     }
 
     pub(crate) fn put(&self, wish: Wish) {
-        self.wishes.lock().unwrap_or_else(PoisonError::into_inner).push_back(wish);
+        let mut wishes = self.wishes();
+        if wishes.closed {
+            drop(wishes);
+            return wish.give_up();
+        }
+        wishes.list.push_back(wish);
+        drop(wishes);
         if let Some(waker) = self.waker.get() {
             waker.wake();
         }
     }
 
     pub(crate) fn take(&self) -> Option<Wish> {
-        self.wishes.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        self.wishes().list.pop_front()
+    }
+
+    /// The loop is gone: what was wished for will not be.
+    pub(crate) fn close(&self) {
+        let mut wishes = self.wishes();
+        wishes.closed = true;
+        let left = core::mem::take(&mut wishes.list);
+        drop(wishes);
+        left.into_iter().for_each(Wish::give_up);
+    }
+
+    fn wishes(&self) -> MutexGuard<'_, Wishes> {
+        self.wishes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -79,17 +113,36 @@ impl Wish {
                     letters.with(News::State, |inside| inside.over = Some(Closed::Refused(error)));
                 }
             },
-            Self::Send(id, len) => node.request_tx_len(now, id, len),
-            Self::Resume(id) => node.pause(now, id, false),
-            Self::Connect(id) => {
+            Self::Ask(letters, ask) => {
+                if let Some(id) = letters.look(|inside| inside.id) {
+                    ask.carry_out(now, node, id);
+                }
+            }
+            Self::Cancel => node.wait_cancelled(),
+        }
+    }
+
+    /// There is no loop to carry it out.
+    fn give_up(self) {
+        if let Self::Open(_, letters) = self {
+            letters.with(News::State, Inside::end);
+        }
+    }
+}
+
+impl Ask {
+    fn carry_out(self, now: Instant, node: &mut Node, id: StreamId) {
+        match self {
+            Self::Send(len) => node.request_tx_len(now, id, len),
+            Self::Resume => node.pause(now, id, false),
+            Self::Connect => {
                 let _no_endpoint = node.connect(now, id);
             }
-            Self::Metadata(id, name, value) => {
+            Self::Metadata(name, value) => {
                 let _undeclared = node.set_metadata(id, &name, &value);
             }
-            Self::Close(id) => node.close(now, id),
-            Self::Destroy(id) => node.destroy(now, id),
-            Self::Cancel => node.wait_cancelled(),
+            Self::Close => node.close(now, id),
+            Self::Destroy => node.destroy(now, id),
         }
     }
 }
@@ -157,6 +210,8 @@ pub(crate) struct Inside {
     flights: VecDeque<(PayloadId, u64)>,
     /// Outcomes nobody fetched yet, of tickets that are still held.
     pub(crate) outcomes: BTreeMap<u64, Option<Outcome>>,
+    /// A message was begun since the last attempt was asked for.
+    begun: bool,
     pub(crate) over: Option<Closed>,
     waiting: Waiting,
 }
@@ -243,6 +298,13 @@ impl Letters {
 #[derive(Debug)]
 struct Clerk(Arc<Letters>);
 
+impl Drop for Clerk {
+    /// The loop may go without saying goodbye to its streams.
+    fn drop(&mut self) {
+        self.0.with(News::State, Inside::end);
+    }
+}
+
 impl Handler for Clerk {
     fn state(
         &mut self,
@@ -251,7 +313,9 @@ impl Handler for Clerk {
         _ordinal: u32,
         reason: Option<Reason>,
     ) -> Answer {
-        let next = self.0.with(News::State, |inside| {
+        let http =
+            matches!(cx.stream().streamtype().protocol, Protocol::H1 | Protocol::H2 | Protocol::H3);
+        let (next, needless) = self.0.with(News::State, |inside| {
             inside.state = Some(state);
             inside.reason = reason.or(inside.reason);
             if state == State::Connected {
@@ -260,9 +324,19 @@ impl Handler for Clerk {
                 inside.interrupted();
             } else if state == State::Destroying {
                 inside.end();
+            } else if state == State::AllRetriesFailed {
+                inside.refuse();
             }
-            inside.next_len()
+            // The message the attempt was for has had its outcome: nothing is left to send.
+            let needless = state == State::Poll && http && inside.begun && inside.outbox.is_empty();
+            if matches!(state, State::Poll | State::QosAckRemote | State::QosNackRemote) {
+                inside.begun = false;
+            }
+            (inside.next_len(), needless)
         });
+        if needless {
+            return Answer::DisconnectMe;
+        }
         if let (State::Connected | State::Disconnected, Some(len)) = (state, next) {
             cx.request_tx_len(len);
         }
@@ -298,6 +372,7 @@ impl Handler for Clerk {
             let (start, ticket) = (front.sent == 0, front.ticket);
             front.sent += len;
             let end = front.sent == front.payload.len();
+            inside.begun |= start;
             if start {
                 inside.flights.push_back((cx.stream().next_payload(), ticket));
             }
@@ -344,6 +419,17 @@ impl Inside {
             }
             !hit
         });
+    }
+
+    /// No attempt will be made: what never left is refused.
+    fn refuse(&mut self) {
+        let reason = self.reason.unwrap_or(Reason::Local(mainstay_base::Local::Limit));
+        for message in self.outbox.drain(..) {
+            if let Some(slot) = self.outcomes.get_mut(&message.ticket) {
+                *slot = Some(Outcome::Refused(reason));
+            }
+        }
+        self.outbox_bytes = 0;
     }
 
     /// The stream is gone: what never left is refused.

@@ -41,6 +41,12 @@ impl Router {
     }
 }
 
+impl Drop for Router {
+    fn drop(&mut self) {
+        self.mailbox.close();
+    }
+}
+
 impl Application for Router {
     fn up(&mut self, up: Up<'_>, commands: &mut Commands) -> Answer {
         let id = up.id();

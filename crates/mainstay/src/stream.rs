@@ -1,6 +1,6 @@
 //! Handles: a stream from another place than the loop, async or blocking.
 
-use crate::queue::{INBOX_MAX, Inside, Letters, Mailbox, News, OUTBOX_MAX, Outgoing, Wish};
+use crate::queue::{Ask, INBOX_MAX, Inside, Letters, Mailbox, News, OUTBOX_MAX, Outgoing, Wish};
 use core::fmt;
 use core::future::poll_fn;
 use core::task::Poll;
@@ -149,17 +149,17 @@ impl Stream {
 
     /// Starts an attempt, and with HTTP a transaction (SS-216).
     pub fn connect(&self) {
-        self.wish(Wish::Connect);
+        self.wish(Ask::Connect);
     }
 
     /// Sets a metadata for its next use; a name that is not declared is ignored (SS-225).
     pub fn set_metadata(&self, name: &str, value: &[u8]) {
-        self.wish(|id| Wish::Metadata(id, name.to_owned(), value.to_vec()));
+        self.wish(Ask::Metadata(name.to_owned(), value.to_vec()));
     }
 
     /// Closes the connection in order; reconnect rules apply (SS-125).
     pub fn close(&self) {
-        self.wish(Wish::Close);
+        self.wish(Ask::Close);
     }
 
     /// The same stream for callers that block.
@@ -171,7 +171,7 @@ impl Stream {
     fn posted(&self, queued: Result<(u64, bool, u64), Closed>) -> Result<Ticket, Closed> {
         let (number, first, len) = queued?;
         if first {
-            self.wish(|id| Wish::Send(id, len));
+            self.wish(Ask::Send(len));
         }
         Ok(Ticket { number, letters: Arc::clone(&self.letters) })
     }
@@ -179,21 +179,19 @@ impl Stream {
     fn received(&self, taken: Result<(Chunk, bool), Closed>) -> Result<Chunk, Closed> {
         let (chunk, resume) = taken?;
         if resume {
-            self.wish(Wish::Resume);
+            self.wish(Ask::Resume);
         }
         Ok(chunk)
     }
 
-    fn wish(&self, wish: impl FnOnce(mainstay_node::StreamId) -> Wish) {
-        if let Some(id) = self.letters.look(|inside| inside.id) {
-            self.mailbox.put(wish(id));
-        }
+    fn wish(&self, ask: Ask) {
+        self.mailbox.put(Wish::Ask(Arc::clone(&self.letters), ask));
     }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.wish(Wish::Destroy);
+        self.wish(Ask::Destroy);
     }
 }
 

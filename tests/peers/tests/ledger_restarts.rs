@@ -127,6 +127,8 @@ fn every_h2_post_has_one_outcome_over_restarts() {
         under_load(&site, "ids", 20, &device);
         nginx.peer.signal("KILL");
         drop(nginx);
+        // Who is killed does not tidy up.
+        let _left = std::fs::remove_file(site.dir().join("nginx/post.sock"));
         nginx = start();
     }
     under_load(&site, "ids", 20, &device);

@@ -16,6 +16,9 @@ const LEN: usize = 200;
 /// chosen: what waits for an acknowledgement at once, below what any broker here allows.
 const FLIGHT_MAX: usize = 64;
 
+/// chosen: some thousand messages a second at most.
+const TICK: Duration = Duration::from_millis(5);
+
 /// chosen: above the 12 s after which an unacknowledged publish is given up (SS-566).
 const PATIENCE: Duration = Duration::from_secs(14);
 
@@ -119,13 +122,16 @@ pub(crate) fn run(policy: Policy, stream: &str, open: Duration, burst: u32) {
     let mut device = Builder::new(policy).limits(limits).build().unwrap();
     let story = Rc::new(RefCell::new(Story { single: http, ..Story::default() }));
     let id = device.create(stream, Bookkeeper(Rc::clone(&story))).unwrap();
-    let mut stop_at = None;
+    let (mut stop_at, mut tick) = (None, Instant::ZERO);
     loop {
         device.turn(Some(Duration::from_millis(5))).unwrap();
         let now = device.now();
         let mut told = story.borrow_mut();
         told.now = now;
-        told.burst = burst;
+        if now.since(tick) >= TICK {
+            tick = now;
+            told.burst = burst;
+        }
         if told.connected && !told.stopping && !http {
             drop(told);
             let (now, node) = device.node_mut();
