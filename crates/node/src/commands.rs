@@ -34,7 +34,15 @@ impl Command {
         match self {
             Self::Send { len, .. } => *len,
             Self::SetMetadata { name, value } => *name + *value,
-            _ => 0,
+            Self::RequestTx
+            | Self::RequestTxLen(_)
+            | Self::Connect
+            | Self::StartTimeout(_)
+            | Self::CancelTimeout
+            | Self::Pause(_)
+            | Self::Confirm
+            | Self::Close
+            | Self::Destroy => 0,
         }
     }
 }
