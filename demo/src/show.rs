@@ -9,8 +9,8 @@ use std::io::{self, Write};
 
 /// How long traffic runs. chosen: longer than the download and the back-off of the busy peer.
 pub const PLAY: Duration = Duration::from_secs(6);
-/// How long what is under way may take to be through. chosen: a feed's response, twice.
-const SETTLE: Duration = Duration::from_secs(2);
+/// How long what is under way may take to be through. chosen: what a download begun at once still needs.
+const SETTLE: Duration = Duration::from_secs(3);
 /// Between two looks at the counters. chosen: only bounds how late agreement is seen.
 const LOOK: Duration = Duration::from_millis(50);
 

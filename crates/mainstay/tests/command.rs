@@ -1,5 +1,5 @@
 //! The command, run as users run it: against the demo's peers, on loopback.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use core::time::Duration;
 use demo::peers::{Certificates, Endpoint, Peers};

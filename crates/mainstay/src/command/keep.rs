@@ -229,18 +229,17 @@ impl Handler for Keeper {
 /// Whether a state is worth a line to someone who wants few: the first connection, and trouble.
 fn is_news(stream: &Stream, state: State) -> bool {
     let lasting = !is_http(stream.streamtype().protocol);
-    match state {
-        State::Connected => lasting || stream.counters().connections == 1,
-        State::Disconnected => lasting,
-        other => matches!(
-            other,
-            State::Unreachable
-                | State::AuthFailed
-                | State::AllRetriesFailed
-                | State::QosNackRemote
-                | State::Destroying
-        ),
+    if state == State::Connected {
+        return lasting || stream.counters().connections == 1;
     }
+    matches!(
+        state,
+        State::Unreachable
+            | State::AuthFailed
+            | State::AllRetriesFailed
+            | State::QosNackRemote
+            | State::Destroying
+    ) || (lasting && state == State::Disconnected)
 }
 
 /// Whether a stream is a transaction, and not a lasting connection.
