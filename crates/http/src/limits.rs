@@ -8,13 +8,13 @@ pub(crate) const HEAD_MAX: usize = 16 * 1024;
 pub(crate) const HEADERS_MAX: usize = 100;
 /// Above this no `Config` can raise the number of header fields. chosen: 4 KiB of stack.
 pub(crate) const HEADERS_CAP: usize = 128;
-/// Bytes queued for the transport before `room().down` is 0. design.md: 16 KiB between application and wire.
+/// Bytes queued for the transport before `room().down` is 0. chosen: the design allows 16 KiB between application and wire.
 pub(crate) const SEND_MAX: usize = 16 * 1024;
 /// Interim (1xx) responses before one final. chosen: no server sends more than two.
 pub(crate) const INTERIM_MAX: u8 = 8;
 /// Bytes of chunk extensions in one body. chosen: hyper's limit.
 pub(crate) const EXTENSIONS_MAX: u32 = 16 * 1024;
-/// Hex digits of a chunk size: `u64` holds no more.
+/// Hex digits of a chunk size. chosen: what `u64` holds.
 pub(crate) const CHUNK_DIGITS_MAX: u8 = 16;
 /// How long a request that expects it waits for 100 (Continue). chosen: curl's; RFC 9110 §10.1.1 asks for a bound.
 pub(crate) const CONTINUE_WAIT: Duration = Duration::from_secs(1);

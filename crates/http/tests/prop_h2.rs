@@ -64,6 +64,15 @@ fn get() -> Request {
 
 fn client_with_streams(config: Config) -> (Client, Vec<u8>) {
     let mut client = Client::new(NOW, config);
+    let mut settings = Vec::new();
+    Server::new(NOW, Config::default()).poll_transmit(NOW, &mut settings, usize::MAX);
+    let mut rest = settings.as_mut_slice();
+    while !rest.is_empty() {
+        let taken = client.handle_input(NOW, rest);
+        rest = &mut rest[taken..];
+        // With a small buffer, what was taken must be parsed before more is.
+        client.poll_transmit(NOW, &mut Vec::new(), 0);
+    }
     for id in 0..STREAMS {
         client.open(NOW, id, &get()).unwrap();
     }

@@ -43,7 +43,6 @@
 // Deferred LAY-185: halves need the asynchronous face
 // Deferred LAY-187: checked by the compiler through forbid(unsafe_code), not by a test
 // Deferred LAY-188: wake-ups need the asynchronous face
-// Deferred LAY-193: what a stream's policy asks for is mapped where streams meet connections, in the pool
 // Deferred LAY-194: proxies from environment variables; nothing below the command reads any
 // Deferred LAY-198: third-party layers; the boxed custom variant of the layer enumeration is not there yet
 // Deferred LAY-206: listeners in JSON; `tls::ServerOptions` has the parameters, nothing builds them from a policy yet

@@ -364,6 +364,9 @@ impl Stack {
 
     /// Lets every layer notice what the one below it came to.
     fn absorb(&mut self) {
+        if self.top.is_none() && self.climb.is_none() {
+            return;
+        }
         self.drain_below();
         self.drain_top();
         self.collect();

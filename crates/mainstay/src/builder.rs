@@ -130,7 +130,7 @@ impl Builder {
 }
 
 /// Whether a streamtype trusts the platform, or spells out a stack that may.
-fn needs_platform_roots(policy: &Policy) -> bool {
+pub(crate) fn needs_platform_roots(policy: &Policy) -> bool {
     policy.streamtypes.values().any(|streamtype| {
         // A URL as endpoint may switch TLS on.
         let url =

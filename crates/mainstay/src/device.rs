@@ -2,7 +2,7 @@
 
 use crate::handler::Handler;
 use crate::machine::Joined;
-use crate::queue::Mailbox;
+use crate::queue::{Mailbox, Wish};
 use crate::router::Router;
 use crate::stream::Stream;
 use core::time::Duration;
@@ -44,6 +44,22 @@ impl Device {
         joined.application.set(id, Box::new(handler));
         self.driver.pump();
         self.node().stream(id).map(|_| id).ok_or(CreateError::RefusedByHandler)
+    }
+
+    /// Another handler answers for a stream from now on; the one before comes back (SS-230).
+    pub fn change_handler(
+        &mut self,
+        id: StreamId,
+        handler: impl Handler + 'static,
+    ) -> Option<Box<dyn Handler>> {
+        self.node().stream(id)?;
+        self.driver.machine_mut().application.set(id, Box::new(handler))
+    }
+
+    /// Cancels the wait of `turn` from any thread (SS-012).
+    #[must_use]
+    pub fn canceller(&self) -> Canceller {
+        Canceller(Arc::clone(&self.mailbox))
     }
 
     /// Creates a stream by handle, for use from tasks and other threads while this one turns.
@@ -97,10 +113,27 @@ impl Device {
         node.destroy(now, id);
     }
 
+    /// Ends a wait of `turn` from another thread.
+    #[must_use]
+    pub fn waker(&self) -> mainstay_host::Waker {
+        self.driver.waker()
+    }
+
     /// What the driver did so far.
     #[must_use]
     pub const fn counters(&self) -> mainstay_host::Counters {
         self.driver.counters()
+    }
+}
+
+/// Wakes a device from any thread: every stream of it hears `EVENT_WAIT_CANCELLED`.
+#[derive(Clone, Debug)]
+pub struct Canceller(Arc<Mailbox>);
+
+impl Canceller {
+    /// Ends the present wait, or the next one.
+    pub fn cancel(&self) {
+        self.0.put(Wish::Cancel);
     }
 }
 

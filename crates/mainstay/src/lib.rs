@@ -14,8 +14,12 @@
 //! - inside any executor: a [`Device`] lends its epoll descriptor ([`std::os::fd::AsFd`]) and says
 //!   its [`Device::deadline`]; when either is due, `turn(Some(Duration::ZERO))`.
 
+#![forbid(unsafe_code)]
+
 mod builder;
+pub mod command;
 mod device;
+mod explain;
 mod handler;
 mod machine;
 mod queue;
@@ -24,14 +28,16 @@ mod router;
 mod stream;
 
 pub use builder::{BuildError, Builder};
-pub use device::Device;
+pub use device::{Canceller, Device};
+pub use explain::{Explanation, Unexplained, explain};
 pub use handler::{Context, Handler, Tx};
 pub use mainstay_base::{
-    Certificate, Local, Network, Outcome, Peer, Phase, Policy as PolicyReason, Reason,
+    Certificate, Instant, Local, Network, Outcome, Peer, Phase, Policy as PolicyReason, Reason,
 };
+pub use mainstay_host::Waker;
 pub use mainstay_node::StreamId;
 pub use mainstay_policy as policy;
 pub use mainstay_policy::{Policy, State};
-pub use mainstay_stream::{Answer, Blobs, CreateError, Flags, Misuse, PayloadId};
+pub use mainstay_stream::{Answer, Blobs, Counters, CreateError, Flags, Misuse, PayloadId};
 pub use remote::Remote;
 pub use stream::{Blocking, Chunk, Closed, Stream, Ticket};

@@ -10,7 +10,7 @@ use core::task::Waker;
 use mainstay_base::{Instant, Outcome, Reason};
 use mainstay_host as host;
 use mainstay_node::{Node, StreamId};
-use mainstay_policy::State;
+use mainstay_policy::{Protocol, State};
 use mainstay_stream::{Answer, CreateError, Flags, PayloadId};
 use std::collections::{BTreeMap, VecDeque};
 #[expect(
@@ -29,8 +29,16 @@ pub(crate) const INBOX_MAX: usize = 16 * 1024;
 #[expect(clippy::disallowed_types, reason = "the border between threads; nothing below has one")]
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {
-    wishes: Mutex<VecDeque<Wish>>,
+    wishes: Mutex<Wishes>,
     waker: OnceLock<host::Waker>,
+}
+
+/// What is not yet carried out.
+#[derive(Debug, Default)]
+struct Wishes {
+    list: VecDeque<Wish>,
+    /// The loop is gone.
+    closed: bool,
 }
 
 /// One wish.
@@ -38,14 +46,23 @@ pub(crate) struct Mailbox {
 pub(crate) enum Wish {
     /// Create a stream and answer through its letters.
     Open(String, Arc<Letters>),
-    /// The outbox has something.
-    Send(StreamId, u64),
+    /// Do something to it. It may be asked for before the stream is made.
+    Ask(Arc<Letters>, Ask),
+    /// Tell every stream that the wait was cancelled.
+    Cancel,
+}
+
+/// What is wanted of a stream.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    /// The outbox has something, the first message of this length.
+    Send(u64),
     /// The inbox has room.
-    Resume(StreamId),
-    Connect(StreamId),
-    Metadata(StreamId, String, Vec<u8>),
-    Close(StreamId),
-    Destroy(StreamId),
+    Resume,
+    Connect,
+    Metadata(String, Vec<u8>),
+    Close,
+    Destroy,
 }
 
 impl Mailbox {
@@ -54,14 +71,33 @@ impl Mailbox {
     }
 
     pub(crate) fn put(&self, wish: Wish) {
-        self.wishes.lock().unwrap_or_else(PoisonError::into_inner).push_back(wish);
+        let mut wishes = self.wishes();
+        if wishes.closed {
+            drop(wishes);
+            return wish.give_up();
+        }
+        wishes.list.push_back(wish);
+        drop(wishes);
         if let Some(waker) = self.waker.get() {
             waker.wake();
         }
     }
 
     pub(crate) fn take(&self) -> Option<Wish> {
-        self.wishes.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        self.wishes().list.pop_front()
+    }
+
+    /// The loop is gone: what was wished for will not be.
+    pub(crate) fn close(&self) {
+        let mut wishes = self.wishes();
+        wishes.closed = true;
+        let left = core::mem::take(&mut wishes.list);
+        drop(wishes);
+        left.into_iter().for_each(Wish::give_up);
+    }
+
+    fn wishes(&self) -> MutexGuard<'_, Wishes> {
+        self.wishes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -70,22 +106,83 @@ impl Wish {
         match self {
             Self::Open(streamtype, letters) => match node.create(now, &streamtype) {
                 Ok(id) => {
-                    letters.with(|inside| inside.id = Some(id));
+                    letters.with(News::State, |inside| inside.id = Some(id));
                     router.set(id, Box::new(Clerk(letters)));
                 }
-                Err(error) => letters.with(|inside| inside.over = Some(Closed::Refused(error))),
+                Err(error) => {
+                    letters.with(News::State, |inside| inside.over = Some(Closed::Refused(error)));
+                }
             },
-            Self::Send(id, len) => node.request_tx_len(now, id, len),
-            Self::Resume(id) => node.pause(now, id, false),
-            Self::Connect(id) => {
+            Self::Ask(letters, ask) => {
+                if let Some(id) = letters.look(|inside| inside.id) {
+                    ask.carry_out(now, node, id);
+                }
+            }
+            Self::Cancel => node.wait_cancelled(),
+        }
+    }
+
+    /// There is no loop to carry it out.
+    fn give_up(self) {
+        if let Self::Open(_, letters) = self {
+            letters.with(News::State, Inside::end);
+        }
+    }
+}
+
+impl Ask {
+    fn carry_out(self, now: Instant, node: &mut Node, id: StreamId) {
+        match self {
+            Self::Send(len) => node.request_tx_len(now, id, len),
+            Self::Resume => node.pause(now, id, false),
+            Self::Connect => {
                 let _no_endpoint = node.connect(now, id);
             }
-            Self::Metadata(id, name, value) => {
+            Self::Metadata(name, value) => {
                 let _undeclared = node.set_metadata(id, &name, &value);
             }
-            Self::Close(id) => node.close(now, id),
-            Self::Destroy(id) => node.destroy(now, id),
+            Self::Close => node.close(now, id),
+            Self::Destroy => node.destroy(now, id),
         }
+    }
+}
+
+/// What a change is about: only who waits for that is woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// The stream's state or its end, which everybody waits for.
+    State,
+    /// There may be room in the outbox.
+    Room,
+    /// A chunk came.
+    Chunk,
+    /// A message has its outcome.
+    Outcome,
+}
+
+/// Who waits, and for what.
+#[derive(Debug, Default)]
+struct Waiting {
+    tasks: Vec<(News, Waker)>,
+    /// Threads that block, by what they wait for.
+    threads: [u32; 4],
+}
+
+impl Waiting {
+    /// Whether a thread waits for `news`.
+    fn has_thread(&self, news: News) -> bool {
+        match news {
+            News::State => self.threads.iter().any(|&count| count > 0),
+            News::Room | News::Chunk | News::Outcome => self.threads[news as usize] > 0,
+        }
+    }
+
+    /// The tasks that wait for `news`, which wait no more.
+    fn take(&mut self, news: News) -> Vec<(News, Waker)> {
+        if news == News::State || self.tasks.iter().all(|&(other, _)| other == news) {
+            return core::mem::take(&mut self.tasks);
+        }
+        self.tasks.extract_if(.., |(other, _)| *other == news).collect()
     }
 }
 
@@ -113,8 +210,10 @@ pub(crate) struct Inside {
     flights: VecDeque<(PayloadId, u64)>,
     /// Outcomes nobody fetched yet, of tickets that are still held.
     pub(crate) outcomes: BTreeMap<u64, Option<Outcome>>,
+    /// A message was begun since the last attempt was asked for.
+    begun: bool,
     pub(crate) over: Option<Closed>,
-    wakers: Vec<Waker>,
+    waiting: Waiting,
 }
 
 /// A message on its way out.
@@ -126,15 +225,19 @@ pub(crate) struct Outgoing {
 }
 
 impl Letters {
-    /// Looks inside, then wakes whoever waits for a change.
-    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Inside) -> T) -> T {
+    /// Changes what is inside, then wakes whoever waits for these news.
+    pub(crate) fn with<T>(&self, news: News, act: impl FnOnce(&mut Inside) -> T) -> T {
         let mut inside = self.lock();
         let result = act(&mut inside);
-        let wakers = core::mem::take(&mut inside.wakers);
+        let tasks = inside.waiting.take(news);
+        let has_thread = inside.waiting.has_thread(news);
         drop(inside);
-        self.changed.notify_all();
-        for waker in wakers {
-            waker.wake();
+        // Costs a system call whether anybody waits or not.
+        if has_thread {
+            self.changed.notify_all();
+        }
+        for (_, task) in tasks {
+            task.wake();
         }
         result
     }
@@ -144,16 +247,19 @@ impl Letters {
         act(&mut self.lock())
     }
 
-    /// Tries until it succeeds; wakes `waker` when it is worth trying again.
+    /// Tries until it succeeds; wakes `waker` when there are news worth trying again for.
     pub(crate) fn poll<T>(
         &self,
+        news: News,
         waker: &Waker,
         attempt: impl FnOnce(&mut Inside) -> Option<T>,
     ) -> Option<T> {
         let mut inside = self.lock();
         let result = attempt(&mut inside);
-        if result.is_none() && !inside.wakers.iter().any(|other| other.will_wake(waker)) {
-            inside.wakers.push(waker.clone());
+        let tasks = &mut inside.waiting.tasks;
+        let known = |(other, task): &(News, Waker)| *other == news && task.will_wake(waker);
+        if result.is_none() && !tasks.iter().any(known) {
+            tasks.push((news, waker.clone()));
         }
         result
     }
@@ -161,19 +267,25 @@ impl Letters {
     /// Tries until it succeeds or `wait` has passed.
     pub(crate) fn block<T>(
         &self,
+        news: News,
         wait: Option<core::time::Duration>,
         mut attempt: impl FnMut(&mut Inside) -> Option<T>,
     ) -> Option<T> {
         let mut result = None;
-        let guard = self.lock();
+        let mut guard = self.lock();
         let until = |inside: &mut Inside| {
             result = attempt(inside);
             result.is_none()
         };
-        match wait {
-            None => drop(self.changed.wait_while(guard, until)),
-            Some(wait) => drop(self.changed.wait_timeout_while(guard, wait, until)),
-        }
+        guard.waiting.threads[news as usize] += 1;
+        let mut guard = match wait {
+            None => self.changed.wait_while(guard, until).unwrap_or_else(PoisonError::into_inner),
+            Some(wait) => {
+                let waited = self.changed.wait_timeout_while(guard, wait, until);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        guard.waiting.threads[news as usize] -= 1;
         result
     }
 
@@ -186,6 +298,13 @@ impl Letters {
 #[derive(Debug)]
 struct Clerk(Arc<Letters>);
 
+impl Drop for Clerk {
+    /// The loop may go without saying goodbye to its streams.
+    fn drop(&mut self) {
+        self.0.with(News::State, Inside::end);
+    }
+}
+
 impl Handler for Clerk {
     fn state(
         &mut self,
@@ -194,7 +313,9 @@ impl Handler for Clerk {
         _ordinal: u32,
         reason: Option<Reason>,
     ) -> Answer {
-        let next = self.0.with(|inside| {
+        let http =
+            matches!(cx.stream().streamtype().protocol, Protocol::H1 | Protocol::H2 | Protocol::H3);
+        let (next, needless) = self.0.with(News::State, |inside| {
             inside.state = Some(state);
             inside.reason = reason.or(inside.reason);
             if state == State::Connected {
@@ -203,9 +324,19 @@ impl Handler for Clerk {
                 inside.interrupted();
             } else if state == State::Destroying {
                 inside.end();
+            } else if state == State::AllRetriesFailed {
+                inside.refuse();
             }
-            inside.next_len()
+            // The message the attempt was for has had its outcome: nothing is left to send.
+            let needless = state == State::Poll && http && inside.begun && inside.outbox.is_empty();
+            if matches!(state, State::Poll | State::QosAckRemote | State::QosNackRemote) {
+                inside.begun = false;
+            }
+            (inside.next_len(), needless)
         });
+        if needless {
+            return Answer::DisconnectMe;
+        }
         if let (State::Connected | State::Disconnected, Some(len)) = (state, next) {
             cx.request_tx_len(len);
         }
@@ -213,7 +344,7 @@ impl Handler for Clerk {
     }
 
     fn rx(&mut self, cx: &mut Context<'_>, payload: &[u8], flags: Flags) -> Answer {
-        let full = self.0.with(|inside| {
+        let full = self.0.with(News::Chunk, |inside| {
             inside.inbox_bytes += payload.len();
             inside.inbox.push_back(Chunk {
                 bytes: payload.to_vec(),
@@ -231,7 +362,7 @@ impl Handler for Clerk {
     }
 
     fn tx(&mut self, cx: &mut Context<'_>, _ordinal: u32, buffer: &mut [u8]) -> Tx {
-        let (tx, next) = self.0.with(|inside| {
+        let (tx, next) = self.0.with(News::Room, |inside| {
             let Some(front) = inside.outbox.front_mut() else { return (Tx::DontSend, None) };
             let rest = front.payload.get(front.sent..).unwrap_or_default();
             let len = rest.len().min(buffer.len());
@@ -241,6 +372,7 @@ impl Handler for Clerk {
             let (start, ticket) = (front.sent == 0, front.ticket);
             front.sent += len;
             let end = front.sent == front.payload.len();
+            inside.begun |= start;
             if start {
                 inside.flights.push_back((cx.stream().next_payload(), ticket));
             }
@@ -259,7 +391,7 @@ impl Handler for Clerk {
     }
 
     fn outcome(&mut self, _cx: &mut Context<'_>, id: PayloadId, outcome: Outcome, through: bool) {
-        self.0.with(|inside| inside.ended(id, outcome, through));
+        self.0.with(News::Outcome, |inside| inside.ended(id, outcome, through));
     }
 }
 
@@ -287,6 +419,17 @@ impl Inside {
             }
             !hit
         });
+    }
+
+    /// No attempt will be made: what never left is refused.
+    fn refuse(&mut self) {
+        let reason = self.reason.unwrap_or(Reason::Local(mainstay_base::Local::Limit));
+        for message in self.outbox.drain(..) {
+            if let Some(slot) = self.outcomes.get_mut(&message.ticket) {
+                *slot = Some(Outcome::Refused(reason));
+            }
+        }
+        self.outbox_bytes = 0;
     }
 
     /// The stream is gone: what never left is refused.

@@ -41,6 +41,12 @@ impl Router {
     }
 }
 
+impl Drop for Router {
+    fn drop(&mut self) {
+        self.mailbox.close();
+    }
+}
+
 impl Application for Router {
     fn up(&mut self, up: Up<'_>, commands: &mut Commands) -> Answer {
         let id = up.id();
@@ -109,7 +115,7 @@ fn dispatch(
             let buffer = scratch.get_mut(..room).unwrap_or_default();
             match handler.tx(cx, ordinal, buffer) {
                 Tx::Send { len, flags } => {
-                    cx.commands.send(buffer.get(..len).unwrap_or_default(), flags);
+                    cx.commands.send_returned(buffer.get(..len).unwrap_or_default(), flags);
                     Answer::Ok
                 }
                 Tx::DontSend => Answer::TxDontSend,

@@ -1,6 +1,6 @@
 //! Handles: a stream from another place than the loop, async or blocking.
 
-use crate::queue::{INBOX_MAX, Inside, Letters, Mailbox, OUTBOX_MAX, Outgoing, Wish};
+use crate::queue::{Ask, INBOX_MAX, Inside, Letters, Mailbox, News, OUTBOX_MAX, Outgoing, Wish};
 use core::fmt;
 use core::future::poll_fn;
 use core::task::Poll;
@@ -80,7 +80,7 @@ impl Stream {
         let mut payload = Some(payload.into());
         let queued = poll_fn(|cx| {
             self.letters
-                .poll(cx.waker(), |inside| enqueue(inside, &mut payload))
+                .poll(News::Room, cx.waker(), |inside| enqueue(inside, &mut payload))
                 .map_or(Poll::Pending, Poll::Ready)
         });
         self.posted(queued.await)
@@ -99,8 +99,9 @@ impl Stream {
     /// # Errors
     /// `Closed` when the stream is gone and everything it received was taken.
     pub async fn recv(&self) -> Result<Chunk, Closed> {
-        let taken =
-            poll_fn(|cx| self.letters.poll(cx.waker(), take).map_or(Poll::Pending, Poll::Ready));
+        let taken = poll_fn(|cx| {
+            self.letters.poll(News::Chunk, cx.waker(), take).map_or(Poll::Pending, Poll::Ready)
+        });
         self.received(taken.await)
     }
 
@@ -129,7 +130,7 @@ impl Stream {
     pub async fn reaches(&self, state: State) -> Result<(), Closed> {
         let reached = poll_fn(|cx| {
             let attempt = |inside: &mut Inside| reached(inside, state);
-            self.letters.poll(cx.waker(), attempt).map_or(Poll::Pending, Poll::Ready)
+            self.letters.poll(News::State, cx.waker(), attempt).map_or(Poll::Pending, Poll::Ready)
         });
         reached.await
     }
@@ -148,17 +149,17 @@ impl Stream {
 
     /// Starts an attempt, and with HTTP a transaction (SS-216).
     pub fn connect(&self) {
-        self.wish(Wish::Connect);
+        self.wish(Ask::Connect);
     }
 
     /// Sets a metadata for its next use; a name that is not declared is ignored (SS-225).
     pub fn set_metadata(&self, name: &str, value: &[u8]) {
-        self.wish(|id| Wish::Metadata(id, name.to_owned(), value.to_vec()));
+        self.wish(Ask::Metadata(name.to_owned(), value.to_vec()));
     }
 
     /// Closes the connection in order; reconnect rules apply (SS-125).
     pub fn close(&self) {
-        self.wish(Wish::Close);
+        self.wish(Ask::Close);
     }
 
     /// The same stream for callers that block.
@@ -170,7 +171,7 @@ impl Stream {
     fn posted(&self, queued: Result<(u64, bool, u64), Closed>) -> Result<Ticket, Closed> {
         let (number, first, len) = queued?;
         if first {
-            self.wish(|id| Wish::Send(id, len));
+            self.wish(Ask::Send(len));
         }
         Ok(Ticket { number, letters: Arc::clone(&self.letters) })
     }
@@ -178,21 +179,19 @@ impl Stream {
     fn received(&self, taken: Result<(Chunk, bool), Closed>) -> Result<Chunk, Closed> {
         let (chunk, resume) = taken?;
         if resume {
-            self.wish(Wish::Resume);
+            self.wish(Ask::Resume);
         }
         Ok(chunk)
     }
 
-    fn wish(&self, wish: impl FnOnce(mainstay_node::StreamId) -> Wish) {
-        if let Some(id) = self.letters.look(|inside| inside.id) {
-            self.mailbox.put(wish(id));
-        }
+    fn wish(&self, ask: Ask) {
+        self.mailbox.put(Wish::Ask(Arc::clone(&self.letters), ask));
     }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.wish(Wish::Destroy);
+        self.wish(Ask::Destroy);
     }
 }
 
@@ -202,7 +201,7 @@ impl Ticket {
     pub async fn outcome(self) -> Outcome {
         poll_fn(|cx| {
             let settled = |inside: &mut Inside| settle(inside, self.number);
-            self.letters.poll(cx.waker(), settled).map_or(Poll::Pending, Poll::Ready)
+            self.letters.poll(News::Outcome, cx.waker(), settled).map_or(Poll::Pending, Poll::Ready)
         })
         .await
     }
@@ -212,7 +211,7 @@ impl Ticket {
     /// # Errors
     /// The ticket itself, when there is no outcome yet.
     pub fn wait(self, wait: Option<Duration>) -> Result<Outcome, Self> {
-        let settled = self.letters.block(wait, |inside| settle(inside, self.number));
+        let settled = self.letters.block(News::Outcome, wait, |inside| settle(inside, self.number));
         settled.ok_or(self)
     }
 }
@@ -234,7 +233,7 @@ impl Blocking {
     /// `Closed` when the stream is gone.
     pub fn post(&self, payload: impl Into<Vec<u8>>) -> Result<Ticket, Closed> {
         let mut payload = Some(payload.into());
-        let queued = self.0.letters.block(None, |inside| enqueue(inside, &mut payload));
+        let queued = self.0.letters.block(News::Room, None, |inside| enqueue(inside, &mut payload));
         self.0.posted(queued.unwrap_or(Err(Closed::Destroyed(None))))
     }
 
@@ -251,7 +250,7 @@ impl Blocking {
     /// # Errors
     /// `Closed` when the stream is gone and everything it received was taken.
     pub fn recv(&self, wait: Option<Duration>) -> Result<Option<Chunk>, Closed> {
-        match self.0.letters.block(wait, take) {
+        match self.0.letters.block(News::Chunk, wait, take) {
             Some(taken) => self.0.received(taken).map(Some),
             None => Ok(None),
         }

@@ -259,9 +259,14 @@ impl Client {
     }
 
     /// The reader sleeps, or wakes: meanwhile `room().up` is 0 and the peer's silence is not its fault.
+    /// Nor are acknowledgements missed that cannot be heard: nothing is repeated or given up until 3 s
+    /// after the waking.
     pub fn pause(&mut self, now: Instant, paused: bool) {
         self.paused = paused;
         self.last_received = now;
+        if let Some(work) = &mut self.work {
+            work.exchange.pause(now, paused);
+        }
     }
 
     /// Ends the session in order: DISCONNECT leaves with what is queued, then `Closed(Local(Closed))` comes.
@@ -420,8 +425,12 @@ impl Client {
 
     fn work(&mut self, now: Instant) -> &mut Work {
         self.rest_at = now + REST_WAIT;
-        let carry = self.carry;
-        self.work.get_or_insert_with(|| fresh(carry))
+        let (carry, paused) = (self.carry, self.paused);
+        self.work.get_or_insert_with(|| {
+            let mut work = fresh(carry);
+            work.exchange.pause(now, paused);
+            work
+        })
     }
 
     /// Gives the working memory back if nothing is under way.

@@ -85,6 +85,8 @@ pub(crate) struct Exchange {
     pub(crate) carry: Carry,
     /// Over: nothing is written any more.
     closed: bool,
+    /// The reader sleeps: an acknowledgement may have come and not be heard.
+    asleep: bool,
 }
 
 impl Exchange {
@@ -263,6 +265,9 @@ impl Exchange {
 
     /// Sends again what is due, and gives up what was sent often enough. SS-566.
     pub(crate) fn handle_timeout(&mut self, now: Instant, config: &Config) {
+        if self.asleep {
+            return;
+        }
         while let Some((index, due)) = self.inflight.first_due() {
             let Some(slot) = self.inflight.slot(index).filter(|_| due <= now) else { return };
             if slot.sends > REPEATS_MAX {
@@ -294,9 +299,17 @@ impl Exchange {
         }
     }
 
+    /// The reader sleeps, or wakes and has time to hear what came meanwhile.
+    pub(crate) fn pause(&mut self, now: Instant, asleep: bool) {
+        if self.asleep && !asleep {
+            self.inflight.postpone(now + REPEAT_WAIT);
+        }
+        self.asleep = asleep;
+    }
+
     /// When `handle_timeout` has something to do; what waits for the open publish has no time.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let (index, due) = self.inflight.first_due()?;
+        let (index, due) = self.inflight.first_due().filter(|_| !self.asleep)?;
         let over = self.inflight.slot(index)?.sends > REPEATS_MAX;
         (over || self.open.is_none()).then_some(due)
     }

@@ -209,6 +209,14 @@ impl Inflight {
         }
     }
 
+    /// Nobody's time comes before `due`.
+    pub(crate) fn postpone(&mut self, due: Instant) {
+        let timed = self.slots.iter_mut().filter(|slot| slot.due.is_some_and(|at| at < due));
+        for slot in timed {
+            slot.due = Some(due);
+        }
+    }
+
     /// The one whose time comes next, and when.
     pub(crate) fn first_due(&self) -> Option<(u16, Instant)> {
         let slot = self.slots.get(usize::from(self.head))?;

@@ -150,6 +150,7 @@ impl Node {
     pub fn pause(&mut self, now: Instant, id: StreamId, paused: bool) {
         if self.slots.get(id).is_some() {
             self.pool.pause(now, id.channel(), paused);
+            self.with(id, |stream| stream.pause(now, paused));
         }
     }
 
@@ -168,6 +169,13 @@ impl Node {
     /// Ends a stream: DISCONNECTED if due, DESTROYING, then nothing more (SS-213).
     pub fn destroy(&mut self, now: Instant, id: StreamId) {
         self.with(id, |stream| stream.destroy(now));
+    }
+
+    /// Somebody cancelled the poll wait: every stream hears of it (SS-012).
+    pub fn wait_cancelled(&mut self) {
+        for id in self.slots.ids() {
+            self.with(id, mainstay_stream::Stream::wait_cancelled);
+        }
     }
 
     fn with(&mut self, id: StreamId, act: impl FnOnce(&mut mainstay_stream::Stream)) {

@@ -28,6 +28,25 @@ pub(crate) enum Command {
     Destroy,
 }
 
+impl Command {
+    /// Bytes of `Commands::bytes` that belong to it.
+    const fn len(&self) -> usize {
+        match self {
+            Self::Send { len, .. } => *len,
+            Self::SetMetadata { name, value } => *name + *value,
+            Self::RequestTx
+            | Self::RequestTxLen(_)
+            | Self::Connect
+            | Self::StartTimeout(_)
+            | Self::CancelTimeout
+            | Self::Pause(_)
+            | Self::Confirm
+            | Self::Close
+            | Self::Destroy => 0,
+        }
+    }
+}
+
 impl Commands {
     /// Asks for a tx opportunity (SS-214).
     pub fn request_tx(&mut self) {
@@ -67,6 +86,17 @@ impl Commands {
         self.list.push(Command::Send { len: bytes.len(), flags });
     }
 
+    /// Sends what a tx handler returned: before the further opportunity it may have asked for, whose
+    /// announced length is the next message's, and after everything else it asked for.
+    pub fn send_returned(&mut self, bytes: &[u8], flags: Flags) {
+        let asks =
+            |command: &Command| matches!(command, Command::RequestTx | Command::RequestTxLen(_));
+        let at = self.list.iter().position(asks).unwrap_or(self.list.len());
+        let before: usize = self.list.iter().take(at).map(Command::len).sum();
+        self.bytes.splice(before..before, bytes.iter().copied());
+        self.list.insert(at, Command::Send { len: bytes.len(), flags });
+    }
+
     /// Lets this stream's reader sleep, or wakes it.
     pub fn pause(&mut self, paused: bool) {
         self.list.push(Command::Pause(paused));
@@ -91,5 +121,29 @@ impl Commands {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.list.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_tx_returned_goes_before_the_length_of_the_next_message() {
+        let mut commands = Commands::default();
+        commands.set_metadata("a", b"bc");
+        commands.request_tx_len(7);
+        commands.set_metadata("d", b"e");
+        commands.send_returned(b"payload", Flags::NONE);
+        assert!(matches!(
+            commands.list.as_slice(),
+            [
+                Command::SetMetadata { .. },
+                Command::Send { len: 7, .. },
+                Command::RequestTxLen(7),
+                Command::SetMetadata { .. }
+            ]
+        ));
+        assert_eq!(commands.bytes, b"abcpayloadde");
     }
 }

@@ -96,7 +96,7 @@ impl Node {
         chain: &[u8],
         key: &[u8],
     ) -> Result<(), ReplaceError> {
-        let identity = Identity::from_pem(chain, key)
+        let identity = Identity::from_bytes(chain, key)
             .map_err(|fault| ReplaceError { name: index.to_owned(), fault })?;
         self.pool.registry_mut().set_identity(index, identity);
         Ok(())

@@ -101,7 +101,8 @@ impl Slots {
         self.slots.len()
     }
 
-    /// After each call into a stream: it may have something to say, and another deadline.
+    /// After each call into a stream: it may have something to say, and another deadline, which
+    /// counts once it has said everything.
     pub(crate) fn touch(&mut self, id: StreamId) {
         let Some(slot) = self.slots.get_mut(id.index()) else { return };
         if slot.generation != id.generation {
@@ -111,6 +112,11 @@ impl Slots {
             slot.listed = true;
             self.active.push_back(id);
         }
+    }
+
+    /// Brings a stream's entry in the table up to date.
+    fn arm(&mut self, id: StreamId) {
+        let Some(slot) = self.slots.get_mut(id.index()) else { return };
         // An entry that is too early is corrected when it fires: the busy path leaves the table be.
         let Some(deadline) = slot.stream.poll_timeout() else { return };
         if slot.armed.is_some_and(|armed| armed <= deadline) {
@@ -132,6 +138,7 @@ impl Slots {
         let Some(id) = self.active.pop_front() else { return };
         if let Some(slot) = self.slots.get_mut(id.index()) {
             slot.listed = false;
+            self.arm(id);
         }
     }
 

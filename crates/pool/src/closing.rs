@@ -22,7 +22,8 @@ impl Pool {
     /// channel had asked to leave still leaves, in the background.
     pub fn forget(&mut self, now: Instant, channel: ChannelId) {
         self.finish(now, channel);
-        if let Some(at) = self.channel(channel).map(|place| place.connection)
+        let left = self.channel(channel).map(|place| place.connection);
+        if let Some(at) = left
             && let Some(connection) = self.connections.get_mut(at)
         {
             connection.members.retain(|&member| member != channel);
@@ -37,8 +38,11 @@ impl Pool {
             *place = None;
         }
         self.queue.forget(channel);
+        if let Some(at) = left.filter(|&at| !self.is_paused(at)) {
+            // A sleeper's leftovers hold up the goodbye.
+            self.wake(at);
+        }
     }
-
     fn finish(&mut self, now: Instant, channel: ChannelId) {
         let Some(at) = self.channel(channel).map(|place| place.connection) else { return };
         let closed = Reason::Local(Local::Closed);
@@ -102,6 +106,30 @@ impl Pool {
 
     /// Follows up on a call into a connection: its events, its notes, its wish to write, its timer.
     pub(crate) fn settle(&mut self, now: Instant, at: usize) {
+        self.follow_events(now, at);
+        self.want_write(at);
+        self.arm(at);
+    }
+
+    /// As `settle`, on the busy path: the wish to write and the timer are noted once for a run of
+    /// units and sends on one connection, at the latest when `poll_next` has nothing more to say.
+    pub(crate) fn settle_later(&mut self, now: Instant, at: usize) {
+        self.follow_events(now, at);
+        if self.unsettled != Some(at) {
+            self.settle_rest();
+            self.unsettled = Some(at);
+        }
+    }
+
+    /// Notes what `settle_later` left. A place that has another connection by now loses nothing.
+    pub(crate) fn settle_rest(&mut self) {
+        if let Some(at) = self.unsettled.take() {
+            self.want_write(at);
+            self.arm(at);
+        }
+    }
+
+    fn follow_events(&mut self, now: Instant, at: usize) {
         loop {
             let Some(connection) = self.connections.get_mut(at) else { return };
             let Some(event) = connection.stack.poll_event() else { break };
@@ -111,12 +139,14 @@ impl Pool {
                     connection.session.handle_eof(now, &mut self.queue);
                     self.follow_notes(now, at);
                 }
-                StackEvent::Failed(reason) => self.fail(now, at, reason),
+                StackEvent::Failed(reason) => self.fall(now, at, reason),
             }
         }
         self.follow_notes(now, at);
-        self.want_write(at);
-        self.arm(at);
+        // An acknowledgement may open the window of messages in flight, and causes no output.
+        if matches!(self.connections.get(at).map(|c| &c.session), Some(Session::Mqtt(_))) {
+            self.offer(at);
+        }
     }
 
     fn follow_notes(&mut self, now: Instant, at: usize) {
@@ -194,8 +224,31 @@ impl Pool {
         }
     }
 
+    /// A layer gave the connection up: its last words to the peer, a fatal alert say, still leave
+    /// (RFC 8446 §6.2, LAY-260).
+    fn fall(&mut self, now: Instant, at: usize, reason: Reason) {
+        self.tell_lost(now, at, reason);
+        let linger = now + self.config.linger;
+        let Some(connection) = self.connections.get_mut(at) else { return };
+        if connection.socket.is_none() || !connection.stack.wants_transmit() {
+            return self.retire(at, true);
+        }
+        connection.stage = Stage::Closing;
+        connection.until = Some(linger);
+        connection.members.clear();
+        self.idle.retain(|&idle| idle != at);
+        if let Some(key) = connection.key.take() {
+            self.index.remove(&key, at);
+        }
+    }
+
     /// The connection is lost or given up: everybody on it hears why.
     pub(crate) fn fail(&mut self, now: Instant, at: usize, reason: Reason) {
+        self.tell_lost(now, at, reason);
+        self.retire(at, true);
+    }
+
+    fn tell_lost(&mut self, now: Instant, at: usize, reason: Reason) {
         let Some(connection) = self.connections.get_mut(at) else { return };
         if let Stage::Rising(rising) = &mut connection.stage {
             for (channel, _) in core::mem::take(&mut rising.waiting) {
@@ -211,7 +264,6 @@ impl Pool {
             }
             self.again(now, at);
         }
-        self.retire(at, true);
     }
 
     /// Takes a connection out; its sockets are closed or aborted.

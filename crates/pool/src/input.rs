@@ -138,7 +138,7 @@ impl Pool {
                 connection.held = Some(Box::new(Held { raw, ..Held::default() }));
             }
             current.rest.start += taken;
-            self.settle(now, at);
+            self.settle_later(now, at);
             return (taken > 0).then_some(current);
         }
         let unit = input.get_mut(current.unit.clone()).unwrap_or_default();
@@ -156,14 +156,14 @@ impl Pool {
             // A session that takes nothing is over: what follows is of no use to anyone.
             let used = if taken == 0 { plain.len() } else { taken };
             connection.stack.consume(used);
-            self.settle(now, at);
+            self.settle_later(now, at);
             return Some(current);
         }
         let rest = input.get_mut(current.rest.clone()).filter(|rest| !rest.is_empty())?;
         let taken = connection.stack.handle_input(now, rest);
         current.unit = current.rest.start..current.rest.start + taken;
         current.rest.start += taken;
-        self.settle(now, at);
+        self.settle_later(now, at);
         (taken > 0).then_some(current)
     }
 

@@ -27,8 +27,9 @@ pub(crate) enum Kind {
 }
 
 impl Key {
-    /// The key of what is asked for; `None` for what is never shared (ws, raw: SS-581).
-    pub(crate) fn of(open: &Open) -> Option<Self> {
+    /// The key of what is asked for; `None` for what is never shared (ws, raw: SS-581). It takes
+    /// target and stack out of `open` until `give_back`: a lookup for every transaction copies nothing.
+    pub(crate) fn borrow(open: &mut Open) -> Option<Self> {
         let kind = match &open.protocol {
             Protocol::H1(_) => Kind::H1,
             Protocol::H2 { fallback: false, .. } => Kind::H2,
@@ -36,12 +37,16 @@ impl Key {
             Protocol::Mqtt(_) => Kind::Mqtt,
             Protocol::Ws { .. } | Protocol::Raw => return None,
         };
-        Some(Self {
-            target: open.target.clone(),
-            stack: open.stack.clone(),
-            attributes: open.attributes,
-            kind,
-        })
+        let target = core::mem::replace(&mut open.target, Target::new("", 0));
+        let nothing = StackSpec { base: open.stack.base.clone(), layers: Vec::new() };
+        let stack = core::mem::replace(&mut open.stack, nothing);
+        Some(Self { target, stack, attributes: open.attributes, kind })
+    }
+
+    /// Puts back what `borrow` took.
+    pub(crate) fn give_back(self, open: &mut Open) {
+        open.target = self.target;
+        open.stack = self.stack;
     }
 }
 

@@ -25,6 +25,7 @@ mod limits;
 mod opening;
 mod output;
 mod pool;
+mod preview;
 mod queue;
 mod race;
 mod session;
@@ -40,4 +41,5 @@ pub use channel::{
 };
 pub use limits::Config;
 pub use pool::{Next, Pool};
+pub use preview::first_bytes;
 pub use queue::Place;

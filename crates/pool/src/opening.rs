@@ -15,18 +15,28 @@ use mainstay_layers::{Stack, Transport};
 
 impl Pool {
     /// Finds a place for a channel; `fresh` keeps off connections that may be dead.
-    pub(crate) fn place(&mut self, now: Instant, channel: ChannelId, open: Box<Open>, fresh: bool) {
+    pub(crate) fn place(
+        &mut self,
+        now: Instant,
+        channel: ChannelId,
+        mut open: Box<Open>,
+        fresh: bool,
+    ) {
         let index = channel.0 as usize;
         if self.channels.len() <= index {
             self.channels.resize_with(index + 1, || None);
         }
         self.channels[index] =
             Some(Channel { connection: usize::MAX, want_tx: false, paused: false, progress: now });
-        let key = Key::of(&open);
+        let key = Key::borrow(&mut open);
         let found = key.as_ref().filter(|_| !fresh).and_then(|key| self.find(key, &open));
+        let kept = key.as_ref().filter(|_| found.is_none()).cloned();
+        if let Some(key) = key {
+            key.give_back(&mut open);
+        }
         match found {
             Some(at) => self.ride(now, at, channel, open),
-            None => self.connect(now, channel, open, key),
+            None => self.connect(now, channel, open, kept),
         }
     }
 

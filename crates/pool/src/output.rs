@@ -16,6 +16,7 @@ const fn sealed_overhead(limit: usize) -> usize {
 impl Pool {
     /// A socket that wants to write, each once until polled.
     pub fn poll_wanting(&mut self) -> Option<SocketId> {
+        self.settle_rest();
         let id = self.wanting.pop_front()?;
         if let Some(socket) = self.sockets.get_mut(id.0 as usize) {
             socket.wanting = false;

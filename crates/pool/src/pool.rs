@@ -33,6 +33,8 @@ pub struct Pool {
     pub(crate) timers: BTreeSet<(Instant, usize)>,
     pub(crate) queue: Queue,
     pub(crate) current: Option<Current>,
+    /// The connection whose wish to write and whose timer are still to be noted.
+    pub(crate) unsettled: Option<usize>,
     pub(crate) scratch: Vec<u8>,
     pub(crate) idle: VecDeque<usize>,
 }
@@ -84,6 +86,7 @@ impl Pool {
             timers: BTreeSet::new(),
             queue: Queue::default(),
             current: None,
+            unsettled: None,
             scratch: Vec::new(),
             idle: VecDeque::new(),
         }
@@ -113,7 +116,7 @@ impl Pool {
         let at = self.channel(channel).ok_or(Misuse::NotOpen)?.connection;
         let connection = self.connections.get_mut(at).ok_or(Misuse::NotOpen)?;
         connection.session.send(now, &mut self.rng, channel, chunk)?;
-        self.settle(now, at);
+        self.settle_later(now, at);
         Ok(())
     }
 
@@ -144,13 +147,21 @@ impl Pool {
         place.paused = paused;
         place.progress = now;
         let at = place.connection;
+        let sleeps = self.is_paused(at);
         let Some(connection) = self.connections.get_mut(at) else { return };
-        if let Session::H2(session) = &mut connection.session {
-            session.pause(channel, paused, &mut self.queue);
-            self.settle(now, at);
-        } else if !paused && !self.is_paused(at) {
+        match &mut connection.session {
+            Session::H2(session) => session.pause(channel, paused, &mut self.queue),
+            Session::Mqtt(session) => session.client.pause(now, sleeps),
+            Session::Waiting | Session::H1(_) | Session::Ws(_) | Session::Raw(_) => {}
+        }
+        if !sleeps {
+            // What the peer said meanwhile was not heard: its silence counts from now.
+            if let Some(watch) = connection.watch.as_deref_mut() {
+                watch.prove(now);
+            }
             self.wake(at);
         }
+        self.settle(now, at);
     }
 
     /// The application knows that the connection is good (SS-242).
@@ -210,10 +221,14 @@ impl Pool {
                 }
                 Some(Item::Payload(place)) => {
                     self.note_progress(now, place.channel());
+                    if !place.is_end() {
+                        self.hear(now, place.channel());
+                    }
                     return Some(Next::Payload(place));
                 }
                 None => {
                     if !self.step(now, input) {
+                        self.settle_rest();
                         return None;
                     }
                 }
@@ -225,6 +240,17 @@ impl Pool {
     #[must_use]
     pub fn lend<'b>(&'b self, place: &Place, input: &'b [u8]) -> Payload<'b> {
         self.queue.lend(place, input)
+    }
+
+    /// A message goes on, behind which an answer to a ping would wait.
+    fn hear(&mut self, now: Instant, channel: ChannelId) {
+        let Some(at) = self.channel(channel).map(|place| place.connection) else { return };
+        if let Some(connection) = self.connections.get_mut(at)
+            && matches!(connection.session, Session::Ws(_) | Session::Mqtt(_))
+            && let Some(watch) = connection.watch.as_deref_mut()
+        {
+            watch.hear(now);
+        }
     }
 
     fn note_progress(&mut self, now: Instant, channel: ChannelId) {

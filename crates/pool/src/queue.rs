@@ -35,6 +35,11 @@ impl Place {
     pub const fn channel(&self) -> ChannelId {
         self.channel
     }
+
+    /// Whether its message ends with it.
+    pub(crate) const fn is_end(&self) -> bool {
+        self.end
+    }
 }
 
 /// What a session tells its connection.

@@ -54,9 +54,14 @@ impl Pool {
             }
             self.attempt(now, at);
         }
+        let sleeps = self.is_paused(at);
         let Some(connection) = self.connections.get_mut(at) else { return };
         connection.stack.handle_timeout(now);
         connection.session.handle_timeout(now, &mut self.queue);
+        if let Some(watch) = connection.watch.as_deref_mut().filter(|_| sleeps) {
+            // Whose reader sleeps hears no answer: silence proves nothing.
+            watch.prove(now);
+        }
         match connection.watch.as_deref_mut().map_or(Due::Nothing, |watch| watch.due(now)) {
             Due::Nothing => {}
             Due::Ping => connection.session.ping(now, &mut self.rng),

@@ -9,6 +9,8 @@ use mainstay_base::Instant;
 pub(crate) struct Watch {
     rules: Validity,
     proved: Instant,
+    /// When a piece of an unfinished message came last.
+    heard: Instant,
     pinged: bool,
 }
 
@@ -29,7 +31,7 @@ impl Watch {
         if rules.hangup.is_zero() {
             return None;
         }
-        Some(Self { rules, proved: now, pinged: false })
+        Some(Self { rules, proved: now, heard: now, pinged: false })
     }
 
     /// Two-way traffic was seen.
@@ -38,9 +40,15 @@ impl Watch {
         self.pinged = false;
     }
 
+    /// A piece of a message came, and more of it will: an answer to a ping cannot come before its
+    /// end. The wait for the answer begins anew.
+    pub(crate) const fn hear(&mut self, now: Instant) {
+        self.heard = now;
+    }
+
     /// What is due now. A ping is due once per silence.
     pub(crate) fn due(&mut self, now: Instant) -> Due {
-        if now >= self.proved + self.rules.hangup {
+        if now >= self.hangup() {
             return Due::HangUp;
         }
         let Some(ping) = self.ping() else { return Due::Nothing };
@@ -55,7 +63,15 @@ impl Watch {
     pub(crate) fn deadline(&self) -> Instant {
         match self.ping() {
             Some(ping) if !self.pinged => self.proved + ping,
-            Some(_) | None => self.proved + self.rules.hangup,
+            Some(_) | None => self.hangup(),
+        }
+    }
+
+    fn hangup(&self) -> Instant {
+        let hangup = self.proved + self.rules.hangup;
+        match self.ping() {
+            Some(ping) if self.pinged => hangup.max(self.heard + (self.rules.hangup - ping)),
+            Some(_) | None => hangup,
         }
     }
 
@@ -89,6 +105,20 @@ mod tests {
         assert_eq!((watch.due(at(35)), watch.deadline()), (Due::Nothing, at(62)));
         assert_eq!(watch.due(at(67)), Due::HangUp);
         assert!(Watch::new(at(0), rules(30, 0)).is_none());
+    }
+
+    // Covers SS-445
+    #[test]
+    fn a_message_longer_than_the_wait_for_the_answer_puts_the_hang_up_off() {
+        let mut watch = Watch::new(at(0), rules(10, 15)).unwrap();
+        assert_eq!(watch.due(at(10)), Due::Ping);
+        watch.hear(at(14));
+        assert_eq!((watch.due(at(18)), watch.deadline()), (Due::Nothing, at(19)));
+        assert_eq!(watch.due(at(19)), Due::HangUp);
+        // Without a ping nothing is waited for.
+        let mut watch = Watch::new(at(0), rules(0, 15)).unwrap();
+        watch.hear(at(14));
+        assert_eq!(watch.due(at(15)), Due::HangUp);
     }
 
     // Covers SS-447

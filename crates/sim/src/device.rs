@@ -159,12 +159,7 @@ impl<A: Application> Device<A> {
     }
 
     /// The world's answer to an open.
-    pub(crate) fn opened(
-        &mut self,
-        now: Instant,
-        socket: SocketId,
-        link: Result<u64, Errno>,
-    ) {
+    pub(crate) fn opened(&mut self, now: Instant, socket: SocketId, link: Result<u64, Errno>) {
         let result = match link {
             Ok(link) => {
                 if let Some(sock) = self.sockets.get_mut(&socket) {

@@ -44,12 +44,7 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(
-        socket: SocketId,
-        place: Place,
-        faults: Faults,
-        peer: Box<dyn Peer>,
-    ) -> Self {
+    pub(crate) fn new(socket: SocketId, place: Place, faults: Faults, peer: Box<dyn Peer>) -> Self {
         Self {
             socket: Some(socket),
             place,

@@ -193,7 +193,10 @@ impl Book {
     pub fn story(&self, streamtype: &str) -> &Story {
         let found = self.stories.values().find(|story| story.kind == streamtype);
         assert!(found.is_some(), "no stream of streamtype {streamtype}");
-        found.map_or_else(|| &self.stories[&self.stories.keys().copied().collect::<Vec<_>>()[0]], |s| s)
+        found.map_or_else(
+            || &self.stories[&self.stories.keys().copied().collect::<Vec<_>>()[0]],
+            |s| s,
+        )
     }
 
     fn fault(&mut self, id: StreamId, what: fmt::Arguments<'_>) {
@@ -242,7 +245,8 @@ impl Book {
         if !connected && state == State::Disconnected {
             self.fault(id, format_args!("DISCONNECTED without CONNECTED"));
         }
-        if matches!(state, State::Disconnected | State::Destroying | State::Unreachable) && open > 0 {
+        if matches!(state, State::Disconnected | State::Destroying | State::Unreachable) && open > 0
+        {
             self.fault(id, format_args!("{state:?} with {open} messages without outcome"));
         }
     }
@@ -275,7 +279,14 @@ impl Book {
     }
 
     /// A tx opportunity of `room` bytes.
-    fn transmit(&mut self, id: StreamId, next: u64, protocol: Protocol, room: usize, commands: &mut Commands) -> Answer {
+    fn transmit(
+        &mut self,
+        id: StreamId,
+        next: u64,
+        protocol: Protocol,
+        room: usize,
+        commands: &mut Commands,
+    ) -> Answer {
         let now = self.clock.now();
         let Some(story) = self.stories.get_mut(&id) else { return Answer::TxDontSend };
         let Some(role) = self.roles.get(&story.kind) else { return Answer::TxDontSend };
@@ -409,8 +420,7 @@ impl Application for Book {
                 }
             }
             Up::Payload { view, payload, flags, .. } => {
-                let framed =
-                    matches!(view.streamtype().protocol, Protocol::Ws | Protocol::Mqtt);
+                let framed = matches!(view.streamtype().protocol, Protocol::Ws | Protocol::Mqtt);
                 self.receive(id, payload.bytes, flags, framed);
             }
         }

@@ -90,7 +90,13 @@ impl<A: Application + 'static> World<A> {
     }
 
     /// How large a device's reads and writes are at most, and whether its clock is asked too often.
-    pub fn set_habits(&mut self, device: DeviceId, read_max: usize, write_max: usize, restless: bool) {
+    pub fn set_habits(
+        &mut self,
+        device: DeviceId,
+        read_max: usize,
+        write_max: usize,
+        restless: bool,
+    ) {
         if let Some(device) = self.devices.get_mut(device) {
             (device.read_max, device.write_max) = (read_max.max(1), write_max.max(512));
             device.restless = restless;

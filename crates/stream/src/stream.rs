@@ -67,6 +67,8 @@ pub struct Stream {
     topics: Option<Box<Topics>>,
     rx_binary: bool,
     close_code: Option<u16>,
+    /// The application's reader sleeps: silence is ours.
+    asleep: bool,
     /// When CONNECTED became due.
     since: Instant,
     counters: Counters,
@@ -122,6 +124,7 @@ impl Stream {
             topics: None,
             rx_binary: false,
             close_code: None,
+            asleep: false,
             since: now,
             counters: Counters::default(),
         })
@@ -240,6 +243,18 @@ impl Stream {
         self.metadata.rename(&self.streamtype, streamtype);
         self.policy = Arc::clone(policy);
         self.streamtype = Arc::clone(streamtype);
+        self.check();
+    }
+
+    /// The application's reader sleeps, or wakes: meanwhile nothing is read, and no silence of the
+    /// peer's ends the transaction (SS-509). A new connection begins awake.
+    pub fn pause(&mut self, now: Instant, asleep: bool) {
+        self.asleep = asleep && self.life.has_channel();
+        if self.asleep {
+            self.timers.disarm(Timer::Silence);
+        } else if self.status().is_some() {
+            self.watch(now);
+        }
         self.check();
     }
 

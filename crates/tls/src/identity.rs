@@ -24,12 +24,31 @@ impl Identity {
     /// # Errors
     /// `ConfigFault::Identity` when there is no certificate, no key, or they do not belong together.
     pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, ConfigFault> {
+        if is_pem(chain) && is_pem(key) {
+            Self::from_bytes(chain, key)
+        } else {
+            Err(ConfigFault::Identity)
+        }
+    }
+
+    /// Reads the chain and the key, each from PEM or DER. A DER chain is the one certificate.
+    ///
+    /// # Errors
+    /// As `from_pem`.
+    pub fn from_bytes(chain: &[u8], key: &[u8]) -> Result<Self, ConfigFault> {
         let fault = |_| ConfigFault::Identity;
-        let chain = CertificateDer::pem_slice_iter(chain)
-            .map(|der| der.map(|der| der.to_vec()).map_err(fault))
-            .collect::<Result<Vec<_>, _>>()?;
-        let key = PrivateKeyDer::from_pem_slice(key).map_err(fault)?;
-        let identity = Self { chain, key: key.secret_der().to_vec() };
+        let chain = if is_pem(chain) {
+            let ders = CertificateDer::pem_slice_iter(chain);
+            ders.map(|der| der.map(|der| der.to_vec())).collect::<Result<_, _>>().map_err(fault)?
+        } else {
+            vec![chain.to_vec()]
+        };
+        let key = if is_pem(key) {
+            PrivateKeyDer::from_pem_slice(key).map_err(fault)?.secret_der().to_vec()
+        } else {
+            key.to_vec()
+        };
+        let identity = Self { chain, key };
         identity.certified().map(|_| identity)
     }
 
@@ -43,6 +62,12 @@ impl Identity {
         }
         CertifiedKey::from_der(chain, key, &provider()).map_err(fault)
     }
+}
+
+/// Whether bytes hold PEM (RFC 7468 section 2); DER begins with a byte that is no letter of it, and
+/// may not be text at all.
+fn is_pem(bytes: &[u8]) -> bool {
+    bytes.windows(10).any(|line| line == b"-----BEGIN")
 }
 
 impl fmt::Debug for Identity {

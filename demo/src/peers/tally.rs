@@ -40,6 +40,11 @@ pub enum Service {
     Mqtt,
 }
 
+impl Service {
+    /// Every service.
+    pub const ALL: [Self; 4] = [Self::H1, Self::H2, Self::Ws, Self::Mqtt];
+}
+
 /// The figures of one endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {

@@ -17,8 +17,18 @@ const FOLDERS: &[&str] =
 /// chosen: longer than any exchange of a test, shorter than a reader's patience.
 const RUN_SECONDS: &str = "20";
 
-/// chosen: outside the range the kernel draws ports for clients from.
+/// chosen: outside the range the kernel draws ports for clients from (32768 and up), so that none of
+/// them takes a port between its choice here and its peer's start.
 const FIRST_PORT: u16 = 4000;
+
+/// On loopback, where all tests of the machine meet: this many ports from `FIRST_PORT` up.
+const LOOPBACK_PORTS: u32 = 28_000;
+
+/// chosen: processes that start one after the other begin far apart.
+const PROCESS_STEP: u32 = 617;
+
+/// Ports looked at on loopback so far.
+static LOOKED: AtomicU32 = AtomicU32::new(0);
 
 static SITES: AtomicU32 = AtomicU32::new(0);
 
@@ -84,7 +94,8 @@ impl Site {
         if self.is_namespace() {
             return self.0.port.fetch_add(1, Ordering::Relaxed);
         }
-        TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+        let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+        (0..LOOPBACK_PORTS).map(|_| next_loopback_port()).find(free).unwrap()
     }
 
     /// Writes a file below the work folder, making the folders on the way.
@@ -173,6 +184,12 @@ impl Drop for Ground {
         // A file a peer still holds open is not worth failing for.
         let _ = fs::remove_dir_all(&self.dir);
     }
+}
+
+fn next_loopback_port() -> u16 {
+    let begin = std::process::id().wrapping_mul(PROCESS_STEP);
+    let place = begin.wrapping_add(LOOKED.fetch_add(1, Ordering::Relaxed)) % LOOPBACK_PORTS;
+    FIRST_PORT + u16::try_from(place).unwrap()
 }
 
 /// The path of somebody else's program; fails the test with the name of the package where it is missing.

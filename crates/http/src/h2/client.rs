@@ -245,7 +245,7 @@ impl Client {
     pub fn send(&mut self, _now: Instant, id: u32, bytes: &[u8]) -> usize {
         self.settle_windows();
         let max = self.config.send_max;
-        let Some((_, stream, waker)) = self.table.get_by_id(id) else { return 0 };
+        let Some((_, stream, waker)) = self.table.find_mut(id) else { return 0 };
         if let Stage::Queued { finished, owed, .. } = &mut stream.stage {
             *owed |= !*finished && !bytes.is_empty();
             return 0;
@@ -259,7 +259,7 @@ impl Client {
     /// # Errors
     /// `Misuse::Unknown`; `Misuse::Length` when less was sent than was announced (SS-506).
     pub fn finish(&mut self, _now: Instant, id: u32) -> Result<(), Misuse> {
-        let (_, stream, _) = self.table.get_by_id(id).ok_or(Misuse::Unknown)?;
+        let (_, stream, _) = self.table.find_mut(id).ok_or(Misuse::Unknown)?;
         if let Stage::Queued { finished, request, .. } = &mut stream.stage {
             if matches!(request.body, Body::Sized(len) if len > 0) {
                 return Err(Misuse::Length);
@@ -281,7 +281,7 @@ impl Client {
     /// Stops taking payload of a stream, or goes on. While it is paused its window runs to 0;
     /// the other streams go on.
     pub fn pause(&mut self, id: u32, paused: bool) {
-        let Some((slot, stream, _)) = self.table.get_by_id(id) else { return };
+        let Some((slot, stream, _)) = self.table.find_mut(id) else { return };
         stream.paused = paused;
         if !paused && matches!(stream.stage, Stage::Receiving(_)) {
             self.table.list(slot);
@@ -293,7 +293,7 @@ impl Client {
     pub fn stream_room(&mut self, id: u32) -> usize {
         self.settle_windows();
         let max = self.config.send_max;
-        let Some((_, stream, waker)) = self.table.get_by_id(id) else { return 0 };
+        let Some((_, stream, waker)) = self.table.find_mut(id) else { return 0 };
         if let Stage::Queued { finished, owed, .. } = &mut stream.stage {
             *owed |= !*finished;
             return 0;
@@ -306,7 +306,7 @@ impl Client {
     /// and not yet taken (SS-232). 0 for a stream that does not exist or is not open.
     pub fn peer_credit(&mut self, id: u32) -> usize {
         let window = self.config.stream_window();
-        let Some((_, stream, _)) = self.table.get_by_id(id) else { return 0 };
+        let Some((_, stream, _)) = self.table.find_mut(id) else { return 0 };
         match &mut stream.stage {
             Stage::Queued { .. } => 0,
             Stage::Waiting(_) => usize::try_from(window).unwrap_or(usize::MAX),

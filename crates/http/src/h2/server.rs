@@ -197,7 +197,7 @@ impl Server {
         head: &Response,
         last: bool,
     ) -> Result<(), Misuse> {
-        let (slot, stream, _) = self.table.get_by_id(id).ok_or(Misuse::Unknown)?;
+        let (slot, stream, _) = self.table.find_mut(id).ok_or(Misuse::Unknown)?;
         if stream.answered {
             return Err(Misuse::Order);
         }
@@ -216,7 +216,7 @@ impl Server {
     /// # Errors
     /// `Unknown`, or `Header` when it is not one.
     pub fn inform(&mut self, _now: Instant, id: u32, head: &Response) -> Result<(), Misuse> {
-        let (_, stream, _) = self.table.get_by_id(id).ok_or(Misuse::Unknown)?;
+        let (_, stream, _) = self.table.find_mut(id).ok_or(Misuse::Unknown)?;
         let mut response = Response::new(());
         *response.status_mut() = head.status();
         response.headers_mut().clone_from(head.headers());
@@ -226,7 +226,7 @@ impl Server {
     /// Takes payload of the response; `Writable` follows when it was not all.
     pub fn send(&mut self, _now: Instant, id: u32, bytes: &[u8]) -> usize {
         let max = self.config.send_max;
-        let Some((_, stream, waker)) = self.table.get_by_id(id) else { return 0 };
+        let Some((_, stream, waker)) = self.table.find_mut(id) else { return 0 };
         let Some(sending) = &mut stream.sending else { return 0 };
         sending.send(&mut Context::from_waker(waker), bytes, max)
     }
@@ -236,7 +236,7 @@ impl Server {
     /// # Errors
     /// `Unknown`, or `Order` when its head was not sent.
     pub fn finish(&mut self, _now: Instant, id: u32) -> Result<(), Misuse> {
-        let (slot, stream, _) = self.table.get_by_id(id).ok_or(Misuse::Unknown)?;
+        let (slot, stream, _) = self.table.find_mut(id).ok_or(Misuse::Unknown)?;
         stream.sending.as_mut().ok_or(Misuse::Order)?.finish()?;
         self.settle(slot);
         Ok(())
@@ -253,7 +253,7 @@ impl Server {
 
     /// Stops taking payload of a stream, or goes on.
     pub fn pause(&mut self, id: u32, paused: bool) {
-        let Some((slot, stream, _)) = self.table.get_by_id(id) else { return };
+        let Some((slot, stream, _)) = self.table.find_mut(id) else { return };
         stream.paused = paused;
         if !paused {
             self.table.list(slot);

@@ -80,7 +80,7 @@ impl<S> Table<S> {
     }
 
     /// The stream of `id` with its slot and its waker.
-    pub(super) fn get_by_id(&mut self, id: u32) -> Option<(u16, &mut S, &Waker)> {
+    pub(super) fn find_mut(&mut self, id: u32) -> Option<(u16, &mut S, &Waker)> {
         let slot = self.find(id)?;
         self.get(slot).map(|(_, stream, waker)| (slot, stream, waker))
     }

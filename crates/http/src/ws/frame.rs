@@ -101,10 +101,10 @@ impl Header {
     /// Appends the header.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         let masked = if self.mask.is_some() { 0x80 } else { 0 };
-        let mut head = [0_u8; 10];
+        let mut head = [0_u8; HEADER_MAX];
         head[0] = self.opcode.bits() | if self.fin { 0x80 } else { 0 };
         let len = self.len.to_be_bytes();
-        let used = if self.len < 126 {
+        let mut used = if self.len < 126 {
             head[1] = len[7] | masked;
             2
         } else if self.len < 1 << 16 {
@@ -113,13 +113,14 @@ impl Header {
             4
         } else {
             head[1] = 127 | masked;
-            head[2..].copy_from_slice(&len);
+            head[2..10].copy_from_slice(&len);
             10
         };
-        out.extend_from_slice(&head[..used]);
         if let Some(mask) = self.mask {
-            out.extend_from_slice(&mask);
+            head[used..used + 4].copy_from_slice(&mask);
+            used += 4;
         }
+        out.extend_from_slice(&head[..used]);
     }
 
     /// Appends the header and its payload, masked if a mask is set. `len` must be the payload's.

@@ -24,6 +24,7 @@ fn a_get_is_answered_with_head_payload_and_end_in_this_order() {
 #[test]
 fn thirty_two_streams_share_one_connection_and_each_gets_its_own() {
     let mut world = World::default(Answer::Echo);
+    world.run();
     for id in 0..32 {
         world.client.open(NOW, id, &post(Body::Unsized)).unwrap();
         let body = vec![u8::try_from(id).unwrap(); 1000];
@@ -37,6 +38,19 @@ fn thirty_two_streams_share_one_connection_and_each_gets_its_own() {
         assert_eq!(world.log.body(id), vec![u8::try_from(id).unwrap(); 1000]);
     }
     assert_eq!(world.log.events.len(), 64);
+}
+
+#[test]
+fn one_stream_goes_before_the_settings_and_the_others_after_them() {
+    let server = Config { streams_max: 1, ..Config::default() };
+    let mut world = World::new(Config::default(), server, Answer::Echo);
+    for id in 0..4 {
+        world.client.open(NOW, id, &post(Body::Unsized)).unwrap();
+        world.client.finish(NOW, id).unwrap();
+    }
+    world.run();
+    let ends: Vec<bool> = (0..4).map(|id| world.log.has(&format!("complete {id}"))).collect();
+    assert_eq!(ends, [true; 4], "{:?}", world.log.events);
 }
 
 #[test]

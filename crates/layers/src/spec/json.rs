@@ -12,6 +12,16 @@ mod base;
 mod layer;
 
 impl StackSpec {
+    /// Reads and checks a specification from JSON text, as a policy's `stack` key holds it.
+    ///
+    /// # Errors
+    /// As `from_json`; `WrongType` at `$` for text that is no JSON.
+    pub fn parse(text: &str) -> Result<Self, SpecFault> {
+        let value = serde_json::from_str(text);
+        let value = value.map_err(|_| SpecFault::new("$", SpecFaultKind::WrongType("JSON")))?;
+        Self::from_json(&value)
+    }
+
     /// Reads and checks a specification.
     ///
     /// # Errors

@@ -132,4 +132,3 @@ impl Peer for Secured {
         (beyond == Ending::Abort || self.finished).then_some(beyond)
     }
 }
-

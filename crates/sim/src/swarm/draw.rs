@@ -108,8 +108,11 @@ impl Draw {
         let chunk_max = pick(rng, &[0, 0, 0, 1, 3, 100, 1400]);
         let send_max = pick(rng, &[16 * 1024, 16 * 1024, 4096, 200, 17]);
         // 1-byte chunks of long messages only cost time.
-        let sizes: &[usize] =
-            if chunk_max > 0 && chunk_max < 50 || send_max < 100 { &[HEAD_MIN, 200] } else { &[HEAD_MIN, 500, 3000, 12_000] };
+        let sizes: &[usize] = if chunk_max > 0 && chunk_max < 50 || send_max < 100 {
+            &[HEAD_MIN, 200]
+        } else {
+            &[HEAD_MIN, 500, 3000, 12_000]
+        };
         let count = 2 + rng.below(5);
         let mut wires = Vec::new();
         for _ in 0..count {

@@ -49,10 +49,8 @@ pub(crate) fn unwell(world: &mut World<Book>) -> Vec<String> {
         let Some(protocol) = protocol(world, id) else { continue };
         let stays = world.seen(0).stream(id).is_some_and(|s| !s.streamtype().opportunistic);
         let Some(story) = world.application(0).stories.get(&id) else { continue };
-        let up = matches!(
-            story.last(),
-            State::Connected | State::QosAckRemote | State::QosNackRemote
-        );
+        let up =
+            matches!(story.last(), State::Connected | State::QosAckRemote | State::QosNackRemote);
         let settled = story.todo == 0 && story.ledger.open() == 0;
         let healthy = settled && (is_http(protocol) || up || !stays);
         if !healthy {
@@ -107,7 +105,10 @@ pub(crate) fn against_logs(world: &mut World<Book>, shared: &Shared) -> Vec<Stri
     for story in world.application(0).stories.values() {
         for id in story.ledger.with(Outcome::Acknowledged) {
             if !has.contains(&(story.number, id)) {
-                wrong.push(format!("{} {}: {id} acknowledged, peer has it not", story.kind, story.number));
+                wrong.push(format!(
+                    "{} {}: {id} acknowledged, peer has it not",
+                    story.kind, story.number
+                ));
             }
         }
     }

@@ -3,7 +3,8 @@
 use super::draw::{Draw, KINDS, Kind};
 use crate::fixture;
 use crate::peer::{
-    Answer, Broker, BrokerRules, Echo, Ending, H1, H2, Judge, Peer, Script, Secured, SharedLog, Ws, WsRules,
+    Answer, Broker, BrokerRules, Echo, Ending, H1, H2, Judge, Peer, Script, Secured, SharedLog, Ws,
+    WsRules,
 };
 use crate::server::{Place, Server};
 use crate::story::{Book, pattern};
@@ -49,7 +50,12 @@ pub(crate) fn notices_silence(place: &Place) -> bool {
 }
 
 /// Lets all of them listen.
-pub(crate) fn listen(world: &mut World<Book>, draw: &Draw, shared: &Shared, healed: &Rc<Cell<bool>>) {
+pub(crate) fn listen(
+    world: &mut World<Book>,
+    draw: &Draw,
+    shared: &Shared,
+    healed: &Rc<Cell<bool>>,
+) {
     world.name("sim.example", Resolved::Addresses(vec![HOST]), Duration::from_millis(3));
     let kinds = [Kind::Ws, Kind::Get, Kind::H2Get, Kind::Mqtt, Kind::Raw];
     for (kind, tls) in kinds.into_iter().flat_map(|kind| [(kind, false), (kind, true)]) {

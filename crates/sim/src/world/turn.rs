@@ -70,7 +70,8 @@ impl<A: Application + 'static> World<A> {
             }
         }
         for (at, device) in self.devices.iter().enumerate() {
-            if device.turns < TURNS_MAX && device.node.poll_timeout().is_some_and(|due| due <= now) {
+            if device.turns < TURNS_MAX && device.node.poll_timeout().is_some_and(|due| due <= now)
+            {
                 self.faults.push(format!("L3: device {at} is drained and due at {now:?}"));
             }
         }
@@ -116,8 +117,8 @@ impl<A: Application + 'static> World<A> {
             Wish::Resolve { id, name } => {
                 self.trace.note(self.now, format_args!("resolve {name}"));
                 let found = self.names.get(&name).cloned();
-                let (answer, delay) = found
-                    .unwrap_or((Resolved::NoSuchName, core::time::Duration::from_millis(20)));
+                let (answer, delay) =
+                    found.unwrap_or((Resolved::NoSuchName, core::time::Duration::from_millis(20)));
                 self.schedule(self.now + delay, Happening::Resolved { device, id, answer });
             }
         }

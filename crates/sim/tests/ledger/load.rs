@@ -91,7 +91,10 @@ fn restarted(kind: &str, body: &str, port: u16, announce: bool) -> Stage {
     println!("{kind}: {connected} connections, {counts:?} acknowledged, sent, refused, unknown");
     assert_eq!((connected, lost), (51, 50));
     assert!(story.ledger.begun() > 100 && counts[3] > 0, "{counts:?}");
-    assert_eq!(story.reasons(State::Disconnected)[0], Some(Reason::Network(mainstay_base::Network::Reset)));
+    assert_eq!(
+        story.reasons(State::Disconnected)[0],
+        Some(Reason::Network(mainstay_base::Network::Reset))
+    );
     stage
 }
 

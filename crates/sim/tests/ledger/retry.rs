@@ -1,6 +1,7 @@
 //! When the next attempt comes, and what an application hears meanwhile.
 
 use crate::stage::{MS, SEC, Stage, millis, tcp};
+use State::{AllRetriesFailed, Connected, Connecting, Creating, Disconnected, Poll, Unreachable};
 use core::time::Duration;
 use mainstay_base::{Network, Peer, Reason, RetryLimits, Rng};
 use mainstay_node::Resolved;
@@ -9,7 +10,6 @@ use mainstay_sim::peer::{Answer, BrokerRules, Ending, Script, WsRules};
 use mainstay_sim::story::{Reaction, Role, pattern};
 use mainstay_sim::{Reach, Server};
 use std::rc::Rc;
-use State::{AllRetriesFailed, Connected, Connecting, Creating, Disconnected, Poll, Unreachable};
 
 const BACKOFF: &str = r#""retry":[{"r":{"backoff":[1000,2000,5000],"conceal":65535,"jitterpc":20}},
     {"two":{"backoff":[1000],"conceal":2}}]"#;
@@ -65,7 +65,10 @@ fn a_server_that_accepts_and_drops_is_left_alone_for_longer_and_longer() {
     println!("{} connections dropped, waits {waits:?}", waits.len() + 1);
     assert!(waits.len() > 8);
     assert_eq!(waits, delays(&stage, u16::try_from(waits.len()).unwrap()));
-    assert_eq!(stage.path("raw")[..6], [Creating, Connecting, Connected, Disconnected, Poll, Connecting]);
+    assert_eq!(
+        stage.path("raw")[..6],
+        [Creating, Connecting, Connected, Disconnected, Poll, Connecting]
+    );
 }
 
 // Covers LAY-213
@@ -128,15 +131,21 @@ fn an_opportunistic_request_whose_answer_never_began_is_repeated() {
     let mut stage = Stage::new(&format!(
         r#"{BACKOFF},"s":[{{"get":{{"endpoint":"192.0.2.1","port":80,"protocol":"h1","http_method":"GET","http_url":"","opportunistic":true,"retry":"r"}}}}]"#
     ));
-    stage.h1("192.0.2.1:80", |_, _, count| {
-        if count < 2 { Answer::Drop } else { Answer::ok(pattern(10)) }
-    });
+    stage.h1(
+        "192.0.2.1:80",
+        |_, _, count| {
+            if count < 2 { Answer::Drop } else { Answer::ok(pattern(10)) }
+        },
+    );
     stage.role("get", Role { messages: 1, ..Role::default() });
     stage.create("get");
     stage.run(SEC * 20);
     let path = stage.path("get");
     println!("{path:?}");
-    assert_eq!(path[..8], [Creating, Poll, Connecting, Unreachable, Poll, Connecting, Unreachable, Poll]);
+    assert_eq!(
+        path[..8],
+        [Creating, Poll, Connecting, Unreachable, Poll, Connecting, Unreachable, Poll]
+    );
     assert_eq!(path[8..], [Connecting, Connected, State::QosAckRemote, Disconnected]);
 }
 
@@ -266,7 +275,8 @@ fn a_broker_that_knows_us_not_is_auth_failed_and_any_other_refusal_unreachable()
         let mut stage = Stage::new(
             r#""s":[{"mqtt":{"endpoint":"192.0.2.1","protocol":"mqtt","nailed_up":true}}]"#,
         );
-        stage.broker("192.0.2.1:1883", BrokerRules { refuse: Some(code), ..BrokerRules::default() });
+        stage
+            .broker("192.0.2.1:1883", BrokerRules { refuse: Some(code), ..BrokerRules::default() });
         stage.create("mqtt");
         stage.run(SEC * 5);
         assert_eq!(stage.path("mqtt"), [Creating, Connecting, state, AllRetriesFailed]);
@@ -283,8 +293,11 @@ fn a_handler_that_refuses_every_connecting_is_asked_again_after_each_back_off() 
     stage.echo("192.0.2.1:7");
     let react = |state, _| {
         let refuse = state == Connecting;
-        let answer =
-            if refuse { mainstay_stream::Answer::DisconnectMe } else { mainstay_stream::Answer::Ok };
+        let answer = if refuse {
+            mainstay_stream::Answer::DisconnectMe
+        } else {
+            mainstay_stream::Answer::Ok
+        };
         Reaction { answer, ..Reaction::default() }
     };
     stage.role("raw", Role { react: Some(Rc::new(react)), ..Role::default() });

@@ -1,13 +1,13 @@
 //! Who rides on which connection.
 
 use crate::stage::{MS, SEC, Stage, secured, tcp};
+use State::{Connected, Connecting, Creating, Disconnected, Poll, QosAckRemote, Unreachable};
 use core::time::Duration;
 use mainstay_policy::State;
 use mainstay_sim::fixture;
 use mainstay_sim::peer::{Answer, BrokerRules, H2, Judge, WsRules};
 use mainstay_sim::story::{Expect, Role, pattern};
 use std::rc::Rc;
-use State::{Connected, Connecting, Creating, Disconnected, Poll, QosAckRemote, Unreachable};
 
 // Covers SS-525, SS-526
 #[test]
@@ -80,7 +80,8 @@ fn a_kept_connection_that_turns_out_dead_costs_a_new_one_and_no_state() {
     assert_eq!((log.answered.len(), log.connections), (2, 2));
 }
 
-const MQTT: &str = r#""endpoint":"192.0.2.1","protocol":"mqtt","mqtt_clean_start":true,"nailed_up":true"#;
+const MQTT: &str =
+    r#""endpoint":"192.0.2.1","protocol":"mqtt","mqtt_clean_start":true,"nailed_up":true"#;
 
 // Covers SS-561, SS-562, SS-569, SS-570, SS-571
 #[test]

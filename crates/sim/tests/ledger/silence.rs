@@ -1,12 +1,12 @@
 //! Peers that say nothing, or nonsense: how long that is borne, and what it is called.
 
 use crate::stage::{MS, SEC, Stage, millis, tcp};
+use State::{Connected, Connecting, Creating, Disconnected, Poll, Unreachable};
 use mainstay_base::{Local, Peer, Reason};
 use mainstay_policy::State;
 use mainstay_sim::Reach;
 use mainstay_sim::peer::{Answer, BrokerRules, Ending, Script, WsRules};
 use mainstay_sim::story::Role;
-use State::{Connected, Connecting, Creating, Disconnected, Poll, Unreachable};
 
 fn valid(ping: u16, hangup: u16) -> String {
     format!(
@@ -31,7 +31,10 @@ fn a_half_open_websocket_is_hung_up_on_in_the_time_the_policy_names() {
         println!("ping {ping}, hang-up {hangup}: lost at {lost} ms");
         assert_eq!(lost, 40 + u64::from(hangup) * 1000);
         assert_eq!(stage.story("ws").reasons(Disconnected)[0], Some(Reason::Peer(Peer::Silent)));
-        assert_eq!(stage.path("ws")[..6], [Creating, Connecting, Connected, Disconnected, Poll, Connecting]);
+        assert_eq!(
+            stage.path("ws")[..6],
+            [Creating, Connecting, Connected, Disconnected, Poll, Connecting]
+        );
     }
 }
 
@@ -50,7 +53,8 @@ fn a_peer_that_answers_pings_is_kept_and_one_that_does_not_is_not() {
 // Covers SS-445, SS-446
 #[test]
 fn mqtt_pings_prove_the_connection_and_silence_ends_it() {
-    let mqtt = r#""s":[{"mqtt":{"endpoint":"192.0.2.1","protocol":"mqtt","nailed_up":true,"retry":"r"}}]"#;
+    let mqtt =
+        r#""s":[{"mqtt":{"endpoint":"192.0.2.1","protocol":"mqtt","nailed_up":true,"retry":"r"}}]"#;
     let mut stage = Stage::new(&format!("{},{mqtt}", valid(10, 15)));
     stage.broker("192.0.2.1:1883", BrokerRules::default());
     stage.create("mqtt");

@@ -5,7 +5,9 @@ use core::time::Duration;
 use mainstay_base::Instant;
 use mainstay_node::{Config, Node, StreamId};
 use mainstay_policy::{Policy, State};
-use mainstay_sim::peer::{Answer, Broker, BrokerRules, Echo, H1, H2, Judge, Peer, Secured, SharedLog, Ws, WsRules};
+use mainstay_sim::peer::{
+    Answer, Broker, BrokerRules, Echo, H1, H2, Judge, Peer, Secured, SharedLog, Ws, WsRules,
+};
 use mainstay_sim::story::{Book, Role, Story};
 use mainstay_sim::{Place, Server, World, fixture};
 use std::rc::Rc;
@@ -33,7 +35,8 @@ impl Stage {
 
     pub(crate) fn with(policy: &str, config: Config) -> Self {
         let text = format!("{{ {policy} }}");
-        let policy = Policy::parse(&text, "test").map_err(|fault| panic!("{fault:?}")).unwrap().policy;
+        let policy =
+            Policy::parse(&text, "test").map_err(|fault| panic!("{fault:?}")).unwrap().policy;
         let mut world = World::new(1);
         let seed = [7; 32];
         let mut node = Node::new(seed, config);
@@ -91,7 +94,11 @@ impl Stage {
         self.listen(place, Server::new(move |_| Box::new(Echo::new(Rc::clone(&log)))));
     }
 
-    pub(crate) fn peer(&mut self, place: &str, make: impl Fn(SharedLog) -> Box<dyn Peer> + 'static) {
+    pub(crate) fn peer(
+        &mut self,
+        place: &str,
+        make: impl Fn(SharedLog) -> Box<dyn Peer> + 'static,
+    ) {
         let log = Rc::clone(&self.log);
         self.listen(place, Server::new(move |_| make(Rc::clone(&log))));
     }

@@ -99,13 +99,29 @@ impl Address {
     pub(crate) fn authority(&self) -> String {
         match &self.place {
             Place::Host { host, port } => {
-                let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-                let default = if self.tls { 443 } else { 80 };
-                if *port == default { host } else { format!("{host}:{port}") }
+                // One allocation: a request is built for every transaction.
+                let mut text = String::with_capacity(host.len() + "[]:65535".len());
+                let bracket = host.contains(':');
+                text.push_str(if bracket { "[" } else { "" });
+                text.push_str(host);
+                text.push_str(if bracket { "]" } else { "" });
+                if *port != if self.tls { 443 } else { 80 } {
+                    text.push(':');
+                    push_decimal(&mut text, *port);
+                }
+                text
             }
             Place::Unix(_) => "localhost".into(),
         }
     }
+}
+
+/// Appends a port as `Display` writes it, without its machinery.
+fn push_decimal(text: &mut String, number: u16) {
+    if number >= 10 {
+        push_decimal(text, number / 10);
+    }
+    text.push(char::from_digit(u32::from(number % 10), 10).unwrap_or('0'));
 }
 
 /// Visible ASCII only: nothing that could end a header line or a request line.

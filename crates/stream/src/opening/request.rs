@@ -109,11 +109,14 @@ pub(crate) fn path(opener: &Opener<'_>, address: &Address) -> Result<String, Pol
     if let Some(path) = &address.path {
         return Ok(path.clone());
     }
-    let url = opener.expand(opener.streamtype.http.url.as_deref().unwrap_or(""))?;
+    let mut url = opener.expand(opener.streamtype.http.url.as_deref().unwrap_or(""))?;
     if !is_visible(&url) {
         return Err(Policy::Invalid);
     }
-    Ok(format!("/{}", url.strip_prefix('/').unwrap_or(&url)))
+    if !url.starts_with('/') {
+        url.insert(0, '/');
+    }
+    Ok(url)
 }
 
 /// Header blobs come first (SS-508). A configured but unset blob makes the attempt fail (SS-435).

@@ -10,12 +10,10 @@ use mainstay_layers::{
 use mainstay_policy::Protocol;
 use mainstay_policy::model::HostPort;
 
-// Deferred LAY-193: `"stack": {..}` needs the JSON form of LAY-191 in layers.
-
 /// The layers of one attempt, bottom up.
 pub(crate) fn build(opener: &Opener<'_>, address: &Address) -> Result<StackSpec, Policy> {
-    if opener.streamtype.stack.is_some() {
-        return Err(Policy::Unsupported);
+    if let Some(text) = &opener.streamtype.stack {
+        return spelled_out(text, opener.streamtype.protocol);
     }
     let mut layers = Vec::new();
     let base = match &address.place {
@@ -30,6 +28,18 @@ pub(crate) fn build(opener: &Opener<'_>, address: &Address) -> Result<StackSpec,
     }
     let spec = StackSpec { base, layers };
     spec.check().map_err(|_| Policy::Invalid)?;
+    Ok(spec)
+}
+
+/// A stack the streamtype spells out overrides its other keys; only the protocol's ALPN is put in
+/// where the topmost TLS layer names none.
+fn spelled_out(text: &str, protocol: Protocol) -> Result<StackSpec, Policy> {
+    let mut spec = StackSpec::parse(text).map_err(|_| Policy::Invalid)?;
+    if let Some(LayerSpec::Tls(tls)) = spec.layers.last_mut()
+        && tls.alpn.is_empty()
+    {
+        tls.alpn = alpn(protocol, false);
+    }
     Ok(spec)
 }
 
@@ -60,20 +70,24 @@ fn proxy(at: &HostPort) -> Proxy {
 
 fn tls(opener: &Opener<'_>, address: &Address) -> TlsSpec {
     let streamtype = opener.streamtype;
-    let alpn: &[&str] = match streamtype.protocol {
-        Protocol::H2 | Protocol::H3 if streamtype.http.h1_fallback => &["h2", "http/1.1"],
-        Protocol::H2 | Protocol::H3 => &["h2"],
-        Protocol::H1 | Protocol::Ws => &["http/1.1"],
-        // SS-560.
-        Protocol::Mqtt => &["x-amzn-mqtt-ca"],
-        Protocol::Raw => &[],
-    };
     let unix = matches!(address.place, Place::Unix(_));
     TlsSpec {
         trust: streamtype.tls_trust_store.clone().map_or(TrustSpec::Os, TrustSpec::Store),
         identity: streamtype.client_cert.map(|number| IdentitySpec::Store(number.to_string())),
         name: unix.then(|| "localhost".to_owned()),
-        alpn: alpn.iter().map(|&name| name.to_owned()).collect(),
+        alpn: alpn(streamtype.protocol, streamtype.http.h1_fallback),
         ..TlsSpec::default()
     }
+}
+
+/// What a protocol offers (RFC 7301; SS-525, SS-540, SS-560).
+fn alpn(protocol: Protocol, fallback: bool) -> Vec<String> {
+    let names: &[&str] = match protocol {
+        Protocol::H2 | Protocol::H3 if fallback => &["h2", "http/1.1"],
+        Protocol::H2 | Protocol::H3 => &["h2"],
+        Protocol::H1 | Protocol::Ws => &["http/1.1"],
+        Protocol::Mqtt => &["x-amzn-mqtt-ca"],
+        Protocol::Raw => &[],
+    };
+    names.iter().map(|&name| name.to_owned()).collect()
 }

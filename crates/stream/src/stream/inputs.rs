@@ -348,6 +348,7 @@ impl Stream {
     pub(super) fn drop_channel(&mut self, _now: Instant) {
         self.open = None;
         self.way.shut();
+        self.asleep = false;
         self.timers.disarm(Timer::Settled);
         self.timers.disarm(Timer::Silence);
         self.transaction = None;
@@ -381,8 +382,8 @@ impl Stream {
     }
 
     /// The response owes bytes from now on (SS-509).
-    fn watch(&mut self, now: Instant) {
-        if !self.streamtype.long_poll {
+    pub(super) fn watch(&mut self, now: Instant) {
+        if !self.streamtype.long_poll && !self.asleep {
             self.timers.arm(Timer::Silence, now, BODY_SILENCE);
         }
     }

@@ -14,6 +14,14 @@ impl Stream {
         piece(self.streamtype.protocol, open, flags).map(|piece| (piece.start, piece.end))
     }
 
+    /// What an attempt would ask of the pool now, with the metadata as they are: for `explain`.
+    ///
+    /// # Errors
+    /// Why the attempt would fail before anything is opened.
+    pub fn plan(&self) -> Result<mainstay_pool::Open, mainstay_base::Policy> {
+        self.opener().open(None).map(|(open, _)| open)
+    }
+
     /// The number the next message will get.
     #[must_use]
     pub const fn next_payload(&self) -> PayloadId {

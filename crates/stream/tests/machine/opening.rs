@@ -53,6 +53,21 @@ fn tls_and_proxies_are_stacked_as_the_keys_say() {
     assert!(tunnel.contains("http-connect(proxy:3128)>tls") && !tunnel.contains("doc"), "{tunnel}");
 }
 
+// Covers LAY-193
+#[test]
+fn a_stack_spelled_out_overrides_the_other_keys() {
+    let text = r#"{"base": {"use": "os-tcp"}, "layers": [
+        {"use": "socks5", "proxy": "near:1080"}, {"use": "tls", "name": "inner.test"}]}"#;
+    let own = Streamtype { stack: Some(text.into()), via_socks5: Some(socks("own")), ..ws() };
+    let stack = proxied(Policy::default(), own);
+    assert!(stack.contains("socks5(near:1080)") && !stack.contains("own"), "{stack}");
+    assert!(stack.starts_with("tls") && stack.contains("http/1.1"), "{stack}");
+    let broken = Streamtype { stack: Some(r#"{"base": {"use": "pigeon"}}"#.into()), ..ws() };
+    let mut script = created(broken);
+    script.connect();
+    assert!(script.opens.is_empty());
+}
+
 // Covers SS-433, SS-525, SS-540, SS-560
 #[test]
 fn each_protocol_offers_its_alpn() {

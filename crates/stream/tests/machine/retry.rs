@@ -199,6 +199,9 @@ fn the_validity_interval_of_the_policy_decides_when_a_connection_is_settled() {
 fn an_explicit_connect_inside_the_handler_of_a_failure_starts_at_once() {
     let mut script = created(ws());
     script.connect();
+    script.closed(RESET);
+    script.wait(2000);
+    assert_eq!(script.stream.attempts(), 1);
     script.when(State::Unreachable, |stream, now| {
         stream.connect(now).unwrap();
         Answer::Ok

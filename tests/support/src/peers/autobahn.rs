@@ -51,7 +51,8 @@ impl Autobahn {
                 quoted.join(", ")
             ),
         );
-        let args = ["-m", "fuzzingserver", "-s", spec.to_str().unwrap()];
+        // Without its page for browsers, which would be at 8080 for everybody.
+        let args = ["-m", "fuzzingserver", "-s", spec.to_str().unwrap(), "-u", "0"];
         let peer = site.start("autobahn", &wstest(), &args, &Ready::Port(port));
         let mut server = Self { peer, site: site.clone(), cases: 0 };
         server.peer.wait_for("Cases = ");

@@ -31,6 +31,13 @@ impl Nginx {
         self.door(port, "", "")
     }
 
+    /// A door for HTTP/1.1 at a Unix socket. Another door must tell when it is ready.
+    #[must_use]
+    pub fn unix(mut self, path: &str) -> Self {
+        self.doors.insert(0, (0, format!("listen unix:{path};")));
+        self
+    }
+
     /// A door for HTTP/2 in the clear, by prior knowledge.
     #[must_use]
     pub fn h2c(self, port: u16) -> Self {
@@ -93,6 +100,8 @@ impl Nginx {
         let _put = site.folder("www/put");
         let _temporary = site.folder("nginx");
         let config = site.write("nginx.conf", self.config(site));
+        // One that was killed leaves its socket behind, and the next would not start.
+        let _gone = std::fs::remove_file(site.dir().join("nginx/post.sock"));
         let path = program("nginx", "nginx");
         let error_log = site.dir().join("nginx/error.log");
         let args =
@@ -131,7 +140,11 @@ http {{
 }
 
 fn certificate(leaf: &Leaf) -> String {
-    format!("ssl_certificate {}; ssl_certificate_key {};", leaf.cert_path(), leaf.key_path())
+    format!(
+        "ssl_certificate {}; ssl_certificate_key {}; ssl_protocols TLSv1.2 TLSv1.3;",
+        leaf.cert_path(),
+        leaf.key_path()
+    )
 }
 
 /// What every door serves.

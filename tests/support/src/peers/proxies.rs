@@ -17,6 +17,7 @@ fn user(name: &str, password: &str) -> User {
 pub struct Squid {
     port: u16,
     user: User,
+    denied: Option<u16>,
 }
 
 /// A started squid.
@@ -32,13 +33,20 @@ impl Squid {
     /// For everybody.
     #[must_use]
     pub fn new(port: u16) -> Self {
-        Self { port, user: None }
+        Self { port, user: None, denied: None }
     }
 
     /// Only for this user (basic authentication).
     #[must_use]
     pub fn user(mut self, name: &str, password: &str) -> Self {
         self.user = user(name, password);
+        self
+    }
+
+    /// Nobody gets to this port: 403.
+    #[must_use]
+    pub fn deny(mut self, port: u16) -> Self {
+        self.denied = Some(port);
         self
     }
 
@@ -53,6 +61,9 @@ impl Squid {
              cache_effective_user proxy\nvisible_hostname squid.test\n",
             self.port
         );
+        if let Some(port) = self.denied {
+            let _ = writeln!(config, "acl denied port {port}\nhttp_access deny denied");
+        }
         if let Some((name, password)) = &self.user {
             let hashed =
                 site.run(&program("htpasswd", "apache2-utils"), &["-nbm", name, password]).ok();
@@ -92,19 +103,27 @@ impl Drop for SquidServer {
 pub struct Tinyproxy {
     port: u16,
     user: User,
+    allowed: Option<u16>,
 }
 
 impl Tinyproxy {
     /// For everybody.
     #[must_use]
     pub fn new(port: u16) -> Self {
-        Self { port, user: None }
+        Self { port, user: None, allowed: None }
     }
 
     /// Only for this user (basic authentication).
     #[must_use]
     pub fn user(mut self, name: &str, password: &str) -> Self {
         self.user = user(name, password);
+        self
+    }
+
+    /// CONNECT to this port alone: 403 for others.
+    #[must_use]
+    pub fn allow(mut self, port: u16) -> Self {
+        self.allowed = Some(port);
         self
     }
 
@@ -117,6 +136,9 @@ impl Tinyproxy {
             "Port {}\nListen 127.0.0.1\nTimeout 60\nLogFile \"{dir}/log\"\nLogLevel Info\nMaxClients 100\nAllow 127.0.0.1\n",
             self.port
         );
+        if let Some(port) = self.allowed {
+            let _ = writeln!(config, "ConnectPort {port}");
+        }
         if let Some((name, password)) = &self.user {
             let _ = writeln!(config, "BasicAuth {name} {password}");
         }

@@ -1,11 +1,12 @@
 //! The life of one stream: queued, waiting for its head, receiving, over.
 
+use super::link::Link;
 use super::{Client, Event};
 use crate::h2::outgoing::list_size;
 use crate::h2::reason;
 use crate::h2::transfer::{Pulled, Sending, pull};
 use crate::{Body, Request, Response};
-use ::h2::client::{ResponseFuture, SendRequest};
+use ::h2::client::ResponseFuture;
 use ::h2::{Error, RecvStream};
 use bytes::Bytes;
 use core::future::Future;
@@ -36,9 +37,11 @@ pub(super) enum Stage {
 
 impl Client {
     pub(super) fn may_start(&self) -> bool {
-        let sender = self.link.as_ref().and_then(|link| link.sender.as_ref());
-        let allowed = sender.map_or(0, SendRequest::current_max_send_streams);
-        self.waiting.is_empty() && self.active < allowed
+        self.waiting.is_empty() && self.active < self.allowed()
+    }
+
+    fn allowed(&self) -> usize {
+        self.link.as_ref().map_or(0, Link::allowed)
     }
 
     /// Hands a request to the library.
@@ -75,9 +78,7 @@ impl Client {
     /// Starts what waits, as far as the peer allows.
     pub(super) fn start_waiting(&mut self) {
         while let Some(&slot) = self.waiting.front() {
-            let sender = self.link.as_ref().and_then(|link| link.sender.as_ref());
-            let allowed = sender.map_or(0, SendRequest::current_max_send_streams);
-            if self.active >= allowed {
+            if self.active >= self.allowed() {
                 return;
             }
             self.waiting.pop_front();

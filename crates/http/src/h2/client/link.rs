@@ -9,6 +9,14 @@ use core::future::Future;
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
 
+/// Streams opened before the peer's SETTINGS say how many it takes; the others wait for them.
+/// RFC 9113 §5.1.2 lets a peer refuse what is above its limit, and a refused stream costs its
+/// owner an attempt. chosen: the one that every peer takes; the settings are its first frame.
+const BEFORE_SETTINGS: usize = 1;
+
+/// What the library says is allowed until SETTINGS came. chosen: a number no peer can say.
+const UNTOLD: usize = usize::MAX - 1;
+
 /// What exists while the connection does.
 pub(super) struct Link {
     pub(super) connection: Connection<Transport, Bytes>,
@@ -29,12 +37,22 @@ impl Link {
             .max_header_list_size(config.header_list_max.saturating_mul(4))
             .max_send_buffer_size(config.send_max)
             .data_frame_budget(config.data_frame_budget())
+            .initial_max_send_streams(UNTOLD)
             .enable_push(false);
         let handshake = pin!(builder.handshake(transport));
         let polled = handshake.poll(&mut Context::from_waker(Waker::noop()));
         let Poll::Ready(Ok((sender, connection))) = polled else { return None };
         let probe = Some(sender.clone());
         Some(Self { connection, sender: Some(sender), probe, pings: None, pinging: false })
+    }
+
+    /// Streams that may be open at once.
+    pub(super) fn allowed(&self) -> usize {
+        match self.sender.as_ref().map(SendRequest::current_max_send_streams) {
+            None => 0,
+            Some(UNTOLD) => BEFORE_SETTINGS,
+            Some(told) => told,
+        }
     }
 
     pub(super) fn ping(&mut self) {

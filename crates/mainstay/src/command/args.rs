@@ -1,0 +1,316 @@
+//! What may be asked on the command line. Validates; does nothing.
+
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use core::net::IpAddr;
+use core::time::Duration;
+use std::path::PathBuf;
+
+/// The exit codes, as `--help` tells them.
+const EXITS: &str = "\
+Exit codes:
+  0  done                     5  the peer cannot be reached
+  1  anything else            6  TLS: the peer is not trusted
+  2  wrong usage              7  no answer in time
+  3  the policy has faults    8  unknown whether the peer has it
+  4  the peer refused";
+
+/// Streams by name; a policy says the rest.
+#[derive(Debug, Parser)]
+#[command(name = "mainstay", version, after_help = EXITS)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Writes a first policy for a URL (https, http, wss, ws, mqtts, mqtt, tls, tcp)
+    New {
+        /// Where to, such as `wss://example.com/chat`
+        url: String,
+    },
+    /// Names every fault of a policy with its line
+    Check(Check),
+    /// Shows what a stream would do: endpoint, layers, trust, retry, what is sent first
+    Explain(Explain),
+    /// Writes the JSON Schema of policies, for editors
+    Schema,
+    /// Keeps streams up and shows what arrives; SIGHUP reads the policy again
+    Run(Run),
+    /// Sends standard input on a stream; ends when the peer has it
+    Send(Send),
+    /// Writes what arrives on a stream to standard output
+    Listen(Listen),
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXITS)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) document: Document,
+    /// Warnings are faults: unknown keys, duplicates, keys without effect
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXITS)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    pub(crate) document: Document,
+    /// The streamtype
+    pub(crate) stream: String,
+    /// Sets a metadata of the stream
+    #[arg(short = 'm', value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) metadata: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(crate) device: Device,
+}
+
+/// A policy and what is put over it.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Document {
+    /// The policy's file
+    pub(crate) policy: PathBuf,
+    /// A file to put over the policy; may be given several times
+    #[arg(long = "overlay", value_name = "FILE")]
+    pub(crate) overlays: Vec<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXITS)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) document: Document,
+    /// Streamtypes to keep up; all, if none is named
+    pub(crate) streams: Vec<String>,
+    /// Sets a metadata on every stream that declares it
+    #[arg(short = 'm', value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) metadata: Vec<(String, String)>,
+    /// Ends after so many seconds
+    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) for_time: Option<Duration>,
+    /// Plain lines even on a terminal
+    #[arg(long)]
+    pub(crate) plain: bool,
+    #[command(flatten)]
+    pub(crate) device: Device,
+}
+
+/// One stream of a policy.
+#[derive(Debug, clap::Args)]
+pub(crate) struct One {
+    #[command(flatten)]
+    pub(crate) document: Document,
+    /// The streamtype
+    pub(crate) stream: String,
+    /// Sets a metadata of the stream
+    #[arg(short = 'm', value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) metadata: Vec<(String, String)>,
+    /// How long connecting may take, in seconds, retries included
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub(crate) wait: Duration,
+    #[command(flatten)]
+    pub(crate) device: Device,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXITS)]
+pub(crate) struct Send {
+    #[command(flatten)]
+    pub(crate) one: One,
+    /// Each line is a message of its own, without its line end
+    #[arg(long)]
+    pub(crate) lines: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXITS)]
+pub(crate) struct Listen {
+    #[command(flatten)]
+    pub(crate) one: One,
+    /// The bytes alone: no line end is put after a message
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// Ends after so many messages
+    #[arg(long, value_name = "MESSAGES")]
+    pub(crate) count: Option<u64>,
+    /// Ends after so many seconds
+    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) for_time: Option<Duration>,
+}
+
+/// What the device is and knows.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Device {
+    /// Logs to standard error: -v connections, -vv states, -vvv payload sizes
+    #[arg(short, long, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Logs in this form, even without -v
+    #[arg(long, value_name = "FORM")]
+    pub(crate) log: Option<LogForm>,
+    /// A credential or name of the device: NAME=VALUE, or NAME=@FILE; NAME is auth0 to auth3, serial, firmware,
+    /// devtype, mqtt-client-id, mqtt-user or mqtt-password
+    #[arg(long = "blob", value_name = "NAME=VALUE", value_parser = blob)]
+    pub(crate) blobs: Vec<(BlobName, Content)>,
+    /// Certificate chain and key, PEM or DER, for `client_cert` of this number (0 if left out)
+    #[arg(long = "client-cert", value_name = "CHAIN,KEY[,INDEX]", value_parser = identity)]
+    pub(crate) identities: Vec<Identity>,
+    /// An address for a name, instead of asking a name server
+    #[arg(long = "resolve", value_name = "NAME=ADDRESS", value_parser = address)]
+    pub(crate) addresses: Vec<(String, IpAddr)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogForm {
+    Json,
+    Text,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BlobName {
+    Auth(usize),
+    Serial,
+    Firmware,
+    DeviceType,
+    MqttClientId,
+    MqttUser,
+    MqttPassword,
+}
+
+/// A value, or where it is.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Content {
+    Text(String),
+    File(PathBuf),
+}
+
+impl core::fmt::Debug for Content {
+    /// Never a value: it may be a secret.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Text(_) => f.write_str("Text(..)"),
+            Self::File(path) => write!(f, "File({})", path.display()),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) chain: PathBuf,
+    pub(crate) key: PathBuf,
+    pub(crate) index: u32,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        Some(_) | None => Err("write NAME=VALUE".to_owned()),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let wrong = || "write seconds, such as 5 or 0.5".to_owned();
+    let seconds: f64 = text.parse().map_err(|_| wrong())?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+}
+
+fn blob(text: &str) -> Result<(BlobName, Content), String> {
+    let (name, value) = pair(text)?;
+    let name = match name.as_str() {
+        "auth0" => BlobName::Auth(0),
+        "auth1" => BlobName::Auth(1),
+        "auth2" => BlobName::Auth(2),
+        "auth3" => BlobName::Auth(3),
+        "serial" => BlobName::Serial,
+        "firmware" => BlobName::Firmware,
+        "devtype" => BlobName::DeviceType,
+        "mqtt-client-id" => BlobName::MqttClientId,
+        "mqtt-user" => BlobName::MqttUser,
+        "mqtt-password" => BlobName::MqttPassword,
+        _ => return Err(format!("no blob has the name {name}")),
+    };
+    let content = match value.strip_prefix('@') {
+        Some(path) => Content::File(path.into()),
+        None => Content::Text(value),
+    };
+    Ok((name, content))
+}
+
+fn identity(text: &str) -> Result<Identity, String> {
+    let mut parts = text.split(',');
+    let (Some(chain), Some(key), index, None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err("write CHAIN,KEY or CHAIN,KEY,INDEX".to_owned());
+    };
+    let index = index.unwrap_or("0").parse().map_err(|_| "the index is no number".to_owned())?;
+    Ok(Identity { chain: chain.into(), key: key.into(), index })
+}
+
+fn address(text: &str) -> Result<(String, IpAddr), String> {
+    let (name, value) = pair(text)?;
+    let address = value.parse().map_err(|_| format!("{value} is no IP address"))?;
+    Ok((name, address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Command, clap::Error> {
+        Args::try_parse_from(line.split_whitespace()).map(|args| args.command)
+    }
+
+    #[test]
+    fn the_flags_do_not_contradict_each_other() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn run_takes_streams_metadata_and_a_time() {
+        let line = "mainstay run p.json a b --overlay o.json -m n=v=w --for 0.5 -vv --log json";
+        let Command::Run(run) = parse(line).unwrap() else { panic!("run") };
+        assert_eq!(run.streams, ["a", "b"]);
+        assert_eq!(run.metadata, [("n".to_owned(), "v=w".to_owned())]);
+        assert_eq!(run.for_time, Some(Duration::from_millis(500)));
+        assert_eq!(run.document.overlays, [PathBuf::from("o.json")]);
+        assert_eq!((run.device.verbose, run.device.log), (2, Some(LogForm::Json)));
+    }
+
+    #[test]
+    fn credentials_are_files_or_values_and_never_shown() {
+        let line =
+            "mainstay send p s --blob auth1=@t --blob mqtt-password=hush --client-cert c,k,3";
+        let Command::Send(send) = parse(line).unwrap() else { panic!("send") };
+        let device = &send.one.device;
+        assert_eq!(device.blobs[0], (BlobName::Auth(1), Content::File("t".into())));
+        assert_eq!(device.blobs[1], (BlobName::MqttPassword, Content::Text("hush".into())));
+        assert_eq!(device.identities[0].index, 3);
+        assert!(!format!("{send:?}").contains("hush"));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for line in [
+            "mainstay",
+            "mainstay run",
+            "mainstay send p",
+            "mainstay send p s -m novalue",
+            "mainstay send p s --blob auth4=x",
+            "mainstay send p s --client-cert onlychain",
+            "mainstay listen p s --for -1",
+            "mainstay listen p s --resolve name=nowhere",
+            "mainstay check p --lax",
+        ] {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn help_tells_the_exit_codes() {
+        let help = Args::command().render_long_help().to_string();
+        assert!(help.contains("8  unknown whether the peer has it"), "{help}");
+    }
+}

@@ -1,0 +1,87 @@
+//! From arguments to a device: credentials, certificates, addresses.
+
+use super::args::{self, BlobName, Content};
+use super::exit::{Exit, Failure};
+use crate::{BuildError, Builder, Device};
+use mainstay_base::Reason;
+use mainstay_node::Resolved;
+use mainstay_policy::Policy;
+use mainstay_stream::{Blobs, CreateError};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A device with this policy and what the arguments give it.
+pub(crate) fn device(policy: Policy, args: &args::Device) -> Result<Device, Failure> {
+    let mut builder = Builder::new(policy).blobs(blobs(&args.blobs)?);
+    for identity in &args.identities {
+        builder = builder.client_cert(identity.index, read(&identity.chain)?, read(&identity.key)?);
+    }
+    if !args.addresses.is_empty() {
+        let mut known: BTreeMap<String, Vec<_>> = BTreeMap::new();
+        for (name, address) in &args.addresses {
+            known.entry(name.to_ascii_lowercase()).or_default().push(*address);
+        }
+        builder = builder.resolver(Box::new(move |name: &str| {
+            known.get(&name.to_ascii_lowercase()).cloned().map(Resolved::Addresses)
+        }));
+    }
+    builder.build().map_err(|error| match error {
+        BuildError::System(error) => Failure::from(error),
+        BuildError::Trust(error) => Failure::new(Exit::Policy, error.to_string()),
+    })
+}
+
+pub(crate) fn blobs(list: &[(BlobName, Content)]) -> Result<Blobs, Failure> {
+    let mut blobs = Blobs::default();
+    for (name, content) in list {
+        let bytes = match content {
+            Content::Text(text) => text.clone().into_bytes(),
+            Content::File(path) => without_line_end(read(path)?),
+        };
+        if *name == BlobName::MqttPassword {
+            blobs.mqtt_password = Some(bytes.into());
+            continue;
+        }
+        let text = String::from_utf8(bytes)
+            .map_err(|_| Failure::new(Exit::Usage, "a --blob is not UTF-8 text".to_owned()))?;
+        let slot = match name {
+            BlobName::Auth(index) => &mut blobs.auth[*index],
+            BlobName::Serial => &mut blobs.serial,
+            BlobName::Firmware => &mut blobs.firmware,
+            BlobName::DeviceType => &mut blobs.device_type,
+            BlobName::MqttClientId => &mut blobs.mqtt_client_id,
+            BlobName::MqttUser | BlobName::MqttPassword => &mut blobs.mqtt_username,
+        };
+        *slot = Some(text.into());
+    }
+    Ok(blobs)
+}
+
+/// Editors end files with a line end that no token has.
+fn without_line_end(mut bytes: Vec<u8>) -> Vec<u8> {
+    while bytes.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
+        bytes.pop();
+    }
+    bytes
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path)
+        .map_err(|error| Failure::new(Exit::Usage, format!("{}: {error}", path.display())))
+}
+
+/// Why a stream was not created.
+pub(crate) fn not_created(stream: &str, error: &CreateError) -> Failure {
+    match error {
+        CreateError::UnknownStreamtype => {
+            Failure::new(Exit::Policy, format!("the policy has no streamtype {stream}"))
+        }
+        CreateError::Unsupported(key) => {
+            Failure::new(Exit::Policy, format!("{stream}: this version does not do `{key}`"))
+        }
+        CreateError::RefusedByHandler => {
+            Failure::ended(stream, Reason::Local(mainstay_base::Local::Refused))
+        }
+        CreateError::Limit => Failure::ended(stream, Reason::Local(mainstay_base::Local::Limit)),
+    }
+}
