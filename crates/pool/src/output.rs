@@ -30,7 +30,7 @@ impl Pool {
     pub fn poll_transmit(&mut self, now: Instant, id: SocketId, out: &mut Vec<u8>, limit: usize) {
         let Some(at) = self.owner(id) else { return };
         let Some(connection) = self.connections.get_mut(at) else { return };
-        let end = out.len() + limit;
+        let end = out.len().saturating_add(limit);
         connection.stack.poll_transmit(now, out, limit);
         if connection.stack.is_up() {
             let room = end.saturating_sub(out.len());

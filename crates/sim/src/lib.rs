@@ -25,7 +25,7 @@
 mod device;
 mod faults;
 pub mod fixture;
-// pub mod laws;
+pub mod laws;
 mod link;
 pub mod peer;
 mod pipe;

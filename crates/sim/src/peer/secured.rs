@@ -101,7 +101,7 @@ impl Peer for Secured {
             let taken = self.beyond.handle_input(now, rng, &mut self.scratch);
             self.scratch.drain(..taken);
         }
-        let end = out.len() + limit;
+        let end = out.len().saturating_add(limit);
         self.stack.poll_transmit(now, out, limit);
         let room = end.saturating_sub(out.len() + OVERHEAD).min(8 * 1024);
         if self.stack.is_up() && self.opened && room > 0 {
