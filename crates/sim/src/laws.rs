@@ -114,12 +114,12 @@ pub fn check(law: Law, seed: u64, make: &mut dyn FnMut() -> Pair) -> Result<(), 
         }
         Law::Buffer => {
             let wide = duet(make(), &plain)?;
-            let narrow = duet(make(), &Manner { limit: 1 + (seed % 7) as usize, ..plain })?;
+            let narrow = duet(make(), &Manner { limit: 1 + small(seed, 7), ..plain })?;
             said("polled by few bytes", &wide, &narrow)
         }
         Law::AnyOrder => {
             let whole = duet(make(), &plain)?;
-            let lazy = Manner { split_max: 1 + (seed % 5) as usize, lazy: true, ..plain };
+            let lazy = Manner { split_max: 1 + small(seed, 5), lazy: true, ..plain };
             said("split and batched", &whole, &duet(make(), &lazy)?)
         }
         Law::Inert => duet::inert(make(), &plain),
@@ -127,6 +127,11 @@ pub fn check(law: Law, seed: u64, make: &mut dyn FnMut() -> Pair) -> Result<(), 
         Law::NoError => duet::hostile(make, seed, None),
         Law::Dropped => Err("for datagram machines: see `dropped`".to_owned()),
     }
+}
+
+/// A small number of a seed.
+fn small(seed: u64, bound: u64) -> usize {
+    usize::try_from(seed % bound).unwrap_or(0)
 }
 
 /// Everything said, and on the wire, is the same.
@@ -167,7 +172,7 @@ pub trait Datagrams {
 pub fn dropped(machine: &mut dyn Datagrams, seed: u64) -> Result<(), String> {
     let mut rng = Rng::from_run(seed);
     for _ in 0..200 {
-        let mut bytes = vec![0; (rng.below(20)) as usize];
+        let mut bytes = vec![0; duet::below(&mut rng, 20)];
         rng.fill(&mut bytes);
         let before = machine.view();
         if machine.handle(&bytes) == Verdict::Dropped(()) && machine.view() != before {

@@ -16,10 +16,10 @@ pub use script::Script;
 pub use secured::Secured;
 pub use ws::{Ws, WsRules};
 
+use core::cell::RefCell;
 use core::fmt::Debug;
 use core::time::Duration;
 use mainstay_base::{Instant, Reason, Rng};
-use std::cell::RefCell;
 use std::rc::Rc;
 
 /// How a peer wants its connection to end.

@@ -8,12 +8,12 @@ pub use ledger::Ledger;
 pub use message::{HEAD_MIN, message, parse, pattern};
 
 use crate::trace::Trace;
+use core::cell::Cell;
 use core::fmt;
 use mainstay_base::{Instant, Outcome, Reason};
 use mainstay_node::{Application, Commands, Node, StreamId, Up};
 use mainstay_policy::{Protocol, State, legal};
 use mainstay_stream::{Answer, Event, Flags};
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -192,11 +192,8 @@ impl Book {
     #[must_use]
     pub fn story(&self, streamtype: &str) -> &Story {
         let found = self.stories.values().find(|story| story.kind == streamtype);
-        assert!(found.is_some(), "no stream of streamtype {streamtype}");
-        found.map_or_else(
-            || &self.stories[&self.stories.keys().copied().collect::<Vec<_>>()[0]],
-            |s| s,
-        )
+        let Some(story) = found else { unreachable!("no stream of streamtype {streamtype}") };
+        story
     }
 
     fn fault(&mut self, id: StreamId, what: fmt::Arguments<'_>) {
@@ -215,23 +212,18 @@ impl Book {
         if !state.is_transient() {
             story.last = state;
         }
-        match state {
-            State::Connected => {
-                story.connected = true;
-                story.received.clear();
-                story.receiving = false;
-                story.message.clear();
-                if story.expect_echo_restarts() {
-                    story.sent.clear();
-                }
-            }
-            State::Disconnected | State::Unreachable | State::AuthFailed => {
-                story.connected = false;
-                story.rest.clear();
-            }
-            State::Destroying => story.over = true,
-            _ => {}
+        if state == State::Connected {
+            story.connected = true;
+            story.received.clear();
+            story.receiving = false;
+            story.message.clear();
+            // What HTTP sent before belongs to a request, which is not echoed.
+            story.sent.clear();
+        } else if matches!(state, State::Disconnected | State::Unreachable | State::AuthFailed) {
+            story.connected = false;
+            story.rest.clear();
         }
+        story.over |= state == State::Destroying;
         let open = story.ledger.open();
         if over {
             self.fault(id, format_args!("{state:?} after DESTROYING"));
@@ -374,13 +366,6 @@ impl Book {
         if let Some(fault) = fault {
             self.fault(id, format_args!("{fault}"));
         }
-    }
-}
-
-impl Story {
-    /// What was sent before CONNECTED belongs to HTTP only, which echoes nothing.
-    const fn expect_echo_restarts(&self) -> bool {
-        true
     }
 }
 

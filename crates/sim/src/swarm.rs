@@ -10,13 +10,13 @@ pub use draw::{Draw, Kind, Wire};
 
 use crate::story::{Book, Expect, Reaction, Role};
 use crate::world::World;
+use core::cell::Cell;
 use core::time::Duration;
 use judge::Judged;
 use mainstay_base::{Instant, Rng};
 use mainstay_node::{Config, Node, StreamId};
 use mainstay_policy::{Policy, State};
 use servers::Shared;
-use std::cell::Cell;
 use std::rc::Rc;
 
 /// How long everything may go wrong, in virtual time. chosen: several back-offs and validity intervals.

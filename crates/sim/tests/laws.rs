@@ -1,6 +1,6 @@
 //! The laws of the contract: every byte-shaped machine keeps them under random schedules, and for
 //! each law a machine that breaks it is caught.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 #[path = "laws/adapters.rs"]
 mod adapters;

@@ -1,5 +1,5 @@
 //! Named scenarios in virtual time: what happened to every payload, and in which time.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 #[path = "shared/stage.rs"]
 mod stage;

@@ -16,7 +16,7 @@ fn setting(name: &str) -> Option<u64> {
 /// A broken invariant is a failure like any other.
 fn check(seed: u64) -> Result<swarm::Report, String> {
     // Each fourth is run twice, and must come out the same (L1).
-    let run = if seed % 4 == 0 { swarm::check } else { swarm::run };
+    let run = if seed.is_multiple_of(4) { swarm::check } else { swarm::run };
     std::panic::catch_unwind(|| run(seed)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));

@@ -27,13 +27,7 @@ pub(super) struct Manner {
 
 impl Manner {
     pub(super) const fn plain(seed: u64) -> Self {
-        Self {
-            seed,
-            split_max: usize::MAX,
-            limit: usize::MAX,
-            lazy: false,
-            restless: false,
-        }
+        Self { seed, split_max: usize::MAX, limit: usize::MAX, lazy: false, restless: false }
     }
 }
 
@@ -72,7 +66,11 @@ impl Transcript {
         }
         self.payload.extend_from_slice(bytes);
         // Pieces are joined: where they were cut is nobody's business.
-        match self.order.last_mut().map(|last| (last.strip_prefix("bytes ").map(str::to_owned), last)) {
+        match self
+            .order
+            .last_mut()
+            .map(|last| (last.strip_prefix("bytes ").map(str::to_owned), last))
+        {
             Some((Some(count), last)) => {
                 let count: usize = count.parse().unwrap_or(0);
                 *last = format!("bytes {}", count + bytes.len());
@@ -119,7 +117,7 @@ impl<'m> Duet<'m> {
         let mut rng = Rng::from_run(self.manner.seed);
         self.pump()?;
         for _ in 0..ACTS {
-            let side = (rng.below(2)) as usize;
+            let side = usize::from(rng.below(2) == 1);
             let what = rng.next_u64();
             self.now += Duration::from_millis(rng.below(400));
             self.tick()?;
@@ -280,6 +278,11 @@ impl<'m> Duet<'m> {
     }
 }
 
+/// Uniform in `0..bound`; 0 when that is empty.
+pub(super) fn below(rng: &mut Rng, bound: usize) -> usize {
+    usize::try_from(rng.below(bound as u64)).unwrap_or(0)
+}
+
 /// L7: after the transport died and everything was told, nothing follows.
 pub(super) fn inert(pair: Pair, manner: &Manner) -> Result<(), String> {
     let mut duet = Duet::new(pair, manner);
@@ -336,7 +339,7 @@ pub(super) fn hostile(
     let (subject, peer) = make();
     let mut real = duet((peer, subject), &plain)?.wire;
     for _ in 0..rng.below(4) {
-        let at = (rng.below(real.len().max(1) as u64)) as usize;
+        let at = below(&mut rng, real.len());
         if let Some(byte) = real.get_mut(at) {
             *byte = (rng.next_u16() & 0xff) as u8;
         }
@@ -346,7 +349,7 @@ pub(super) fn hostile(
     let repeated = real.repeat(3);
     for bytes in [real, noise, repeated] {
         let (subject, peer) = make();
-        let manner = Manner { split_max: 1 + (rng.below(600)) as usize, ..plain };
+        let manner = Manner { split_max: 1 + below(&mut rng, 600), ..plain };
         let mut duet = Duet::new((subject, peer), &manner);
         duet.send(0)?;
         let greeting = duet.said[0].wire.len();

@@ -88,6 +88,8 @@ pub struct Draw {
     pub restless: bool,
     /// Bytes between application and wire.
     pub send_max: usize,
+    /// Longest body of a response.
+    pub body_max: u64,
     /// HTTP/2 stream window.
     pub h2_window: u32,
     /// Kept connections.
@@ -107,12 +109,11 @@ impl Draw {
     pub fn new(rng: &mut Rng) -> Self {
         let chunk_max = pick(rng, &[0, 0, 0, 1, 3, 100, 1400]);
         let send_max = pick(rng, &[16 * 1024, 16 * 1024, 4096, 200, 17]);
-        // 1-byte chunks of long messages only cost time.
-        let sizes: &[usize] = if chunk_max > 0 && chunk_max < 50 || send_max < 100 {
-            &[HEAD_MIN, 200]
-        } else {
-            &[HEAD_MIN, 500, 3000, 12_000]
-        };
+        let read_max = pick(rng, &[64 * 1024, 64 * 1024, 1500, 64, 1]);
+        // Tiny pieces of long messages only cost time.
+        let tiny = (1..50).contains(&chunk_max) || read_max < 100;
+        let sizes: &[usize] =
+            if tiny || send_max < 100 { &[HEAD_MIN, 200] } else { &[HEAD_MIN, 500, 3000, 12_000] };
         let count = 2 + rng.below(5);
         let mut wires = Vec::new();
         for _ in 0..count {
@@ -139,7 +140,8 @@ impl Draw {
             rates,
             bad_answers: pick(rng, &[0, 10, 40]),
             outages: rng.below(2) == 0,
-            read_max: pick(rng, &[64 * 1024, 1500, 64, 1]),
+            read_max,
+            body_max: if tiny { 300 } else { 4000 },
             write_max: pick(rng, &[64 * 1024, 1500, 600]),
             restless: rng.below(2) == 0,
             send_max,

@@ -9,12 +9,12 @@ use crate::peer::{
 use crate::server::{Place, Server};
 use crate::story::{Book, pattern};
 use crate::world::World;
+use core::cell::{Cell, RefCell};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use mainstay_base::Rng;
 use mainstay_node::Resolved;
 use mainstay_tls::ServerConfig;
-use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -68,10 +68,10 @@ pub(crate) fn listen(
             Kind::Raw => &[],
         };
         let config = if tls { fixture::server(alpn) } else { None };
-        let (bad, healed) = (draw.bad_answers, Rc::clone(healed));
+        let (bad, body_max, healed) = (draw.bad_answers, draw.body_max, Rc::clone(healed));
         let make = move |rng: &mut Rng| {
             let rate = if healed.get() { 0 } else { bad };
-            let judge = judge(rng.next_u64(), bad, Rc::clone(&healed));
+            let judge = judge(rng.next_u64(), bad, body_max, Rc::clone(&healed));
             secure(peer(kind, rng, rate, judge, &log), config.as_ref())
         };
         let (draw, silence) = (draw.clone(), kind != Kind::Raw);
@@ -120,11 +120,11 @@ fn peer(kind: Kind, rng: &mut Rng, rate: u64, judge: Judge, log: &SharedLog) -> 
 }
 
 /// Good answers, and at `rate` bad ones until all is healed.
-fn judge(seed: u64, rate: u64, healed: Rc<Cell<bool>>) -> Judge {
+fn judge(seed: u64, rate: u64, body_max: u64, healed: Rc<Cell<bool>>) -> Judge {
     let rng = RefCell::new(Rng::from_run(seed));
     Rc::new(move |_method, _path, _count| {
         let mut rng = rng.borrow_mut();
-        let len = usize::try_from(rng.below(4000)).unwrap_or(0);
+        let len = usize::try_from(rng.below(body_max)).unwrap_or(0);
         let sized = rng.below(2) == 0;
         let headers = Vec::new();
         let good = Answer::Respond { status: 200, headers, body: pattern(len), sized };

@@ -58,7 +58,7 @@ impl Subject for Tls {
         None
     }
     fn act(&mut self, now: Instant, what: u64) {
-        if what % 16 == 0 {
+        if what.is_multiple_of(16) {
             self.session.finish(now);
         } else if self.session.is_up() {
             self.session.seal(now, &letters(what % 3000), &mut self.sealed);
@@ -113,7 +113,7 @@ impl Subject for Layers {
         self.stack.handle_lost(now, reason);
     }
     fn act(&mut self, now: Instant, what: u64) {
-        if what % 16 == 0 {
+        if what.is_multiple_of(16) {
             self.stack.finish(now);
         } else if self.stack.is_up() {
             self.stack.seal(now, &letters(what % 3000), &mut self.sealed);
@@ -132,11 +132,8 @@ fn opened(mut stack: Stack) -> Box<dyn Subject> {
 pub(crate) fn stacks() -> Pair {
     let mut registry = Registry::new(clock());
     registry.set_trust("sim", trust());
-    let tls = TlsSpec {
-        trust: TrustSpec::Store("sim".into()),
-        resume: false,
-        ..TlsSpec::default()
-    };
+    let tls =
+        TlsSpec { trust: TrustSpec::Store("sim".into()), resume: false, ..TlsSpec::default() };
     let spec = stack(mainstay_layers::OsTcpSpec::default()).layer(tls).build().unwrap();
     let target = Target::new("a.sim.example", 443);
     let mut rng = Rng::from_run(1);

@@ -1,16 +1,20 @@
 //! The node, and with it the pool and its streams, as one machine: the habits of its driver do not
 //! show in what streams hear.
 
+use core::time::Duration;
 use mainstay_node::{Config, Node};
 use mainstay_policy::{Policy, State};
 use mainstay_sim::peer::{Echo, SharedLog, Ws, WsRules};
 use mainstay_sim::story::{Book, Expect, Role};
 use mainstay_sim::{Place, Server, World};
-use core::time::Duration;
 use std::rc::Rc;
 
 /// What the streams heard, in order, when the device reads and writes so much at once.
-fn heard(read_max: usize, write_max: usize, restless: bool) -> (Vec<Vec<State>>, Vec<[usize; 4]>, u32) {
+fn heard(
+    read_max: usize,
+    write_max: usize,
+    restless: bool,
+) -> (Vec<Vec<State>>, Vec<[usize; 4]>, u32) {
     let policy = r#"{"retry":[{"r":{"backoff":[1000],"conceal":9,"svalidping":3,"svalidhup":6}}],"s":[
         {"ws":{"endpoint":"192.0.2.1","port":80,"protocol":"ws","http_url":"","retry":"r"}},
         {"raw":{"endpoint":"192.0.2.1","port":7,"protocol":"raw","retry":"r"}}]}"#;

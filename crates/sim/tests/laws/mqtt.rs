@@ -96,8 +96,7 @@ impl Subject for Broker {
 
 pub(crate) fn pair() -> Pair {
     let now = Instant::from_millis(1000);
-    let connect =
-        Connect { client_id: "me", clean: true, keep_alive_s: 3, ..Connect::default() };
+    let connect = Connect { client_id: "me", clean: true, keep_alive_s: 3, ..Connect::default() };
     let client = Client::new(now, &connect, Config::default()).unwrap();
     let server = Server::new(now, Config::default());
     (Box::new(Device { client, tag: 0 }), Box::new(Broker { server, now, tag: 0 }))

@@ -144,8 +144,7 @@ pub(crate) fn pair() -> Pair {
         tx_max: 16 * 1024,
     };
     pool.open(now, CHANNEL, open);
-    let mut ridden =
-        Ridden { pool, socket: SocketId(0), said: VecDeque::new(), tag: 0, now };
+    let mut ridden = Ridden { pool, socket: SocketId(0), said: VecDeque::new(), tag: 0, now };
     ridden.take(&mut []);
     let (_, server) = web::ws();
     (Box::new(ridden), server)

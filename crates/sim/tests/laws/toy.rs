@@ -1,9 +1,9 @@
 //! A toy machine that keeps every law, and can be told to break one; its checker must notice.
 
+use core::cell::Cell;
 use core::time::Duration;
 use mainstay_base::{Instant, Verdict};
 use mainstay_sim::laws::{Datagrams, Law, Lent, Pair, Subject, check, dropped};
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -110,7 +110,7 @@ impl Subject for Toy {
     }
     fn timeout(&mut self, now: Instant) {
         self.calls += 1;
-        if self.breaks(Law::Early) && self.calls % 3 == 0 && !self.over {
+        if self.breaks(Law::Early) && self.calls.is_multiple_of(3) && !self.over {
             self.events.push_back("tick too early".to_owned());
         }
         if self.breaks(Law::Inert) && self.over {
@@ -128,7 +128,7 @@ impl Subject for Toy {
     }
     fn act(&mut self, _now: Instant, what: u64) {
         if !self.over {
-            let text: &[u8] = if what % 3 == 0 { b"what?\n" } else { b"one\ntwo\n" };
+            let text: &[u8] = if what.is_multiple_of(3) { b"what?\n" } else { b"one\ntwo\n" };
             self.out.extend_from_slice(text);
         }
     }
@@ -137,14 +137,14 @@ impl Subject for Toy {
 /// How often the checker of `law` objects to toys that break `breaks`.
 fn objections(law: Law, breaks: Option<Law>) -> usize {
     let world = Rc::new(Cell::new(0));
-    let mut make = || -> Pair {
-        (Box::new(Toy::new(breaks, &world)), Box::new(Toy::new(None, &world)))
-    };
-    (0..10).filter(|&seed| {
-        let run = std::panic::AssertUnwindSafe(|| check(law, seed, &mut make));
-        std::panic::catch_unwind(run).map_or(true, |result| result.is_err())
-    })
-    .count()
+    let mut make =
+        || -> Pair { (Box::new(Toy::new(breaks, &world)), Box::new(Toy::new(None, &world))) };
+    (0..10)
+        .filter(|&seed| {
+            let run = core::panic::AssertUnwindSafe(|| check(law, seed, &mut make));
+            std::panic::catch_unwind(run).map_or(true, |result| result.is_err())
+        })
+        .count()
 }
 
 #[test]

@@ -96,7 +96,7 @@ struct WsClient {
 /// A message, a ping or an end.
 fn chunk(tag: &mut u64) -> ws::Chunk {
     *tag += 1;
-    ws::Chunk { start: true, end: true, binary: *tag % 2 == 0, tag: *tag }
+    ws::Chunk { start: true, end: true, binary: tag.is_multiple_of(2), tag: *tag }
 }
 
 impl Subject for WsClient {
@@ -251,8 +251,5 @@ pub(crate) fn h2() -> Pair {
     let config = h2::Config::default();
     let client = h2::Client::new(Instant::ZERO, config.clone());
     let server = h2::Server::new(Instant::ZERO, config);
-    (
-        Box::new(H2Client { client, next: 0 }),
-        Box::new(H2Server { server, asked: Vec::new() }),
-    )
+    (Box::new(H2Client { client, next: 0 }), Box::new(H2Server { server, asked: Vec::new() }))
 }

@@ -143,9 +143,9 @@ fn replaced(stage: &mut Stage, kind: &str) {
 // Covers SS-102, SS-130
 #[test]
 fn a_stream_in_the_place_of_a_destroyed_one_hears_nothing_of_its_end() {
-    let mut stage = Stage::new(&format!(
-        r#""s":[{{"ws":{{"endpoint":"192.0.2.1","port":80,"protocol":"ws","http_url":"","nailed_up":true}}}}]"#
-    ));
+    let mut stage = Stage::new(
+        r#""s":[{"ws":{"endpoint":"192.0.2.1","port":80,"protocol":"ws","http_url":"","nailed_up":true}}]"#,
+    );
     stage.ws("192.0.2.1:80", WsRules::default());
     stage.role("ws", Role { messages: 3, size: 100, expect: Expect::Echo, ..Role::default() });
     replaced(&mut stage, "ws");
@@ -159,4 +159,18 @@ fn a_stream_in_the_place_of_a_destroyed_one_hears_nothing_of_its_end() {
     );
     stage.echo("192.0.2.1:7");
     replaced(&mut stage, "raw");
+}
+
+// Covers SS-571
+#[test]
+fn a_connection_whose_only_member_was_refused_is_ended() {
+    let mut stage = Stage::new(&format!(
+        r#""s":[{{"mqtt":{{{MQTT},"mqtt_topic":"up/a","mqtt_subscribe":"down/a"}}}}]"#
+    ));
+    stage.broker("192.0.2.1:1883", BrokerRules { refuse_filters: true, ..BrokerRules::default() });
+    stage.create("mqtt");
+    stage.run(SEC * 3);
+    assert_eq!(stage.path("mqtt"), [Creating, Connecting, Unreachable, State::AllRetriesFailed]);
+    assert_eq!(stage.log.borrow().notes, ["down/a", "."]);
+    assert_eq!(stage.world.seen(0).connection_count(), 0);
 }
