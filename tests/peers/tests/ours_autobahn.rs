@@ -1,4 +1,5 @@
 //! Our WebSocket client judged by Autobahn's fuzzing server, a stream per case.
+#![expect(clippy::print_stdout, reason = "what is skipped is said")]
 
 use mainstay::State;
 use mainstay_peer_tests::{Document, Rig, Script, Told};

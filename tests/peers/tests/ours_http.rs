@@ -1,5 +1,4 @@
 //! HTTP/1.1 streams of ours against nginx, judged by nginx's log and files too.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use mainstay::{Blobs, Outcome, Peer, Reason, State};
 use mainstay_peer_tests::{Document, Rig, Script};

@@ -1,5 +1,4 @@
 //! Proxies on the way: squid, tinyproxy and microsocks, alone and in a row, to nginx with TLS and without.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;

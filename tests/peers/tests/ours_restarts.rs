@@ -1,5 +1,4 @@
 //! Servers that go away and come back, three times, under a stream that is to last.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use mainstay::{Outcome, State};
 use mainstay_peer_tests::{Document, Rig, Told};
