@@ -11,6 +11,9 @@ use std::io::{self, Write};
 /// Where the terminal tells no size. chosen: the classic one.
 const SIZE: (u16, u16) = (80, 24);
 
+/// Columns beside the name from which everything is shown. chosen: all figures and the start of what came last.
+const WIDE: usize = 110;
+
 /// A table on the terminal; what is below the cursor belongs to it.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
@@ -65,25 +68,33 @@ const fn attribute(line: usize) -> Attribute {
 /// The table as lines of at most `columns` characters, at most `lines` of them.
 pub(crate) fn render(rows: &[Row], columns: usize, lines: usize) -> Vec<String> {
     let names = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0).clamp(6, 20);
-    let mut text = vec![format!(
-        "{:names$}  {:5} {:13} {:>4}  {:>7} {:>9}  {:>7} {:>9}  {:>6} {:>6} {:>7} {:>7} {:>7}  {}",
-        "stream",
-        "proto",
-        "state",
-        "conn",
-        "tx msg",
-        "tx",
-        "rx msg",
-        "rx",
-        "acked",
-        "sent",
-        "refused",
-        "unknown",
-        "retries",
-        "last",
-    )];
+    let wide = columns >= names + WIDE;
+    let head = if wide {
+        format!(
+            "{:names$}  {:5} {:13} {:>4}  {:>7} {:>9}  {:>7} {:>9}  {:>6} {:>6} {:>7} {:>7} {:>7}  last",
+            "stream",
+            "proto",
+            "state",
+            "conn",
+            "tx msg",
+            "tx",
+            "rx msg",
+            "rx",
+            "acked",
+            "sent",
+            "refused",
+            "unknown",
+            "retries",
+        )
+    } else {
+        format!(
+            "{:names$}  {:13} {:>6} {:>6}  {:>6} {:>6} {:>4} {:>4} {:>5}  last",
+            "stream", "state", "tx msg", "rx msg", "acked", "sent", "ref", "unk", "retry",
+        )
+    };
+    let mut text = vec![head];
     for row in rows {
-        text.push(line(row, names));
+        text.push(line(row, names, wide));
     }
     if text.len() > lines && lines > 1 {
         let hidden = text.len() - lines + 1;
@@ -93,26 +104,27 @@ pub(crate) fn render(rows: &[Row], columns: usize, lines: usize) -> Vec<String> 
     text.into_iter().map(|line| line.chars().take(columns).collect()).collect()
 }
 
-fn line(row: &Row, names: usize) -> String {
-    let Row { name, counters: c, .. } = row;
+fn line(row: &Row, names: usize, wide: bool) -> String {
+    let Row { name, counters: c, retries, .. } = row;
     let proto = reason::protocol(row.protocol);
     if let Some(why) = &row.refused {
         return format!("{name:names$}  {proto:5} not run: {why}");
     }
     let state = row.state.map(reason::state).unwrap_or_default();
-    let connection = row.connection.map_or_else(|| "-".to_owned(), |n| n.to_string());
     let last = row.reason.map_or_else(|| row.last.clone(), reason::words);
+    let (sent, got) = (c.tx_messages, c.rx_messages);
+    if !wide {
+        return format!(
+            "{name:names$}  {state:13} {sent:>6} {got:>6}  {:>6} {:>6} {:>4} {:>4} {retries:>5}  {last}",
+            c.acknowledged, c.sent, c.refused, c.unknown,
+        );
+    }
+    let connection = row.connection.map_or_else(|| "-".to_owned(), |n| n.to_string());
+    let (tx, rx) = (bytes(c.tx_bytes), bytes(c.rx_bytes));
     format!(
-        "{name:names$}  {proto:5} {state:13} {connection:>4}  {:>7} {:>9}  {:>7} {:>9}  {:>6} {:>6} {:>7} {:>7} {:>7}  {last}",
-        c.tx_messages,
-        bytes(c.tx_bytes),
-        c.rx_messages,
-        bytes(c.rx_bytes),
-        c.acknowledged,
-        c.sent,
-        c.refused,
-        c.unknown,
-        row.retries,
+        "{name:names$}  {proto:5} {state:13} {connection:>4}  {sent:>7} {tx:>9}  {got:>7} {rx:>9}  \
+         {:>6} {:>6} {:>7} {:>7} {retries:>7}  {last}",
+        c.acknowledged, c.sent, c.refused, c.unknown,
     )
 }
 
@@ -159,6 +171,8 @@ mod tests {
         assert!(text.iter().all(|line| line.chars().count() <= 40));
         let text = render(&rows, 200, 100);
         assert!(text[1].contains("mqtt  qos ack remote"), "{}", text[1]);
+        let narrow = render(&rows, 80, 100);
+        assert!(narrow[0].contains("retry") && narrow[1].contains("qos ack remote"), "{narrow:?}");
     }
 
     #[test]
