@@ -65,7 +65,10 @@ const PICTURE: &[(&str, &[&str])] = &[
     ("demo", &["mainstay", "mainstay-policy"]),
     ("mainstay-bench", &["mainstay", "mainstay-policy"]),
     ("mainstay-test-support", &[]),
-    ("mainstay-peer-tests", &["mainstay", "mainstay-policy", "mainstay-test-support"]),
+    (
+        "mainstay-peer-tests",
+        &["mainstay", "mainstay-base", "mainstay-node", "mainstay-policy", "mainstay-test-support"],
+    ),
     ("xtask", &[]),
 ];
 
@@ -105,7 +108,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("socket2", &["mainstay-host"]),
     ("getrandom", &["mainstay-host"]),
     ("signal-hook", &["mainstay"]),
-    ("serde_json", &["mainstay-policy", "mainstay-layers", "mainstay"]),
+    ("serde_json", &["mainstay-policy", "mainstay-layers", "mainstay", "mainstay-peer-tests"]),
     ("tokio", &["mainstay-http", "demo", "mainstay-bench"]),
     ("h2", &["mainstay-http"]),
     ("hyper", &["demo", "mainstay-bench"]),
