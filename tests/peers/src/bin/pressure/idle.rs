@@ -16,10 +16,10 @@ impl Handler for Counter {
         _ordinal: u32,
         _reason: Option<Reason>,
     ) -> Answer {
-        match state {
-            State::Connected => self.0.set(self.0.get() + 1),
-            State::Disconnected => self.0.set(self.0.get() - 1),
-            _ => {}
+        if state == State::Connected {
+            self.0.set(self.0.get() + 1);
+        } else if state == State::Disconnected {
+            self.0.set(self.0.get() - 1);
         }
         Answer::Ok
     }

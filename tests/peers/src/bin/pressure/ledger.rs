@@ -51,11 +51,9 @@ impl Handler for Bookkeeper {
         reason: Option<Reason>,
     ) -> Answer {
         let mut story = self.0.borrow_mut();
-        story.connected = match state {
-            State::Connected => true,
-            State::Disconnected => false,
-            _ => story.connected,
-        };
+        if matches!(state, State::Connected | State::Disconnected) {
+            story.connected = state == State::Connected;
+        }
         story.destroyed |= state == State::Destroying;
         let reason = reason.map_or_else(|| "-".to_owned(), |reason| format!("{reason:?}"));
         let ms = story.now.since(Instant::ZERO).as_millis();
