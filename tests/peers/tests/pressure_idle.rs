@@ -1,5 +1,4 @@
 //! What an idle stream costs, with a real server at the other end.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use core::time::Duration;
 use mainstay_peer_tests::pressure::{Device, number, script};
