@@ -199,7 +199,7 @@ fn a_close_by_the_peer_is_told_with_its_code_and_followed_by_a_new_connection() 
         rig.until(&told, State::Connected);
         server.wait_for(&format!("close {code} -"));
     }
-    assert_eq!(told.story().count(State::Connecting), 4);
+    assert_eq!(told.story().count(State::Connecting), 4, "{:?}", told.story().heard);
     assert_eq!(told.story().count(State::Unreachable), 0);
     let shy = rig.stream("shy");
     rig.send(&shy, b"close 1000");

@@ -83,20 +83,19 @@ impl Peer {
         }
     }
 
-    /// Looks into the socket table of the peer's own namespace, which it enters shortly after it was started.
+    /// Looks into the socket table of the peer's own namespace, for a socket that the peer itself holds: a test that
+    /// looks for a free port listens there for a moment, and so does a process it forks meanwhile.
     fn listens(&self, port: u16) -> bool {
         let pid = self.pid();
-        let network = |of: &str| fs::read_link(format!("/proc/{of}/ns/net")).ok();
-        if self.site.is_namespace() && network(&pid.to_string()) == network("self") {
-            return false;
-        }
         let wanted = format!(":{port:04X}");
         ["tcp", "tcp6"].iter().any(|table| {
             let text = fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
             text.lines().skip(1).any(|line| {
-                let mut fields = line.split_whitespace();
-                let local = fields.nth(1).is_some_and(|f| f.ends_with(&wanted));
-                local && fields.nth(1) == Some(LISTENING)
+                let fields: Vec<&str> = line.split_whitespace().collect();
+                let [_, local, _, state, _, _, _, _, _, inode, ..] = fields[..] else {
+                    return false;
+                };
+                local.ends_with(&wanted) && state == LISTENING && holds(pid, inode)
             })
         })
     }
@@ -185,6 +184,14 @@ impl Drop for Peer {
     }
 }
 
+/// Whether a process has the socket of this number open.
+fn holds(pid: u32, inode: &str) -> bool {
+    let socket = format!("socket:[{inode}]");
+    fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten().any(|entry| {
+        fs::read_link(entry.path()).is_ok_and(|target| target.as_os_str() == socket.as_str())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,6 +220,20 @@ mod tests {
         );
         peer.stop();
         assert!(!peer.is_running());
+    }
+
+    #[test]
+    fn a_port_that_somebody_else_listens_on_is_not_the_peers() {
+        let site = Site::loopback("others");
+        let port = site.port();
+        let _somebody = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+        let peer = shell(&site, "echo up; sleep 60", &Ready::Line("up".to_owned()));
+        assert!(!peer.listens(port));
+        let own = site.port();
+        let socat = program("socat", "socat");
+        let listen = format!("TCP-LISTEN:{own},bind=127.0.0.1");
+        let listener = site.start("socat", &socat, &[&listen, "-"], &Ready::Port(own));
+        assert!(listener.listens(own));
     }
 
     #[test]
