@@ -115,7 +115,7 @@ fn dispatch(
             let buffer = scratch.get_mut(..room).unwrap_or_default();
             match handler.tx(cx, ordinal, buffer) {
                 Tx::Send { len, flags } => {
-                    cx.commands.send(buffer.get(..len).unwrap_or_default(), flags);
+                    cx.commands.send_answer(buffer.get(..len).unwrap_or_default(), flags);
                     Answer::Ok
                 }
                 Tx::DontSend => Answer::TxDontSend,

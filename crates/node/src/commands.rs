@@ -67,6 +67,16 @@ impl Commands {
         self.list.push(Command::Send { len: bytes.len(), flags });
     }
 
+    /// Sends what a `tx` handler answered with. What that handler announced or asked for meanwhile
+    /// is for the message after this one.
+    pub fn send_answer(&mut self, bytes: &[u8], flags: Flags) {
+        self.bytes.extend_from_slice(bytes);
+        let is_request = |c: &Command| matches!(c, Command::RequestTx | Command::RequestTxLen(_));
+        let behind = self.list.iter().rev().take_while(|&c| is_request(c)).count();
+        let at = self.list.len() - behind;
+        self.list.insert(at, Command::Send { len: bytes.len(), flags });
+    }
+
     /// Lets this stream's reader sleep, or wakes it.
     pub fn pause(&mut self, paused: bool) {
         self.list.push(Command::Pause(paused));

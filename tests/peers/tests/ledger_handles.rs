@@ -80,7 +80,7 @@ async fn tickets_of_publishes_are_settled_by_the_broker_also_after_its_restart()
         assert_eq!(timeout(PATIENCE, ticket.outcome()).await.unwrap(), Outcome::Acknowledged);
     }
     running.peer.stop();
-    assert_eq!(published(&running.log()), 20, "it writes its log when it ends");
+    assert_eq!(published(&running.log()), 20);
     assert!(timeout(PATIENCE, stream.reaches(State::Unreachable)).await.is_ok());
     // Nothing was begun on a connection: they wait for the next.
     let mut waiting = Vec::new();
