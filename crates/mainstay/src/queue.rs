@@ -374,6 +374,7 @@ impl Handler for Clerk {
             let end = front.sent == front.payload.len();
             inside.begun |= start;
             if start {
+                inside.untaken(cx.stream().next_payload());
                 inside.flights.push_back((cx.stream().next_payload(), ticket));
             }
             inside.outbox_bytes -= len;
@@ -403,6 +404,19 @@ impl Inside {
             && let Some(front) = self.outbox.pop_front()
         {
             self.outbox_bytes -= front.payload.len() - front.sent;
+        }
+    }
+
+    /// The stream numbers the next message `id`: one that should have had this number before was
+    /// not taken.
+    fn untaken(&mut self, id: PayloadId) {
+        if let Some(&(flight, ticket)) = self.flights.back()
+            && flight == id
+        {
+            self.flights.pop_back();
+            if let Some(slot) = self.outcomes.get_mut(&ticket) {
+                *slot = Some(Outcome::Refused(Reason::Local(mainstay_base::Local::Framing)));
+            }
         }
     }
 
