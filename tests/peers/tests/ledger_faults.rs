@@ -1,6 +1,10 @@
 //! Real servers that stall, lie or say nothing, and links that are cut: every message has one outcome, and the stream is
 //! where the specification says, when it says.
-#![expect(clippy::disallowed_methods, reason = "tests: peers live in real time")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "tests: peers live in real time; the counts are for the reader"
+)]
 
 use core::time::Duration;
 use mainstay_peer_tests::pressure::{Device, number, script};
@@ -143,7 +147,7 @@ fn shell_server(site: &Site, line: &str) -> Peer {
     site.start("socat", &program("socat", "socat"), &args, &Ready::Port(8080))
 }
 
-/// Three attempts, each UNREACHABLE for a reason that contains `reason`, then ALL_RETRIES_FAILED once.
+/// Three attempts, each `UNREACHABLE` for a reason that contains `reason`, then `ALL_RETRIES_FAILED` once.
 fn fails_thrice(
     site: &Site,
     rules: &str,

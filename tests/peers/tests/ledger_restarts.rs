@@ -1,6 +1,10 @@
 //! Numbered messages to real servers that are restarted under load: every message has one outcome, and what counts as
 //! acknowledged was received.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests: the counts are for the reader")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests: the counts are for the reader"
+)]
 
 use core::time::Duration;
 use mainstay_peer_tests::pressure::{Device, is_full, number, script};
