@@ -43,6 +43,7 @@ impl Pool {
             self.wake(at);
         }
     }
+
     fn finish(&mut self, now: Instant, channel: ChannelId) {
         let Some(at) = self.channel(channel).map(|place| place.connection) else { return };
         let closed = Reason::Local(Local::Closed);

@@ -110,13 +110,13 @@ impl Pool {
             Transport::Tcp { host, port } => self.reach(now, at, &host, port),
             Transport::Unix(address) => {
                 let id = self.new_socket(at);
-                self.race(now, at, Race::single(id));
+                self.race(at, Race::single(id));
                 let address = UnixAddress::parse(&address);
                 self.requests.push_back(Request::OpenUnix { id, address });
             }
             Transport::Mem(label) => {
                 let id = self.new_socket(at);
-                self.race(now, at, Race::single(id));
+                self.race(at, Race::single(id));
                 self.requests.push_back(Request::OpenMem { id, label });
             }
         }
@@ -164,11 +164,11 @@ impl Pool {
         if race.is_over() {
             return self.fail(now, at, Reason::Network(Network::NameNotFound));
         }
-        self.race(now, at, race);
+        self.race(at, race);
         self.attempt(now, at);
     }
 
-    fn race(&mut self, _now: Instant, at: usize, race: Race) {
+    fn race(&mut self, at: usize, race: Race) {
         if let Some(rising) = self.rising(at) {
             rising.step = Step::Racing(race);
         }
