@@ -88,8 +88,20 @@ pub(crate) fn render(rows: &[Row], columns: usize, lines: usize) -> Vec<String> 
         )
     } else {
         format!(
-            "{:names$}  {:13} {:>6} {:>6}  {:>6} {:>6} {:>4} {:>4} {:>5}  last",
-            "stream", "state", "tx msg", "rx msg", "acked", "sent", "ref", "unk", "retry",
+            "{:names$} {:4} {:14} {:>2} {:>4} {:>5} {:>4} {:>5} {:>5} {:>4} {:>3} {:>3} {:>2}  last",
+            "stream",
+            "prot",
+            "state",
+            "on",
+            "tx",
+            "bytes",
+            "rx",
+            "bytes",
+            "acked",
+            "sent",
+            "ref",
+            "unk",
+            "re",
         )
     };
     let mut text = vec![head];
@@ -113,19 +125,31 @@ fn line(row: &Row, names: usize, wide: bool) -> String {
     let state = row.state.map(reason::state).unwrap_or_default();
     let last = row.reason.map_or_else(|| row.last.clone(), reason::words);
     let (sent, got) = (c.tx_messages, c.rx_messages);
+    let connection = row.connection.map_or_else(|| "-".to_owned(), |n| n.to_string());
     if !wide {
+        let (tx, rx) = (short(c.tx_bytes), short(c.rx_bytes));
         return format!(
-            "{name:names$}  {state:13} {sent:>6} {got:>6}  {:>6} {:>6} {:>4} {:>4} {retries:>5}  {last}",
+            "{name:names$} {proto:4} {state:14.14} {connection:>2} {sent:>4} {tx:>5} {got:>4} {rx:>5} \
+             {:>5} {:>4} {:>3} {:>3} {retries:>2}  {last}",
             c.acknowledged, c.sent, c.refused, c.unknown,
         );
     }
-    let connection = row.connection.map_or_else(|| "-".to_owned(), |n| n.to_string());
     let (tx, rx) = (bytes(c.tx_bytes), bytes(c.rx_bytes));
     format!(
         "{name:names$}  {proto:5} {state:13} {connection:>4}  {sent:>7} {tx:>9}  {got:>7} {rx:>9}  \
          {:>6} {:>6} {:>7} {:>7} {retries:>7}  {last}",
         c.acknowledged, c.sent, c.refused, c.unknown,
     )
+}
+
+/// Bytes in at most five characters.
+fn short(count: u64) -> String {
+    let (figure, unit) = match bytes(count).split_once(' ') {
+        Some((figure, unit)) => (figure.to_owned(), unit.trim_end_matches(['i', 'B']).to_owned()),
+        None => return String::new(),
+    };
+    let whole = figure.split('.').next().unwrap_or_default();
+    if figure.len() + unit.len() > 5 { format!("{whole}{unit}") } else { figure + &unit }
 }
 
 /// Bytes as people read them.
@@ -161,6 +185,8 @@ mod tests {
     fn bytes_are_readable() {
         let shown = [0, 1023, 1024, 1536, 4 << 20, 3 << 40].map(bytes);
         assert_eq!(shown, ["0 B", "1023 B", "1.0 KiB", "1.5 KiB", "4.0 MiB", "3072.0 GiB"]);
+        let shown = [7, 1023, 1536, 1023 << 10, 4 << 20].map(short);
+        assert_eq!(shown, ["7", "1023", "1.5K", "1023K", "4.0M"]);
     }
 
     #[test]
@@ -172,7 +198,11 @@ mod tests {
         let text = render(&rows, 200, 100);
         assert!(text[1].contains("mqtt  qos ack remote"), "{}", text[1]);
         let narrow = render(&rows, 80, 100);
-        assert!(narrow[0].contains("retry") && narrow[1].contains("qos ack remote"), "{narrow:?}");
+        assert!(
+            narrow[0].contains(" unk re") && narrow[1].contains("qos ack remote"),
+            "{narrow:?}"
+        );
+        assert_eq!(narrow[1].split_whitespace().nth(1), Some("mqtt"));
     }
 
     #[test]
