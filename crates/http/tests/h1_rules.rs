@@ -150,6 +150,22 @@ fn chunks_are_taken_apart_with_extensions_and_trailers() {
     assert!(client.is_reusable() && client.is_idle());
 }
 
+// Covers SS-521
+#[test]
+fn a_trailer_without_a_name_is_malformed() {
+    for trailer in ["x", ": 1", "x y: 1", " x: 1", "x\u{e9}: 1"] {
+        let wire =
+            format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n{trailer}\r\n\r\n");
+        let (client, said) = answered(&wire);
+        assert_eq!(
+            said,
+            [Said::Head(200), Said::Failed(Reason::Peer(Peer::Malformed))],
+            "{trailer}"
+        );
+        assert!(!client.is_reusable());
+    }
+}
+
 #[test]
 fn a_response_ends_by_its_length_by_its_status_or_by_the_connection() {
     for (head, text) in [

@@ -239,7 +239,7 @@ async fn answer(server: &mut Server, far: &mut DuplexStream, mut body: &[u8], si
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 150, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 5000, ..ProptestConfig::default() })]
 
     #[test]
     fn both_read_the_same_from_right_responses(wire in responses(), head: bool) {

@@ -134,6 +134,7 @@ enum Step {
     PayloadCr,
     PayloadLf,
     TrailerStart,
+    TrailerName,
     Trailer,
     TrailerLf,
     EndLf,
@@ -175,8 +176,11 @@ impl Chunks {
             (Step::PayloadLf, b'\n') => Ok(Step::Size),
             (Step::TrailerStart, b'\r') => Ok(Step::EndLf),
             (Step::Trailer, b'\r') => Ok(Step::TrailerLf),
-            (Step::TrailerStart | Step::Trailer, b'\t' | b' '..=b'~' | 0x80..) => {
-                self.trailer(trailers_max)
+            (Step::TrailerName, b':') | (Step::Trailer, b'\t' | b' '..=b'~' | 0x80..) => {
+                self.trailer(trailers_max).map(|()| Step::Trailer)
+            }
+            (Step::TrailerStart | Step::TrailerName, _) if is_token(byte) => {
+                self.trailer(trailers_max).map(|()| Step::TrailerName)
             }
             (Step::TrailerLf, b'\n') => Ok(Step::TrailerStart),
             (Step::EndLf, b'\n') => Ok(Step::End),
@@ -210,13 +214,35 @@ impl Chunks {
         Ok(self.step)
     }
 
-    fn trailer(&mut self, max: usize) -> Result<Step, Peer> {
+    fn trailer(&mut self, max: usize) -> Result<(), Peer> {
         self.extra = self.extra.saturating_add(1);
         if self.extra as usize > max {
             return Err(Peer::TooLarge);
         }
-        Ok(Step::Trailer)
+        Ok(())
     }
+}
+
+/// Whether `byte` may stand in a field's name: `tchar` of RFC 9110 §5.6.2.
+const fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
+        )
 }
 
 /// A body being sent.
