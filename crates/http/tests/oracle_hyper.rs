@@ -257,6 +257,10 @@ proptest! {
             prop_assert_eq!(run(hyper_reads(Method::GET, wire.clone())), Some(mine), "{}", String::from_utf8_lossy(&wire));
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 150, ..ProptestConfig::default() })]
 
     // Covers SS-505, SS-520, SS-521
     #[test]
