@@ -18,8 +18,7 @@ mod up;
 
 pub use commands::Commands;
 pub use mainstay_pool::{
-    Config as PoolConfig, Request, ResolveId, Resolved, SocketOpened as Opened, SocketOptions,
-    UnixAddress,
+    Config as PoolConfig, Opened, Request, ResolveId, Resolved, SocketOptions, UnixAddress,
 };
 pub use node::{Config, Node};
 pub use policy::{Reload, ReplaceError};

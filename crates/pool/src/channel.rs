@@ -143,7 +143,7 @@ pub struct Attributes {
 pub enum Event {
     /// The way is free: ws upgraded, MQTT subscribed and born, raw up; for HTTP the connection
     /// is there and the request is on its way.
-    Opened(Opened),
+    Opened,
     /// Head of the HTTP response, or of the answer to a ws upgrade (before `Opened` or `Closed`).
     Head(Box<Response>),
     /// There is room again, once per `want_tx`.
@@ -158,15 +158,6 @@ pub enum Event {
     Valid,
     /// The channel is over; nothing follows. Messages without an outcome are unknown.
     Closed(Reason),
-}
-
-/// How a channel came up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Opened {
-    /// Another channel had opened the connection.
-    pub reused: bool,
-    /// TLS resumed an earlier session.
-    pub resumed: bool,
 }
 
 /// A piece of received payload.

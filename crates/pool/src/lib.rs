@@ -32,11 +32,9 @@ mod session;
 mod timers;
 mod validity;
 
-pub use border::{
-    Opened as SocketOpened, Request, ResolveId, Resolved, SocketOptions, UnixAddress,
-};
+pub use border::{Opened, Request, ResolveId, Resolved, SocketOptions, UnixAddress};
 pub use channel::{
-    Attributes, Birth, ChannelId, Chunk, Close, Event, Misuse, MqttConnect, MqttOpen, Open, Opened,
+    Attributes, Birth, ChannelId, Chunk, Close, Event, Misuse, MqttConnect, MqttOpen, Open,
     Payload, Protocol, Publish, Validity, Will,
 };
 pub use limits::Config;

@@ -2,6 +2,9 @@
 
 use core::time::Duration;
 
+/// Longest wait for UNSUBACK. chosen: as long as the close handshake of a WebSocket.
+pub(crate) const UNSUBSCRIBE_WAIT: Duration = Duration::from_secs(5);
+
 /// What bounds the pool's memory and patience.
 #[derive(Clone, Debug)]
 pub struct Config {

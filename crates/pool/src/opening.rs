@@ -1,7 +1,7 @@
 //! Bringing channels up: placing, resolving, racing addresses, choosing by ALPN.
 
 use crate::border::{Request, ResolveId, Resolved, SocketOptions, UnixAddress};
-use crate::channel::{ChannelId, Event, Open, Opened, Protocol};
+use crate::channel::{ChannelId, Event, Open, Protocol};
 use crate::connection::{Connection, Rising, Stage, Step};
 use crate::key::Key;
 use crate::pool::{Channel, Pool, Socket};
@@ -235,8 +235,7 @@ impl Pool {
     fn establish(&mut self, now: Instant, at: usize, open: &Open) -> bool {
         let Some(connection) = self.connections.get_mut(at) else { return false };
         let info = connection.stack.info();
-        let (alpn, resumed) =
-            info.tls.as_ref().map_or((None, false), |t| (t.alpn.clone(), t.resumed));
+        let alpn = info.tls.as_ref().and_then(|tls| tls.alpn.clone());
         let config = &self.config;
         let until = now + config.open_timeout;
         let session = match &open.protocol {
@@ -252,7 +251,7 @@ impl Pool {
                 }
                 Some(b"h2") | None => {
                     let client = http::h2::Client::new(now, config.h2.clone());
-                    Session::H2(Box::new(h2::Session::new(client, resumed)))
+                    Session::H2(Box::new(h2::Session::new(client)))
                 }
                 Some(_) => {
                     self.fail(now, at, Reason::Peer(Peer::Alpn));
@@ -273,7 +272,7 @@ impl Pool {
                     return false;
                 };
                 connection.until = Some(until);
-                Session::Ws(Box::new(ws::Session::new(client, channel, *binary, resumed)))
+                Session::Ws(Box::new(ws::Session::new(client, channel, *binary)))
             }
             Protocol::Mqtt(wish) => {
                 let Ok(client) = mqtt::connect(now, &wish.connect, config.mqtt, &mut self.rng)
@@ -281,13 +280,12 @@ impl Pool {
                     self.fail(now, at, Reason::Policy(Policy::Invalid));
                     return false;
                 };
-                let session =
-                    mqtt::Session::new(client, &wish.connect, config.open_timeout, resumed);
+                let session = mqtt::Session::new(client, &wish.connect, config.open_timeout);
                 Session::Mqtt(Box::new(session))
             }
             Protocol::Raw => {
                 let Some(&channel) = connection.members.first() else { return false };
-                self.queue.event(channel, Event::Opened(Opened { reused: false, resumed }));
+                self.queue.event(channel, Event::Opened);
                 Session::Raw(raw::Session::new(channel, open.tx_max.max(1024)))
             }
         };
@@ -314,7 +312,7 @@ impl Pool {
             Session::H2(session) => {
                 let Protocol::H2 { request, .. } = &open.protocol else { return };
                 connection.until.get_or_insert(now + self.config.open_timeout);
-                session.start(now, channel, request, reused, queue)
+                session.start(now, channel, request, queue)
             }
             Session::Mqtt(session) => {
                 let Protocol::Mqtt(wish) = open.protocol else { return };

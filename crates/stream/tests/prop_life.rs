@@ -196,7 +196,7 @@ impl World {
     /// What a pool says on a channel that is there.
     fn pool(&mut self, step: &Step) {
         let event = match *step {
-            Step::Opened => pool::Event::Opened(pool::Opened::default()),
+            Step::Opened => pool::Event::Opened,
             Step::Head(status, short) => {
                 let mut head = Response::builder().status(status).header("location", "/next");
                 if short {

@@ -65,7 +65,7 @@ fn a_connected_nailed_up_ws_stream_costs_less_than_five_hundred_bytes() {
     let before = held();
     let mut stream = Box::new(Stream::new(Instant::ZERO, &policy, &streamtype, &info).unwrap());
     drain(&mut stream, &mut rng);
-    stream.handle_event(Instant::ZERO, &mut rng, pool::Event::Opened(pool::Opened::default()));
+    stream.handle_event(Instant::ZERO, &mut rng, pool::Event::Opened);
     drain(&mut stream, &mut rng);
     assert!(stream.is_connected());
     for tag in 0..100 {
@@ -100,7 +100,7 @@ fn a_steady_exchange_allocates_nothing() {
     drain(&mut stream, &mut rng);
     stream.connect(Instant::ZERO).unwrap();
     drain(&mut stream, &mut rng);
-    stream.handle_event(Instant::ZERO, &mut rng, pool::Event::Opened(pool::Opened::default()));
+    stream.handle_event(Instant::ZERO, &mut rng, pool::Event::Opened);
     drain(&mut stream, &mut rng);
     let before = held();
     for tag in 0..10 {

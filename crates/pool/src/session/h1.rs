@@ -1,6 +1,6 @@
 //! HTTP/1.1: one transaction at a time, the connection kept for the next.
 
-use crate::channel::{ChannelId, Chunk, Event, Misuse, Open, Opened, Protocol};
+use crate::channel::{ChannelId, Chunk, Event, Misuse, Open, Protocol};
 use crate::queue::{Marks, Note, Queue};
 use mainstay_base::{Instant, Peer, Reason};
 use mainstay_http::{Body, Request, h1};
@@ -37,7 +37,7 @@ impl Session {
         self.channel = Some(channel);
         self.again = again;
         self.body_started = false;
-        queue.event(channel, Event::Opened(Opened { reused, resumed: false }));
+        queue.event(channel, Event::Opened);
         Ok(())
     }
 

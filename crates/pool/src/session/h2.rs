@@ -1,6 +1,6 @@
 //! HTTP/2: many transactions on one connection, keyed by channel.
 
-use crate::channel::{ChannelId, Chunk, Event, Misuse, Opened};
+use crate::channel::{ChannelId, Chunk, Event, Misuse};
 use crate::queue::{Marks, Note, Queue};
 use mainstay_base::{Instant, Peer, Reason};
 use mainstay_http::{Request, h2};
@@ -12,12 +12,11 @@ pub(crate) struct Session {
     pub(crate) client: h2::Client,
     /// Channel and whether its body began.
     streams: BTreeMap<u32, bool>,
-    resumed: bool,
 }
 
 impl Session {
-    pub(crate) const fn new(client: h2::Client, resumed: bool) -> Self {
-        Self { client, streams: BTreeMap::new(), resumed }
+    pub(crate) const fn new(client: h2::Client) -> Self {
+        Self { client, streams: BTreeMap::new() }
     }
 
     pub(crate) fn start(
@@ -25,12 +24,11 @@ impl Session {
         now: Instant,
         channel: ChannelId,
         request: &Request,
-        reused: bool,
         queue: &mut Queue,
     ) -> Result<(), Misuse> {
         self.client.open(now, channel.0, request).map_err(|_| Misuse::Unsupported)?;
         self.streams.insert(channel.0, false);
-        queue.event(channel, Event::Opened(Opened { reused, resumed: self.resumed }));
+        queue.event(channel, Event::Opened);
         Ok(())
     }
 

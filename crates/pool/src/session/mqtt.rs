@@ -2,7 +2,8 @@
 
 mod member;
 
-use crate::channel::{Birth, ChannelId, Chunk, Event, Misuse, MqttConnect, MqttOpen, Opened};
+use crate::channel::{Birth, ChannelId, Chunk, Event, Misuse, MqttConnect, MqttOpen};
+use crate::limits::UNSUBSCRIBE_WAIT;
 use crate::queue::{Marks, Note, Queue};
 use crate::session::NOBODY;
 use core::time::Duration;
@@ -60,7 +61,6 @@ pub(crate) struct Session {
     /// Who gets the message being received.
     receivers: Vec<ChannelId>,
     open_timeout: Duration,
-    resumed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,12 +72,7 @@ enum BirthStage {
 }
 
 impl Session {
-    pub(crate) fn new(
-        client: mqtt::Client,
-        connect: &MqttConnect,
-        open_timeout: Duration,
-        resumed: bool,
-    ) -> Self {
+    pub(crate) fn new(client: mqtt::Client, connect: &MqttConnect, open_timeout: Duration) -> Self {
         Self {
             client,
             connect: Box::new(connect.clone()),
@@ -88,7 +83,6 @@ impl Session {
             flights: Slab::new(),
             receivers: Vec::new(),
             open_timeout,
-            resumed,
         }
     }
 
@@ -100,9 +94,8 @@ impl Session {
         open: MqttOpen,
         queue: &mut Queue,
     ) {
-        let joined = !self.members.is_empty();
         let until = now + self.open_timeout;
-        self.members.push(Member::new(channel, open, joined, until));
+        self.members.push(Member::new(channel, open, until));
         if self.connected.is_some() {
             self.begin(now, self.members.len() - 1, queue);
         }
@@ -214,12 +207,13 @@ impl Session {
         let publish = chunk.publish.ok_or(Misuse::NotOpen)?;
         let whole = chunk.end.then_some(chunk.bytes.len() as u64);
         let total = chunk.total.or(whole).ok_or(Misuse::Framing)?;
+        let len = u32::try_from(total).map_err(|_| Misuse::Unsupported)?;
         let flight = self.flights.insert((channel, chunk.tag));
         let request = mqtt::Publish {
             topic: publish.topic,
             qos: publish.qos,
             retain: publish.retain,
-            len: u32::try_from(total).map_err(|_| Misuse::Unsupported)?,
+            len,
             tag: flight as u64,
         };
         self.client.publish(now, &request).map_err(|_| {
@@ -236,8 +230,7 @@ impl Session {
         let filter = self.members[at].subscribed().filter(|_| alone).map(str::to_owned);
         let leaving = filter.and_then(|filter| self.client.unsubscribe(now, &filter).ok());
         self.members[at].stage = match leaving {
-            // chosen: as long as the close handshake of a WebSocket.
-            Some(id) => Stage::Leaving(id, now + Duration::from_secs(5)),
+            Some(id) => Stage::Leaving(id, now + UNSUBSCRIBE_WAIT),
             None => Stage::Over(Reason::Local(Local::Closed)),
         };
         self.sweep(now, queue);
@@ -385,8 +378,7 @@ impl Session {
     fn ready(&mut self, at: usize, queue: &mut Queue) {
         let member = &mut self.members[at];
         member.stage = Stage::Ready;
-        let opened = Opened { reused: member.joined, resumed: self.resumed };
-        queue.event(member.channel, Event::Opened(opened));
+        queue.event(member.channel, Event::Opened);
     }
 
     /// Says goodbye to members whose time is over; behind the last one, to the broker (SS-571).

@@ -1,6 +1,6 @@
 //! WebSocket: one channel on one connection.
 
-use crate::channel::{ChannelId, Chunk, Event, Misuse, Opened};
+use crate::channel::{ChannelId, Chunk, Event, Misuse};
 use crate::queue::{Marks, Note, Queue};
 use crate::session::NOBODY;
 use mainstay_base::{Instant, Local, Peer, Reason, Rng};
@@ -15,17 +15,11 @@ pub(crate) struct Session {
     opened: bool,
     closing: bool,
     over: bool,
-    resumed: bool,
     peer_code: Option<u16>,
 }
 
 impl Session {
-    pub(crate) const fn new(
-        client: ws::Client,
-        channel: ChannelId,
-        binary: bool,
-        resumed: bool,
-    ) -> Self {
+    pub(crate) const fn new(client: ws::Client, channel: ChannelId, binary: bool) -> Self {
         Self {
             client,
             channel,
@@ -33,7 +27,6 @@ impl Session {
             opened: false,
             closing: false,
             over: false,
-            resumed,
             peer_code: None,
         }
     }
@@ -130,8 +123,7 @@ impl Session {
                 ws::Event::Accepted(response) => {
                     self.opened = true;
                     queue.event(self.channel, Event::Head(response));
-                    let opened = Opened { reused: false, resumed: self.resumed };
-                    queue.event(self.channel, Event::Opened(opened));
+                    queue.event(self.channel, Event::Opened);
                     queue.note(Note::Alive);
                 }
                 ws::Event::Refused(response) => {

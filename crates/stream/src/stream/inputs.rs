@@ -42,7 +42,7 @@ impl Stream {
             return Counters::bump(&mut self.counters.ignored, 1);
         }
         match event {
-            pool::Event::Opened(_) if self.life == Life::Opening => self.opened(now),
+            pool::Event::Opened if self.life == Life::Opening => self.opened(now),
             pool::Event::Head(head) if self.life == Life::Opening => self.headed(now, head),
             pool::Event::Writable if self.way.asked => {
                 self.way.asked = false;
@@ -53,7 +53,7 @@ impl Stream {
             pool::Event::Valid => self.succeed(),
             pool::Event::Finished => self.finished(now),
             pool::Event::Closed(reason) => self.closed(now, reason),
-            pool::Event::Opened(_) | pool::Event::Head(_) | pool::Event::Writable => {
+            pool::Event::Opened | pool::Event::Head(_) | pool::Event::Writable => {
                 Counters::bump(&mut self.counters.ignored, 1);
             }
         }

@@ -134,8 +134,7 @@ mod tests {
         let mut rng = Rng::from_run(1);
         states(&mut stream, &mut rng);
         assert!(matches!(stream.poll_request(), Some(Request::Open(_))));
-        let opened = pool::Event::Opened(pool::Opened::default());
-        stream.handle_event(Instant::ZERO, &mut rng, opened);
+        stream.handle_event(Instant::ZERO, &mut rng, pool::Event::Opened);
         assert_eq!(states(&mut stream, &mut rng), [State::Connected]);
         (stream, rng)
     }

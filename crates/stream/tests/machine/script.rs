@@ -145,7 +145,7 @@ impl Script {
     }
 
     pub(crate) fn opened(&mut self) -> String {
-        self.event(pool::Event::Opened(pool::Opened::default()))
+        self.event(pool::Event::Opened)
     }
 
     pub(crate) fn closed(&mut self, reason: Reason) -> String {

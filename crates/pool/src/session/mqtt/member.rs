@@ -11,8 +11,6 @@ pub(super) struct Member {
     pub(super) qos: u8,
     pub(super) birth: Option<Box<Birth>>,
     pub(super) stage: Stage,
-    /// Somebody else had opened the connection.
-    pub(super) joined: bool,
     until: Instant,
 }
 
@@ -34,13 +32,13 @@ pub(super) enum Stage {
 }
 
 impl Member {
-    pub(super) fn new(channel: ChannelId, open: MqttOpen, joined: bool, until: Instant) -> Self {
+    pub(super) fn new(channel: ChannelId, open: MqttOpen, until: Instant) -> Self {
         let (filter, qos) = match open.subscribe {
             Some((filter, qos)) if !filter.is_empty() => (Some(filter.into_boxed_str()), qos),
             Some(_) | None => (None, 0),
         };
         let birth = open.birth.map(Box::new);
-        Self { channel, filter, qos, birth, stage: Stage::Connecting, joined, until }
+        Self { channel, filter, qos, birth, stage: Stage::Connecting, until }
     }
 
     /// Whether a message under `topic` is for this member (SS-569).
