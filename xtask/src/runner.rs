@@ -100,5 +100,5 @@ pub(crate) fn sim(args: &[String]) -> Findings {
 
 /// `cargo xtask bench`: arguments go to the benchmark program as they are.
 pub(crate) fn bench(args: &[String]) -> Findings {
-    run(cargo(&["run", "--release", "-p", "mainstay-bench", "--"]).args(args))
+    run(cargo(&["run", "--profile", "measure", "-p", "mainstay-bench", "--"]).args(args))
 }
