@@ -82,6 +82,25 @@ pub(crate) enum End {
     Lost(Reason),
 }
 
+/// The earlier of two deadlines.
+fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+impl Rising {
+    /// When the wait for a transport is over, or the next address is to be tried.
+    fn deadline(&self) -> Option<Instant> {
+        match &self.step {
+            Step::Racing(race) => earliest(race.poll_timeout(), Some(self.until)),
+            Step::Resolving => Some(self.until),
+            Step::Negotiating => None,
+        }
+    }
+}
+
 impl Connection {
     pub(crate) const fn new(stack: Box<Stack>, rising: Box<Rising>, key: Option<Box<Key>>) -> Self {
         Self {
@@ -100,28 +119,23 @@ impl Connection {
 
     /// The earliest of its deadlines.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let race = match &self.stage {
-            Stage::Rising(rising) => match &rising.step {
-                Step::Racing(race) => race.poll_timeout(),
-                Step::Resolving | Step::Negotiating => None,
-            },
+        let rising = match &self.stage {
+            Stage::Rising(rising) => rising.deadline(),
             Stage::Open | Stage::Closing => None,
         };
-        let rising = match &self.stage {
-            Stage::Rising(rising) if !matches!(rising.step, Step::Negotiating) => {
-                Some(rising.until)
-            }
-            Stage::Rising(_) | Stage::Open | Stage::Closing => None,
-        };
         let watch = self.watch.as_ref().map(|watch| watch.deadline());
-        let own = [race, rising, watch, self.until];
-        let below = [self.stack.poll_timeout(), self.session.poll_timeout()];
-        own.into_iter().chain(below).flatten().min()
+        let own = earliest(earliest(rising, watch), self.until);
+        earliest(own, earliest(self.stack.poll_timeout(), self.session.poll_timeout()))
     }
 
     /// Whether there is something to write.
     pub(crate) fn wants_transmit(&self) -> bool {
         self.stack.wants_transmit() || (self.stack.is_up() && self.session.wants_transmit())
+    }
+
+    /// Whether polling it for output neither yields anything nor ends anything.
+    pub(crate) fn is_dry(&self) -> bool {
+        self.is_open() && !matches!(self.session, Session::Raw(_)) && !self.wants_transmit()
     }
 
     /// Whether the session may have new channels or a next transaction.

@@ -30,6 +30,9 @@ impl Pool {
     pub fn poll_transmit(&mut self, now: Instant, id: SocketId, out: &mut Vec<u8>, limit: usize) {
         let Some(at) = self.owner(id) else { return };
         let Some(connection) = self.connections.get_mut(at) else { return };
+        if connection.is_dry() {
+            return;
+        }
         let end = out.len().saturating_add(limit);
         connection.stack.poll_transmit(now, out, limit);
         if connection.stack.is_up() {
@@ -50,7 +53,7 @@ impl Pool {
         }
         self.offer(at);
         self.finish_output(now, at);
-        self.settle(now, at);
+        self.settle_later(now, at);
     }
 
     /// Everything polled for this socket so far was handed to the kernel.
@@ -59,7 +62,7 @@ impl Pool {
         if let Some(connection) = self.connections.get_mut(at) {
             connection.session.handle_written(now, &mut self.queue);
         }
-        self.settle(now, at);
+        self.settle_later(now, at);
     }
 
     /// Tells members that waited for room that there is some.

@@ -28,19 +28,20 @@ impl HeadBuffer {
     /// Takes `input` up to the end of the head; a partial head is kept. At most `max` bytes.
     pub(crate) fn take(&mut self, input: &[u8], max: usize) -> Taken {
         let allowed = max.saturating_sub(self.bytes.len());
-        for (at, &byte) in input.iter().enumerate().take(allowed) {
-            match byte {
-                b'\n' if self.blank => {
-                    if !self.bytes.is_empty() {
-                        self.bytes.extend_from_slice(input.get(..=at).unwrap_or_default());
-                    }
-                    return Taken::Whole(at + 1);
+        let (mut rest, mut taken) = (input.get(..allowed).unwrap_or(input), 0);
+        while let Some(at) = memchr::memchr(b'\n', rest) {
+            let (line, after) = rest.split_at_checked(at + 1).unwrap_or_default();
+            taken += line.len();
+            rest = after;
+            if self.blank && is_blank(line) {
+                if !self.bytes.is_empty() {
+                    self.bytes.extend_from_slice(input.get(..taken).unwrap_or_default());
                 }
-                b'\n' => self.blank = true,
-                b'\r' => {}
-                _ => self.blank = false,
+                return Taken::Whole(taken);
             }
+            self.blank = true;
         }
+        self.blank &= is_blank(rest);
         if input.len() > allowed {
             return Taken::TooLarge;
         }
@@ -52,6 +53,11 @@ impl HeadBuffer {
     pub(crate) fn whole<'b>(&'b self, input: &'b [u8], len: usize) -> &'b [u8] {
         if self.bytes.is_empty() { input.get(..len).unwrap_or_default() } else { &self.bytes }
     }
+}
+
+/// Whether nothing stands on a line but its end.
+fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
 }
 
 /// Reads a response head. `Status::Complete` of all of `bytes` is required.
