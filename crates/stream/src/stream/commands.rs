@@ -76,7 +76,7 @@ impl Stream {
         self.check();
     }
 
-    /// Ends the stream: DISCONNECTED if due, DESTROYING, [`Request::Over`] (SS-213). Inside a state
+    /// Ends the stream: DISCONNECTED if due, DESTROYING, [`Request::Over`](crate::Request::Over) (SS-213). Inside a state
     /// handler it takes effect with the answer, which it overrides (SS-131).
     pub fn destroy(&mut self, now: Instant) {
         if self.standing.is_some() {
