@@ -152,8 +152,10 @@ impl Stream {
         self.wish(Ask::Connect);
     }
 
-    /// Sets a metadata for its next use; a name that is not declared is ignored (SS-225).
+    /// Sets a metadata for its next use, before anything posted later begins; what was posted
+    /// earlier and did not begin yet uses it too. A name that is not declared is ignored (SS-225).
     pub fn set_metadata(&self, name: &str, value: &[u8]) {
+        self.letters.look(|inside| inside.metadata_asked += 1);
         self.wish(Ask::Metadata(name.to_owned(), value.to_vec()));
     }
 
@@ -168,10 +170,10 @@ impl Stream {
         Blocking(self)
     }
 
-    fn posted(&self, queued: Result<(u64, bool, u64), Closed>) -> Result<Ticket, Closed> {
-        let (number, first, len) = queued?;
+    fn posted(&self, queued: Result<(u64, bool), Closed>) -> Result<Ticket, Closed> {
+        let (number, first) = queued?;
         if first {
-            self.wish(Ask::Send(len));
+            self.wish(Ask::Send);
         }
         Ok(Ticket { number, letters: Arc::clone(&self.letters) })
     }
@@ -263,10 +265,10 @@ impl Blocking {
     }
 }
 
-type Queued = Result<(u64, bool, u64), Closed>;
+type Queued = Result<(u64, bool), Closed>;
 
-/// Puts a message into the outbox if there is room; its ticket, whether the loop must hear of it,
-/// and its length.
+/// Puts a message into the outbox if there is room; its ticket, and whether the loop must hear of
+/// it.
 fn enqueue(inside: &mut Inside, payload: &mut Option<Vec<u8>>) -> Option<Queued> {
     if let Some(closed) = &inside.over {
         return Some(Err(closed.clone()));
@@ -276,13 +278,13 @@ fn enqueue(inside: &mut Inside, payload: &mut Option<Vec<u8>>) -> Option<Queued>
         return None;
     }
     let payload = payload.take()?;
-    let (ticket, len) = (inside.next_ticket, payload.len());
+    let (ticket, after) = (inside.next_ticket, inside.metadata_asked);
     inside.next_ticket += 1;
     let first = inside.outbox.is_empty();
-    inside.outbox_bytes += len;
-    inside.outbox.push_back(Outgoing { ticket, payload, sent: 0 });
+    inside.outbox_bytes += payload.len();
+    inside.outbox.push_back(Outgoing { ticket, payload, sent: 0, after });
     inside.outcomes.insert(ticket, None);
-    Some(Ok((ticket, first, len as u64)))
+    Some(Ok((ticket, first)))
 }
 
 /// Takes a chunk; whether the loop must hear that there is room again.

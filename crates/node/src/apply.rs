@@ -35,18 +35,25 @@ impl Node {
             head
         };
         let list = core::mem::take(&mut commands.list);
+        let mut torn = false;
         for command in &list {
             match command {
                 Command::Send { len, flags } => {
-                    let refused = self.send(now, id, take(*len), *flags).is_err();
-                    self.refused_sends += u64::from(refused);
-                    sent |= !refused;
+                    let bytes = take(*len);
+                    // The rest of a message whose start was refused goes with it.
+                    if torn && let Some((_, end)) = self.piece(id, true, *flags) {
+                        torn = !end;
+                        continue;
+                    }
+                    let taken = self.offer(now, id, bytes, *flags);
+                    sent |= taken;
+                    torn = !taken && self.piece(id, false, *flags).is_some_and(|(_, end)| !end);
                 }
                 Command::SetMetadata { name, value } => {
                     let (name, value) = (take(*name), take(*value));
                     let name = core::str::from_utf8(name).unwrap_or_default();
-                    let refused = self.set_metadata(id, name, value).is_err();
-                    self.refused_sends += u64::from(refused);
+                    // `Context::set_metadata` has told whether there is such a metadata.
+                    let _destroyed = self.set_metadata(id, name, value);
                 }
                 Command::RequestTx
                 | Command::RequestTxLen(_)
@@ -83,6 +90,21 @@ impl Node {
             Command::Destroy => self.destroy(now, id),
             Command::Send { .. } | Command::SetMetadata { .. } => {}
         }
+    }
+
+    /// Sends what a handler wished to send, and tells it the outcome if that is refused.
+    fn offer(&mut self, now: Instant, id: StreamId, bytes: &[u8], flags: Flags) -> bool {
+        let refused = self.send(now, id, bytes, flags).err();
+        if let Some(why) = refused {
+            self.refused_commands += 1;
+            self.with(id, |stream| stream.refuse(now, why));
+        }
+        refused.is_none()
+    }
+
+    /// How `flags` continue a message of `id`: whether the piece begins and ends one.
+    fn piece(&self, id: StreamId, open: bool, flags: Flags) -> Option<(bool, bool)> {
+        self.slots.get(id)?.piece(open, flags)
     }
 
     /// Sends a piece of payload; the id names its message.

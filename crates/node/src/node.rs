@@ -39,7 +39,7 @@ pub struct Node {
     pub(crate) slots: Slots,
     pub(crate) rng: Rng,
     pub(crate) asked: Option<Asked>,
-    pub(crate) refused_sends: u64,
+    pub(crate) refused_commands: u64,
     /// The wall clock: seconds of 1970-01-01 at an instant.
     wall: Option<(Instant, Duration)>,
     stream_max: usize,
@@ -58,7 +58,7 @@ impl Node {
             slots: Slots::default(),
             rng,
             asked: None,
-            refused_sends: 0,
+            refused_commands: 0,
             wall: None,
             stream_max: if config.stream_max == 0 { 65_536 } else { config.stream_max },
         }
@@ -302,10 +302,11 @@ impl Node {
         self.pool.connection_count()
     }
 
-    /// How many wishes of handlers could not be carried out. A debug build's driver tells.
+    /// How many messages that handlers sent were refused because they should have known better: each
+    /// got its outcome.
     #[must_use]
     pub const fn refused_commands(&self) -> u64 {
-        self.refused_sends
+        self.refused_commands
     }
 }
 

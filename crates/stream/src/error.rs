@@ -1,6 +1,6 @@
 //! What a command refuses. The caller could have known; the peer never causes these.
 
-use mainstay_base::Policy;
+use mainstay_base::{Local, Policy, Reason};
 
 /// Why a stream was not created (SS-202).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,22 @@ pub enum Misuse {
     Unsupported,
     /// The policy's text cannot be used as it is: a template, a header name.
     Policy(Policy),
+}
+
+impl Misuse {
+    /// The same as the reason of a refused message's outcome.
+    pub(crate) const fn reason(self) -> Reason {
+        match self {
+            Self::Destroyed => Reason::Local(Local::Destroyed),
+            Self::NotConnected => Reason::Local(Local::Closed),
+            Self::NoRoom => Reason::Local(Local::Limit),
+            Self::Framing => Reason::Local(Local::Framing),
+            Self::NoSuchMetadata => Reason::Policy(Policy::UndeclaredMetadata),
+            Self::NoEndpoint => Reason::Policy(Policy::Missing),
+            Self::Unsupported => Reason::Policy(Policy::Unsupported),
+            Self::Policy(policy) => Reason::Policy(policy),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -16,8 +16,9 @@ pub(crate) struct Ledger {
 
 #[derive(Debug)]
 enum Flight {
-    /// All from here to `next`.
-    From(u64),
+    /// All from the first to before the second. Those from there to `next` ended before them: they
+    /// were refused, and what refuses a message takes no other until these have ended.
+    Run(u64, u64),
     /// These, by rising number, with the tx ordinal of the chunk that completed each (SS-568).
     Each(Vec<(u64, u32)>),
 }
@@ -27,7 +28,7 @@ impl Ledger {
         let flight = match protocol {
             Protocol::Mqtt => Flight::Each(Vec::new()),
             Protocol::H1 | Protocol::H2 | Protocol::H3 | Protocol::Ws | Protocol::Raw => {
-                Flight::From(0)
+                Flight::Run(0, 0)
             }
         };
         Self { next: 0, flight }
@@ -37,8 +38,8 @@ impl Ledger {
     pub(crate) fn convert(&mut self, protocol: Protocol) {
         if self.pending() == 0 {
             *self = Self { next: self.next, ..Self::new(protocol) };
-            if let Flight::From(first) = &mut self.flight {
-                *first = self.next;
+            if let Flight::Run(first, end) = &mut self.flight {
+                (*first, *end) = (self.next, self.next);
             }
         }
     }
@@ -47,9 +48,22 @@ impl Ledger {
     pub(crate) fn begin(&mut self) -> u64 {
         let id = self.next;
         self.next += 1;
-        if let Flight::Each(each) = &mut self.flight {
-            each.push((id, 0));
+        match &mut self.flight {
+            Flight::Each(each) => each.push((id, 0)),
+            Flight::Run(first, end) => {
+                if *first == *end {
+                    *first = id;
+                }
+                *end = self.next;
+            }
         }
+        id
+    }
+
+    /// A message gets its number and is over: it never was in flight.
+    pub(crate) const fn refuse(&mut self) -> u64 {
+        let id = self.next;
+        self.next += 1;
         id
     }
 
@@ -62,12 +76,12 @@ impl Ledger {
         }
     }
 
-    /// The message being sent, or the last one sent.
     /// The number the next message will get.
     pub(crate) const fn next(&self) -> u64 {
         self.next
     }
 
+    /// The message being sent, or the last one sent.
     pub(crate) const fn last(&self) -> u64 {
         self.next.saturating_sub(1)
     }
@@ -75,11 +89,11 @@ impl Ledger {
     /// Ends one message; its completing ordinal, or `None` if it had ended or never was.
     pub(crate) fn end(&mut self, id: u64) -> Option<u32> {
         match &mut self.flight {
-            Flight::From(first) if *first == id && id < self.next => {
+            Flight::Run(first, end) if *first == id && id < *end => {
                 *first += 1;
                 Some(0)
             }
-            Flight::From(_) => None,
+            Flight::Run(..) => None,
             Flight::Each(each) => {
                 let place = each.binary_search_by_key(&id, |&(id, _)| id).ok()?;
                 let (_, ordinal) = each.remove(place);
@@ -93,8 +107,8 @@ impl Ledger {
 
     /// Ends every message up to and with `id`; how many that were. Only where they end in order.
     pub(crate) fn end_through(&mut self, id: u64) -> u64 {
-        let Flight::From(first) = &mut self.flight else { return 0 };
-        let through = id.saturating_add(1).min(self.next).max(*first);
+        let Flight::Run(first, end) = &mut self.flight else { return 0 };
+        let through = id.saturating_add(1).min(*end).max(*first);
         let count = through - *first;
         *first = through;
         count
@@ -103,10 +117,10 @@ impl Ledger {
     /// Ends all that is in flight: the numbers, rising.
     pub(crate) fn end_all(&mut self) -> Ended {
         match &mut self.flight {
-            Flight::From(first) => {
-                let from = *first;
-                *first = self.next;
-                Ended::Run { from, to: self.next }
+            Flight::Run(first, end) => {
+                let (from, to) = (*first, *end);
+                *first = to;
+                Ended::Run { from, to }
             }
             Flight::Each(each) => {
                 Ended::Each(core::mem::take(each).into_iter().map(|(id, _)| id).collect())
@@ -117,7 +131,7 @@ impl Ledger {
     /// How many messages have no outcome yet.
     pub(crate) fn pending(&self) -> u64 {
         match &self.flight {
-            Flight::From(first) => self.next - first,
+            Flight::Run(first, end) => end - first,
             Flight::Each(each) => u64::try_from(each.len()).unwrap_or(u64::MAX),
         }
     }
@@ -158,5 +172,21 @@ mod tests {
         assert_eq!(ledger.end_through(1), 0);
         assert_eq!(ledger.end_all(), Ended::Run { from: 2, to: 5 });
         assert_eq!(ledger.end_through(9), 0);
+    }
+
+    #[test]
+    fn what_was_refused_ends_once_whatever_is_in_flight() {
+        for protocol in [Protocol::H1, Protocol::Mqtt] {
+            let mut ledger = Ledger::new(protocol);
+            assert_eq!([ledger.begin(), ledger.refuse(), ledger.refuse()], [0, 1, 2]);
+            assert_eq!((ledger.pending(), ledger.end(2), ledger.end(1)), (1, None, None));
+            assert_eq!(ledger.end(0), Some(0));
+            assert_eq!((ledger.begin(), ledger.pending()), (3, 1));
+            let left = match ledger.end_all() {
+                Ended::Run { from, to } => (from..to).collect(),
+                Ended::Each(each) => each,
+            };
+            assert_eq!(left, [3]);
+        }
     }
 }

@@ -86,10 +86,6 @@ fn serve(
         if signals.stops() > 0 {
             return Err(interrupted(out.attempts.stream(), out.begun - out.ended));
         }
-        if device.node().refused_commands() > 0 {
-            let words = format!("{}: a piece was not taken", out.attempts.stream());
-            return Err(Failure::new(Exit::Other, words));
-        }
         out.pull();
         if out.is_done() {
             drop(out);

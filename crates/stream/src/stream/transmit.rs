@@ -117,6 +117,18 @@ impl Stream {
         self.check();
     }
 
+    /// A piece that a handler sent was not taken, for this reason: its message gets its number and is
+    /// refused at once. One in the midst of a message ends that: the connection is dropped.
+    pub fn refuse(&mut self, now: Instant, why: Misuse) {
+        if self.way.message_open {
+            return self.handle_refusal(now, PayloadId(self.ledger.last()), pool::Misuse::Framing);
+        }
+        let id = self.ledger.refuse();
+        let outcome = Outcome::Refused(why.reason());
+        self.notices.push(crate::notice::Notice::Outcomes { from: id, to: id + 1, outcome });
+        self.check();
+    }
+
     /// Whether to ask the pool for room: wanted, permitted, and not asked already.
     pub(super) fn wants_room(&self) -> bool {
         self.way.wanted && !self.way.asked && !self.way.writable && self.may_send()
