@@ -83,6 +83,30 @@ fn both_versions_carry_bytes_to_gnutls() {
     }
 }
 
+// Covers LAY-263
+#[test]
+#[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
+fn a_server_that_wants_to_renegotiate_is_refused_by_a_warning_and_we_do_not_hang_up() {
+    let site = Site::loopback("ours-tls-again");
+    let pki = Pki::new(&site);
+    let port = site.port();
+    let server =
+        Gnutls::new(port, &pki.server).priority("NORMAL:-VERS-ALL:+VERS-TLS1.2").start(&site);
+    let mut rig = Rig::new(&Document::new().trust(&pki.ca).stream("raw", &raw(port, "")));
+    let told = rig.stream("raw");
+    rig.send(&told, b"before\n");
+    rig.run("the echo", |_node| told.story().received == b"before\n");
+    // What this server takes as a command: it asks for a new handshake at once. It gives up on those
+    // who decline, so that the connection ends by its hand and not by ours.
+    rig.send(&told, b"**REHANDSHAKE**\n");
+    rig.run("the refusal", |_node| {
+        let log = server.log();
+        log.contains("Received NO_RENEGOTIATION alert") && log.contains("A TLS warning alert")
+    });
+    rig.run("the peer's end", |_node| told.story().count(State::Disconnected) == 1);
+    assert_eq!(told.story().reason(), Some(Reason::Peer(Peer::Truncated)));
+}
+
 // Covers LAY-249, LAY-260
 #[test]
 #[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]

@@ -227,6 +227,19 @@ mod tests {
         assert_eq!(count("crates/a/src/limits.rs", second), 1);
     }
 
+    // Covers LAY-187
+    #[test]
+    fn only_the_os_base_and_the_c_interface_may_be_unsafe() {
+        let allowed =
+            UNSAFE.iter().all(|(folder, _)| ["crates/host", "crates/capi"].contains(folder));
+        assert!(allowed);
+        for (folder, wrong) in [("crates/layers", 1), ("crates/tls", 1), ("crates/host", 0)] {
+            let manifest = Manifest { folder: folder.to_owned(), ..Manifest::default() };
+            let root = Source::new(&format!("{folder}/src/lib.rs"), "//! A.\n");
+            assert_eq!(crates(&[manifest], &[root]).len(), wrong, "{folder}");
+        }
+    }
+
     #[test]
     fn a_crate_forbids_unsafe_and_is_no_maze() {
         let manifest = Manifest { folder: "crates/a".to_owned(), ..Manifest::default() };
