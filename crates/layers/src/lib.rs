@@ -41,15 +41,10 @@
 // Deferred LAY-183: concurrent negotiation is the listener's, which holds many stacks
 // Deferred LAY-184: the cap on pending negotiations is the listener's, which holds many stacks
 // Deferred LAY-185: halves need the asynchronous face
-// Deferred LAY-187: checked by the compiler through forbid(unsafe_code), not by a test
 // Deferred LAY-188: wake-ups need the asynchronous face
 // Deferred LAY-194: proxies from environment variables; nothing below the command reads any
 // Deferred LAY-198: third-party layers; the boxed custom variant of the layer enumeration is not there yet
 // Deferred LAY-206: listeners in JSON; `tls::ServerOptions` has the parameters, nothing builds them from a policy yet
-// Deferred LAY-213: the operating system's sockets are the driver's
-// Deferred LAY-214: the operating system's error numbers are the driver's
-// Deferred LAY-215: zero linger is the driver's
-// Deferred LAY-218: Unix sockets are the driver's
 // Deferred LAY-219: bases from outside need the boxed custom variant
 
 mod error;

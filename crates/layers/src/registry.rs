@@ -4,7 +4,9 @@ use core::cell::RefCell;
 use std::collections::BTreeMap;
 
 use mainstay_base::{Policy, Reason};
-use mainstay_tls::{ClientConfig, ClientOptions, ConfigFault, Identity, TrustStore, WallClock};
+use mainstay_tls::{
+    ClientConfig, ClientOptions, ConfigFault, Identity, KeyLog, TrustStore, WallClock,
+};
 
 use crate::limits::CONFIGS_MAX;
 use crate::spec::{IdentitySpec, Proxy, Secret, TlsSpec, TrustSpec};
@@ -17,6 +19,7 @@ use crate::spec::{IdentitySpec, Proxy, Secret, TlsSpec, TrustSpec};
 pub struct Registry {
     clock: WallClock,
     platform: Option<TrustStore>,
+    key_log: Option<KeyLog>,
     stores: BTreeMap<String, TrustStore>,
     identities: BTreeMap<String, Identity>,
     secrets: BTreeMap<String, Secret>,
@@ -31,6 +34,7 @@ impl Registry {
         Self {
             clock,
             platform: None,
+            key_log: None,
             stores: BTreeMap::new(),
             identities: BTreeMap::new(),
             secrets: BTreeMap::new(),
@@ -48,6 +52,12 @@ impl Registry {
     pub fn set_platform_roots(&mut self, roots: TrustStore) {
         self.platform = Some(roots);
         self.forget(|spec| spec.trust == TrustSpec::Os);
+    }
+
+    /// From now on the secrets of new connections are told to `key_log` (LAY-264).
+    pub fn set_key_log(&mut self, key_log: KeyLog) {
+        self.key_log = Some(key_log);
+        self.forget(|_| true);
     }
 
     /// Sets the trust store called `name`.
@@ -143,6 +153,7 @@ impl Registry {
         options.resume = spec.resume;
         options.sni = spec.sni;
         options.tolerate_truncation = spec.tolerate_truncation;
+        options.key_log = self.key_log.clone();
         Ok(options)
     }
 

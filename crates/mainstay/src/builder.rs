@@ -20,6 +20,16 @@ pub struct Builder {
     node: Config,
     host: host::Config,
     identities: Vec<(String, Vec<u8>, Vec<u8>)>,
+    key_log: Option<KeySink>,
+}
+
+/// Where the secrets of TLS connections go.
+struct KeySink(Box<dyn Fn(&str) + Send + Sync>);
+
+impl fmt::Debug for KeySink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeySink")
+    }
 }
 
 /// Why a device could not be made.
@@ -90,6 +100,15 @@ impl Builder {
         self
     }
 
+    /// Tells the secrets of TLS connections to `sink`, a line of the NSS key log format each: with them
+    /// a recording of the traffic can be decrypted, and by whoever has them (LAY-264). Called in the
+    /// loop.
+    #[must_use]
+    pub fn key_log(mut self, sink: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.key_log = Some(KeySink(Box::new(sink)));
+        self
+    }
+
     /// A device for the caller's thread.
     ///
     /// # Errors
@@ -120,6 +139,9 @@ impl Builder {
         let mut node = Node::new(host::entropy()?, self.node);
         for (name, chain, key) in &self.identities {
             node.set_identity(name, chain, key).map_err(BuildError::Trust)?;
+        }
+        if let Some(KeySink(sink)) = self.key_log {
+            node.set_key_log(sink);
         }
         if needs_platform_roots(&self.policy) {
             node.set_platform_roots(&host::platform_roots().certificates);

@@ -4,7 +4,7 @@ use crate::node::Node;
 use core::fmt;
 use mainstay_base::Instant;
 use mainstay_policy::Policy;
-use mainstay_tls::{ConfigFault, Identity, TrustStore};
+use mainstay_tls::{ConfigFault, Identity, KeyLog, TrustStore};
 use std::sync::Arc;
 
 /// What happens to streams when the policy is replaced.
@@ -100,6 +100,12 @@ impl Node {
             .map_err(|fault| ReplaceError { name: index.to_owned(), fault })?;
         self.pool.registry_mut().set_identity(index, identity);
         Ok(())
+    }
+
+    /// From now on the secrets of new TLS connections are told to `sink`, a line of the NSS key log
+    /// format each (LAY-264).
+    pub fn set_key_log(&mut self, sink: impl Fn(&str) + Send + Sync + 'static) {
+        self.pool.registry_mut().set_key_log(KeyLog::new(sink));
     }
 
     /// Trust anchors of the platform, as DER. Those that cannot be read are left out; how many.

@@ -10,6 +10,7 @@ use rustls::{SupportedProtocolVersion, version};
 use crate::clock::WallClock;
 use crate::error::ConfigFault;
 use crate::identity::Identity;
+use crate::key_log::KeyLog;
 use crate::resumption::{Remembered, ResumptionCounters};
 use crate::trust::TrustStore;
 use crate::verify::ServerJudge;
@@ -44,6 +45,8 @@ pub struct ClientOptions {
     pub sni: bool,
     /// Whether an end without `close_notify` counts as the end (LAY-259); no.
     pub tolerate_truncation: bool,
+    /// Who is told the secrets (LAY-264); nobody.
+    pub key_log: Option<KeyLog>,
     /// The time certificates are judged by.
     pub clock: WallClock,
 }
@@ -62,6 +65,7 @@ impl ClientOptions {
             resume: true,
             sni: true,
             tolerate_truncation: false,
+            key_log: None,
             clock,
         }
     }
@@ -114,6 +118,9 @@ impl ClientConfig {
         };
         library.alpn_protocols = options.alpn;
         library.enable_sni = options.sni;
+        if let Some(key_log) = options.key_log {
+            library.key_log = Arc::new(key_log);
+        }
         Ok(Self(Arc::new(Shared {
             library: Arc::new(library),
             remembered,

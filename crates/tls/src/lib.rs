@@ -13,6 +13,7 @@
 //! | `client.rs`, `server.rs` | what many sessions share |
 //! | `trust.rs`, `verify.rs`, `certificate.rs` | whom to believe, and the judgement |
 //! | `resumption.rs` | remembered sessions, counted |
+//! | `key_log.rs` | secrets, for a sink that somebody gave |
 //! | `clock.rs` | the wall clock certificates are judged by |
 //! | `error.rs` | what a caller did wrong, and what the library said in our words |
 //!
@@ -21,16 +22,13 @@
 //! reads the library's own clock: L1 holds for plaintext and events, not for ciphertext.
 //!
 //! # Absent on purpose
-//! Early data (LAY-257, LAY-258), a key log, sessions on disk (LAY-256), and any process-wide
+//! Early data (LAY-257, LAY-258), sessions on disk (LAY-256), and any process-wide
 //! provider: the provider is passed explicitly (LAY-242).
 
 #![forbid(unsafe_code)]
 
-// Deferred LAY-256: a statement of absence, kept by there being no way to write a session out
 // Deferred LAY-257: early data; the unbuffered client has it, the face for `Ctx.early_data` is not decided
 // Deferred LAY-258: early data; the server accepts none until replay has a face of its own
-// Deferred LAY-263: renegotiation; no library here starts one, so it waits for the openssl peer
-// Deferred LAY-264: the key log comes with the recorder layer, which is its only sink
 // Deferred LAY-267: the unbuffered connections of rustls 0.23 give no exporter; 0.24 does
 
 mod certificate;
@@ -39,6 +37,7 @@ mod clock;
 mod engine;
 mod error;
 mod identity;
+mod key_log;
 pub mod limits;
 mod record;
 mod resumption;
@@ -51,6 +50,7 @@ pub use client::{ClientConfig, ClientOptions, Version};
 pub use clock::WallClock;
 pub use error::{ConfigFault, Misuse};
 pub use identity::Identity;
+pub use key_log::KeyLog;
 pub use resumption::ResumptionCounters;
 pub use server::{ClientAuth, ServerConfig, ServerOptions, UnknownName};
 pub use session::{Event, Info, Session};

@@ -136,7 +136,7 @@ fn protocols_are_chosen_by_the_server_and_required_if_asked() {
     assert_eq!(server.failure(), Some(Reason::Peer(Peer::Alpn)));
 }
 
-// Covers LAY-254, LAY-255
+// Covers LAY-254, LAY-255, LAY-256
 #[test]
 fn a_session_is_resumed_by_its_own_configuration_and_server_only() {
     for version in [Version::Tls13, Version::Tls12] {
@@ -151,6 +151,7 @@ fn a_session_is_resumed_by_its_own_configuration_and_server_only() {
         assert_eq!(again.info().peer_certificates.len(), 1);
         let counted = client.resumption();
         assert_eq!((counted.hits, counted.misses), (1, 1));
+        // As after a restart: what was remembered went with the configuration.
         let other = ClientConfig::new(options.clone()).unwrap();
         assert!(!connect(&other, &first).0.info().resumed);
         let restarted = ServerConfig::new(server_options(&authority)).unwrap();

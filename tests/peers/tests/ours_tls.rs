@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use core::time::Duration;
-use mainstay::{Certificate, Peer, Reason, State};
+use mainstay::{Builder, Certificate, Peer, Reason, State};
 use mainstay_peer_tests::{Document, Rig, Told};
 use mainstay_test_support::peers::{Gnutls, Nginx, Openssl};
 use mainstay_test_support::{Leaf, Pki, Site};
+use std::collections::BTreeSet;
+use std::sync::mpsc::channel;
 
 fn raw(port: u16, more: &str) -> String {
     format!(
@@ -80,6 +82,39 @@ fn both_versions_carry_bytes_to_gnutls() {
         rig.send(&told, line.as_bytes());
         rig.run("the echo", |_node| told.story().received == line.as_bytes());
         server.wait_for(version);
+    }
+}
+
+// Covers LAY-264
+#[test]
+#[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
+fn the_key_log_is_the_peers_and_goes_to_the_sink_that_was_given() {
+    let site = Site::loopback("ours-tls-keys");
+    let pki = Pki::new(&site);
+    for (version, secrets) in [("tls1_2", 1), ("tls1_3", 5)] {
+        let port = site.port();
+        let theirs = site.dir().join(format!("{version}.keys"));
+        let log = ["-keylogfile", theirs.to_str().unwrap()];
+        let _server =
+            Openssl::new(port, &pki.server).reversing().only(version).args(&log).start(&site);
+        let (sink, lines) = channel();
+        let document = Document::new().trust(&pki.ca).stream("raw", &raw(port, ""));
+        let told = |builder: Builder| {
+            builder.key_log(move |line| sink.send(line.to_owned()).unwrap_or_default())
+        };
+        let mut rig = Rig::with(&document, told);
+        let told = rig.stream("raw");
+        rig.send(&told, b"yek\n");
+        rig.run("the line reversed", |_node| told.story().received == b"key\n");
+        let ours: BTreeSet<String> = lines.try_iter().collect();
+        let theirs = std::fs::read_to_string(theirs).unwrap();
+        let theirs: BTreeSet<String> =
+            theirs.lines().filter(|line| !line.starts_with('#')).map(str::to_lowercase).collect();
+        assert_eq!(ours.len(), secrets, "{version}");
+        assert!(
+            ours.iter().all(|line| theirs.contains(&line.to_lowercase())),
+            "{ours:?} {theirs:?}"
+        );
     }
 }
 

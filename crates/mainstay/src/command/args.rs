@@ -156,6 +156,9 @@ pub(crate) struct Device {
     /// Certificate chain and key, PEM or DER, for `client_cert` of this number (0 if left out)
     #[arg(long = "client-cert", value_name = "CHAIN,KEY[,INDEX]", value_parser = identity)]
     pub(crate) identities: Vec<Identity>,
+    /// Appends the secrets of TLS connections to a file, for Wireshark and the like to decrypt a recording with
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_log: Option<PathBuf>,
     /// An address for a name, instead of asking a name server
     #[arg(long = "resolve", value_name = "NAME=ADDRESS", value_parser = address)]
     pub(crate) addresses: Vec<(String, IpAddr)>,

@@ -8,6 +8,9 @@ use mainstay_node::Resolved;
 use mainstay_policy::Policy;
 use mainstay_stream::{Blobs, CreateError};
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 /// A device with this policy and what the arguments give it.
@@ -15,6 +18,9 @@ pub(crate) fn device(policy: Policy, args: &args::Device) -> Result<Device, Fail
     let mut builder = Builder::new(policy).blobs(blobs(&args.blobs)?);
     for identity in &args.identities {
         builder = builder.client_cert(identity.index, read(&identity.chain)?, read(&identity.key)?);
+    }
+    if let Some(path) = &args.key_log {
+        builder = builder.key_log(key_sink(path)?);
     }
     if !args.addresses.is_empty() {
         let mut known: BTreeMap<String, Vec<_>> = BTreeMap::new();
@@ -28,6 +34,21 @@ pub(crate) fn device(policy: Policy, args: &args::Device) -> Result<Device, Fail
     builder.build().map_err(|error| match error {
         BuildError::System(error) => Failure::from(error),
         BuildError::Trust(error) => Failure::new(Exit::Policy, error.to_string()),
+    })
+}
+
+/// Appends lines to `path`, which only its owner can read if it is new.
+fn key_sink(path: &Path) -> Result<impl Fn(&str) + Send + Sync + 'static, Failure> {
+    let mut options = OpenOptions::new();
+    let file = options.create(true).append(true).mode(0o600).open(path);
+    let file =
+        file.map_err(|error| Failure::new(Exit::Usage, format!("{}: {error}", path.display())))?;
+    let shown = path.display().to_string();
+    Ok(move |line: &str| {
+        // In one write, so that several programs can share the file.
+        if let Err(error) = (&file).write_all(format!("{line}\n").as_bytes()) {
+            tracing::warn!("{shown}: {error}");
+        }
     })
 }
 
