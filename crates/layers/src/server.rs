@@ -16,6 +16,3 @@ pub struct Wanted {
     /// Port.
     pub port: u16,
 }
-
-// Deferred LAY-231: forwarding a half-close and the idle timeout belong to the relay that holds
-// both connections, which is the test driver; curl is run there
