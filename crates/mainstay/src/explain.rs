@@ -80,7 +80,7 @@ pub fn explain(
     let mut rng = Rng::from_run(0);
     let first = first_bytes(&open, &mainstay_pool::Config::default(), &mut rng);
     let first = first.map_err(Unexplained::Attempt)?;
-    let anchors = anchors(policy, &open.stack);
+    let anchors = anchors(policy, &open.route.stack);
     Ok(Explanation { open, streamtype: Arc::clone(found), anchors, first })
 }
 
@@ -88,13 +88,13 @@ impl Explanation {
     /// Where the base connects: the target's, or the first proxy's.
     #[must_use]
     pub fn transport(&self) -> String {
-        self.open.stack.transport(&self.open.target).to_string()
+        self.open.route.stack.transport(&self.open.route.target).to_string()
     }
 
     /// The layers, outermost first, without secrets (LAY-197).
     #[must_use]
     pub fn layers(&self) -> String {
-        self.open.stack.to_string()
+        self.open.route.stack.to_string()
     }
 
     /// What the protocol writes first.
@@ -104,11 +104,11 @@ impl Explanation {
     }
 
     fn write_endpoint(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let target = &self.open.target;
+        let target = &self.open.route.target;
         writeln!(f, "endpoint   {}:{}", target.host, target.port)?;
         writeln!(f, "connects   {}", self.transport())?;
-        write!(f, "layers     {}", self.open.stack.base.name())?;
-        for layer in &self.open.stack.layers {
+        write!(f, "layers     {}", self.open.route.stack.base.name())?;
+        for layer in &self.open.route.stack.layers {
             write!(f, " > {}", layer.name())?;
         }
         writeln!(f, " > {}", protocol_name(&self.open.protocol))
@@ -125,8 +125,8 @@ impl Explanation {
                 _ => writeln!(f, "trust      {store}, {count} certificates")?,
             }
         }
-        for tls in tls_layers(&self.open.stack) {
-            let name = tls.name.as_deref().unwrap_or(&self.open.target.host);
+        for tls in tls_layers(&self.open.route.stack) {
+            let name = tls.name.as_deref().unwrap_or(&self.open.route.target.host);
             let alpn = if tls.alpn.is_empty() { "none".to_owned() } else { tls.alpn.join(", ") };
             let own = if tls.identity.is_some() { ", with a client certificate" } else { "" };
             writeln!(f, "tls        name {name}, ALPN {alpn}{own}")?;

@@ -171,7 +171,7 @@ impl Node {
         while let Some(request) = self.slots.get_mut(id).and_then(Stream::poll_request) {
             use mainstay_stream::Request as Wish;
             match request {
-                Wish::Open(open) => self.pool.open(now, channel, *open),
+                Wish::Open(open) => self.pool.open(now, channel, open),
                 Wish::Close(how) => {
                     self.pool.close(now, channel, how);
                     if matches!(how, mainstay_pool::Close::Abort(_)) {

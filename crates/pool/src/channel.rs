@@ -4,6 +4,7 @@ use core::time::Duration;
 use mainstay_base::{Outcome, Reason};
 use mainstay_http::{Request, Response};
 use mainstay_layers::{StackSpec, Target};
+use std::sync::Arc;
 
 /// A stream's place in the pool: the caller's number, one channel per stream at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,10 +13,8 @@ pub struct ChannelId(pub u32);
 /// Everything needed to bring one channel up.
 #[derive(Clone, Debug)]
 pub struct Open {
-    /// Where, in the end: host and port, or a Unix address.
-    pub target: Target,
-    /// Through which layers.
-    pub stack: StackSpec,
+    /// Where, and through what. Whoever opens the same again shares it: then nothing is compared.
+    pub route: Arc<Route>,
     /// What to speak there.
     pub protocol: Protocol,
     /// Validity checks of the network connection, if this channel opens it (SS-446).
@@ -24,6 +23,15 @@ pub struct Open {
     pub attributes: Attributes,
     /// Most payload bytes queued between application and wire; at least 1024 (SS-248).
     pub tx_max: usize,
+}
+
+/// Where a channel leads and through what; channels with equal ones may ride together.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Route {
+    /// Where, in the end: host and port, or a Unix address.
+    pub target: Target,
+    /// Through which layers.
+    pub stack: StackSpec,
 }
 
 /// What to speak once the layers are up.

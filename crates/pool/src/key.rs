@@ -1,14 +1,14 @@
 //! Which channels may ride together, and which connections are there to ride on.
 
-use crate::channel::{Attributes, Open, Protocol};
-use mainstay_layers::{StackSpec, Target};
+use crate::channel::{Attributes, Open, Protocol, Route};
+use core::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What two channels must have in common to share a connection (SS-520, SS-525, SS-561).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug)]
 pub(crate) struct Key {
-    target: Target,
-    stack: StackSpec,
+    route: Arc<Route>,
     attributes: Attributes,
     kind: Kind,
 }
@@ -27,9 +27,8 @@ pub(crate) enum Kind {
 }
 
 impl Key {
-    /// The key of what is asked for; `None` for what is never shared (ws, raw: SS-581). It takes
-    /// target and stack out of `open` until `give_back`: a lookup for every transaction copies nothing.
-    pub(crate) fn borrow(open: &mut Open) -> Option<Self> {
+    /// The key of what is asked for; `None` for what is never shared (ws, raw: SS-581).
+    pub(crate) fn of(open: &Open) -> Option<Self> {
         let kind = match &open.protocol {
             Protocol::H1(_) => Kind::H1,
             Protocol::H2 { fallback: false, .. } => Kind::H2,
@@ -37,18 +36,34 @@ impl Key {
             Protocol::Mqtt(_) => Kind::Mqtt,
             Protocol::Ws { .. } | Protocol::Raw => return None,
         };
-        let target = core::mem::replace(&mut open.target, Target::new("", 0));
-        let nothing = StackSpec { base: open.stack.base.clone(), layers: Vec::new() };
-        let stack = core::mem::replace(&mut open.stack, nothing);
-        Some(Self { target, stack, attributes: open.attributes, kind })
-    }
-
-    /// Puts back what `borrow` took.
-    pub(crate) fn give_back(self, open: &mut Open) {
-        open.target = self.target;
-        open.stack = self.stack;
+        Some(Self { route: Arc::clone(&open.route), attributes: open.attributes, kind })
     }
 }
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let routes = if Arc::ptr_eq(&self.route, &other.route) {
+            Ordering::Equal
+        } else {
+            self.route.cmp(&other.route)
+        };
+        routes.then(self.attributes.cmp(&other.attributes)).then(self.kind.cmp(&other.kind))
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Key {}
 
 /// The connections by key. A connection is in it from its first wish to its end.
 #[derive(Debug, Default)]

@@ -35,7 +35,7 @@ mod validity;
 pub use border::{Opened, Request, ResolveId, Resolved, SocketOptions, UnixAddress};
 pub use channel::{
     Attributes, Birth, ChannelId, Chunk, Close, Event, Misuse, MqttConnect, MqttOpen, Open,
-    Payload, Protocol, Publish, Validity, Will,
+    Payload, Protocol, Publish, Route, Validity, Will,
 };
 pub use limits::Config;
 pub use pool::{Next, Pool};

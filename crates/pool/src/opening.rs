@@ -1,7 +1,7 @@
 //! Bringing channels up: placing, resolving, racing addresses, choosing by ALPN.
 
 use crate::border::{Request, ResolveId, Resolved, SocketOptions, UnixAddress};
-use crate::channel::{ChannelId, Event, Open, Protocol};
+use crate::channel::{ChannelId, Event, Open, Protocol, Route};
 use crate::connection::{Connection, Rising, Stage, Step};
 use crate::key::Key;
 use crate::pool::{Channel, Pool, Socket};
@@ -15,28 +15,17 @@ use mainstay_layers::{Stack, Transport};
 
 impl Pool {
     /// Finds a place for a channel; `fresh` keeps off connections that may be dead.
-    pub(crate) fn place(
-        &mut self,
-        now: Instant,
-        channel: ChannelId,
-        mut open: Box<Open>,
-        fresh: bool,
-    ) {
+    pub(crate) fn place(&mut self, now: Instant, channel: ChannelId, open: Box<Open>, fresh: bool) {
         let index = channel.0 as usize;
         if self.channels.len() <= index {
             self.channels.resize_with(index + 1, || None);
         }
         self.channels[index] =
             Some(Channel { connection: usize::MAX, want_tx: false, paused: false, progress: now });
-        let key = Key::borrow(&mut open);
-        let found = key.as_ref().filter(|_| !fresh).and_then(|key| self.find(key, &open));
-        let kept = key.as_ref().filter(|_| found.is_none()).cloned();
-        if let Some(key) = key {
-            key.give_back(&mut open);
-        }
-        match found {
+        let key = Key::of(&open);
+        match key.as_ref().filter(|_| !fresh).and_then(|key| self.find(key, &open)) {
             Some(at) => self.ride(now, at, channel, open),
-            None => self.connect(now, channel, open, kept),
+            None => self.connect(now, channel, open, key),
         }
     }
 
@@ -83,8 +72,9 @@ impl Pool {
 
     /// Opens a connection for a channel.
     fn connect(&mut self, now: Instant, channel: ChannelId, open: Box<Open>, key: Option<Key>) {
-        let stack = Stack::new(now, &open.stack, &open.target, &self.registry, &mut self.rng);
-        let transport = open.stack.transport(&open.target);
+        let Route { target, stack } = &*open.route;
+        let transport = stack.transport(target);
+        let stack = Stack::new(now, stack, target, &self.registry, &mut self.rng);
         let stack = match stack {
             Ok(stack) => Box::new(stack),
             Err(reason) => return self.refuse(channel, reason),

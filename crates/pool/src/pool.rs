@@ -96,9 +96,9 @@ impl Pool {
     ///
     /// Ends with `Event::Closed` or `Event::Finished`. The channel must not be open already;
     /// if it is, nothing happens.
-    pub fn open(&mut self, now: Instant, channel: ChannelId, open: Open) {
+    pub fn open(&mut self, now: Instant, channel: ChannelId, open: impl Into<Box<Open>>) {
         if self.channel(channel).is_none() {
-            self.place(now, channel, Box::new(open), false);
+            self.place(now, channel, open.into(), false);
         }
     }
 

@@ -17,7 +17,8 @@ use mainstay_layers::Target;
 use mainstay_policy::template::{self, Unexpanded};
 use mainstay_policy::{Protocol, Streamtype};
 use mainstay_pool as pool;
-use mainstay_pool::{Attributes, Open, Validity};
+use mainstay_pool::{Attributes, Open, Route, Validity};
+use std::sync::Arc;
 
 /// All that an attempt is made of.
 #[derive(Debug)]
@@ -30,39 +31,61 @@ pub(crate) struct Opener<'a> {
     pub(crate) announced: Option<u64>,
 }
 
+/// Where attempts lead, as they are described and as the pool is asked.
+#[derive(Debug)]
+pub(crate) struct Destination {
+    pub(crate) address: Address,
+    route: Arc<Route>,
+}
+
 impl Opener<'_> {
-    /// What to open, and where that is; after a redirect, there instead.
-    pub(crate) fn open(&self, redirect: Option<&Redirect>) -> Result<(Open, Address), Policy> {
+    /// Where an attempt leads; after a redirect, there instead.
+    pub(crate) fn destination(&self, redirect: Option<&Redirect>) -> Result<Destination, Policy> {
         let address = match redirect {
             Some(redirect) => redirect.to.clone(),
             None => self.address()?,
         };
+        let stack = stack::build(self, &address)?;
+        let route = Arc::new(Route { target: target(&address), stack });
+        Ok(Destination { address, route })
+    }
+
+    /// Whether every attempt without redirect leads to the same place.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.streamtype.endpoint.as_ref().is_some_and(|endpoint| !endpoint.contains("${"))
+    }
+
+    /// What to open there.
+    pub(crate) fn open(
+        &self,
+        destination: &Destination,
+        redirect: Option<&Redirect>,
+    ) -> Result<Open, Policy> {
+        let address = &destination.address;
         let streamtype = self.streamtype;
         let protocol = match streamtype.protocol {
-            Protocol::H1 => pool::Protocol::H1(self.request(&address, redirect)?),
+            Protocol::H1 => pool::Protocol::H1(self.request(address, redirect)?),
             Protocol::H2 => pool::Protocol::H2 {
-                request: self.request(&address, redirect)?,
+                request: self.request(address, redirect)?,
                 fallback: streamtype.http.h1_fallback,
             },
             // Parses; cannot be spoken (SS-536).
             Protocol::H3 => return Err(Policy::Unsupported),
             Protocol::Ws => pool::Protocol::Ws {
-                request: self.request(&address, None)?,
+                request: self.request(address, None)?,
                 subprotocol: streamtype.ws.subprotocol.clone(),
                 binary: streamtype.ws.binary,
             },
             Protocol::Mqtt => pool::Protocol::Mqtt(Box::new(member::build(self)?)),
             Protocol::Raw => pool::Protocol::Raw,
         };
-        let open = Open {
-            target: target(&address),
-            stack: stack::build(self, &address)?,
+        Ok(Open {
+            route: Arc::clone(&destination.route),
             protocol,
             validity: validity(streamtype),
             attributes: attributes(streamtype),
             tx_max: tx_max(streamtype),
-        };
-        Ok((open, address))
+        })
     }
 
     fn address(&self) -> Result<Address, Policy> {

@@ -51,6 +51,8 @@ pub struct Stream {
     ending: Ending,
     notices: Notices,
     open: Option<Box<pool::Open>>,
+    /// Where HTTP attempts lead, once that is known and while the policy stands.
+    destination: Option<Arc<opening::Destination>>,
     close: Option<pool::Close>,
     confirm: bool,
     over: bool,
@@ -116,6 +118,7 @@ impl Stream {
             way: Way::default(),
             ledger: Ledger::new(streamtype.protocol),
             announced: None,
+            destination: None,
             series: Series::default(),
             timers: Timers::new(),
             metadata: Metadata::default(),

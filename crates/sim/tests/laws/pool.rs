@@ -6,11 +6,12 @@ use mainstay_http::http::{HeaderMap, Method};
 use mainstay_http::{Body, Request};
 use mainstay_layers::{MemSpec, Registry, Target, stack};
 use mainstay_pool::{
-    Attributes, ChannelId, Chunk, Close, Config, Next, Open, Pool, Protocol, Request as Wish,
+    Attributes, ChannelId, Chunk, Close, Config, Next, Open, Pool, Protocol, Request as Wish, Route,
 };
 use mainstay_sim::laws::{Lent, Pair, Subject};
 use mainstay_tls::WallClock;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 const CHANNEL: ChannelId = ChannelId(0);
 
@@ -136,8 +137,10 @@ pub(crate) fn pair() -> Pair {
         body: Body::None,
     };
     let open = Open {
-        target: Target::new("sim.example", 80),
-        stack: stack(MemSpec::new("peer")).build().unwrap(),
+        route: Arc::new(Route {
+            target: Target::new("sim.example", 80),
+            stack: stack(MemSpec::new("peer")).build().unwrap(),
+        }),
         protocol: Protocol::Ws { request: Box::new(request), subprotocol: None, binary: false },
         validity: None,
         attributes: Attributes::default(),

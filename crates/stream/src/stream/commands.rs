@@ -122,6 +122,7 @@ impl Stream {
         self.ledger.convert(streamtype.protocol);
         self.metadata.rename(&self.streamtype, streamtype);
         self.policy = Arc::clone(policy);
+        self.destination = None;
         self.streamtype = Arc::clone(streamtype);
         self.check();
     }

@@ -6,7 +6,7 @@ use crate::counters::Counters;
 use crate::lifecycle::{Cause, Life};
 use crate::limits::BODY_SILENCE;
 use crate::notice::Notice;
-use crate::opening::address::Address;
+use crate::opening::Destination;
 use crate::payload::{Flags, received};
 use crate::response::{self, Asked, Redirect, Verdict};
 use crate::retry::{self, Ending, Next};
@@ -16,6 +16,7 @@ use mainstay_http::http::Method;
 use mainstay_http::{Body, Response};
 use mainstay_policy::{Protocol, State};
 use mainstay_pool as pool;
+use std::sync::Arc;
 
 /// An HTTP transaction under way.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ pub(super) struct Transaction {
     /// Status of the answer; 0 before it.
     pub(super) status: u16,
     method: Method,
-    address: Address,
+    destination: Arc<Destination>,
     path: String,
     /// The redirect that led here.
     before: Option<Box<Redirect>>,
@@ -106,8 +107,8 @@ impl Stream {
 
     /// Asks the pool for the channel, of the policy or of a redirect.
     fn ask(&mut self, now: Instant, before: Option<Box<Redirect>>) {
-        let (open, address) = match self.opener().open(before.as_deref()) {
-            Ok(opened) => opened,
+        let (open, destination) = match self.attempt(before.as_deref()) {
+            Ok(attempt) => attempt,
             Err(fault) => return self.fail(now, Reason::Policy(fault)),
         };
         Counters::bump(&mut self.counters.attempts, 1);
@@ -119,7 +120,7 @@ impl Stream {
                 body,
                 status: 0,
                 method: request.method.clone(),
-                address,
+                destination,
                 path: request.path.clone(),
                 before,
                 verdict: None,
@@ -127,6 +128,25 @@ impl Stream {
             }));
         }
         self.open = Some(Box::new(open));
+    }
+
+    /// What to open, and where that leads. HTTP asks for every transaction, so what stays the same
+    /// is kept.
+    fn attempt(
+        &mut self,
+        before: Option<&Redirect>,
+    ) -> Result<(pool::Open, Arc<Destination>), Policy> {
+        let opener = self.opener();
+        let known = self.destination.as_ref().filter(|_| before.is_none());
+        let destination = match known {
+            Some(known) => Arc::clone(known),
+            None => Arc::new(opener.destination(before)?),
+        };
+        let open = opener.open(&destination, before)?;
+        if self.is_http() && before.is_none() && opener.is_settled() {
+            self.destination = Some(Arc::clone(&destination));
+        }
+        Ok((open, destination))
     }
 
     /// The way is free. For HTTP that is not CONNECTED yet, but a body may go (SS-111).
@@ -206,7 +226,7 @@ impl Stream {
             return Verdict::Failed(reason, least);
         };
         let asked = Asked {
-            address: &transaction.address,
+            address: &transaction.destination.address,
             path: &transaction.path,
             method: &transaction.method,
             before: transaction.before.as_deref(),

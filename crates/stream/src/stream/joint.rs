@@ -19,7 +19,8 @@ impl Stream {
     /// # Errors
     /// Why the attempt would fail before anything is opened.
     pub fn plan(&self) -> Result<mainstay_pool::Open, mainstay_base::Policy> {
-        self.opener().open(None).map(|(open, _)| open)
+        let opener = self.opener();
+        opener.open(&opener.destination(None)?, None)
     }
 
     /// The number the next message will get.

@@ -33,13 +33,13 @@ fn proxied(policy: Policy, streamtype: Streamtype) -> String {
     let mut script = Script::with(policy, Streamtype { tls: true, ..streamtype }, Blobs::default());
     script.run();
     script.connect();
-    script.opens[0].stack.to_string()
+    script.opens[0].route.stack.to_string()
 }
 
 // Covers LAY-193, SS-416, SS-937
 #[test]
 fn tls_and_proxies_are_stacked_as_the_keys_say() {
-    assert_eq!(open(ws()).stack.to_string(), "os-tcp");
+    assert_eq!(open(ws()).route.stack.to_string(), "os-tcp");
     let document = || Policy { via_socks5: Some(socks("doc")), ..Policy::default() };
     let plain = proxied(Policy::default(), ws());
     assert!(plain.starts_with("tls") && plain.ends_with(">os-tcp"), "{plain}");
@@ -79,12 +79,12 @@ fn each_protocol_offers_its_alpn() {
     ] {
         let mut streamtype = Streamtype { tls: true, protocol, ..http("GET") };
         streamtype.http.h1_fallback = fallback;
-        let stack = open(streamtype).stack.to_string();
+        let stack = open(streamtype).route.stack.to_string();
         assert!(stack.contains(alpn), "{stack}");
     }
     let mut streamtype = Streamtype { tls: true, protocol: Protocol::H2, ..http("GET") };
     streamtype.http.h1_fallback = true;
-    let stack = open(streamtype).stack.to_string();
+    let stack = open(streamtype).route.stack.to_string();
     assert!(stack.contains("h2") && stack.contains("http/1.1"), "{stack}");
 }
 
@@ -100,9 +100,9 @@ fn an_endpoint_url_overrides_tls_port_and_path() {
     let request = script.request();
     assert_eq!((request.secure, request.path.as_str()), (false, "/a?b"));
     assert_eq!(request.authority, "other.example:81");
-    let target = &script.opens[0].target;
+    let target = &script.opens[0].route.target;
     assert_eq!((target.host.as_str(), target.port), ("other.example", 81));
-    assert_eq!(script.opens[0].stack.to_string(), "os-tcp");
+    assert_eq!(script.opens[0].route.stack.to_string(), "os-tcp");
 }
 
 // Covers SS-435, SS-930
@@ -350,7 +350,7 @@ fn a_changed_policy_is_seen_at_the_next_use_and_values_keep_their_names() {
     script.stream.set_metadata("b", b"2").unwrap();
     script.stream.set_policy(&Arc::new(Policy::default()), &Arc::new(new));
     script.connect();
-    assert_eq!(script.opens[0].target.host, "new.example");
+    assert_eq!(script.opens[0].route.target.host, "new.example");
     assert_eq!(script.request().headers["x-b"], "2");
     assert_eq!(script.stream.metadata("a"), None);
     assert_eq!(script.stream.state(), State::Connecting);
