@@ -83,6 +83,13 @@ impl Device {
         self.driver.deadline()
     }
 
+    /// How long until [`deadline`](Self::deadline), for the timer of another loop; zero when that has
+    /// passed.
+    #[must_use]
+    pub fn wait(&self) -> Option<Duration> {
+        self.deadline().map(|at| at.since(self.now()))
+    }
+
     /// The time by this device's clock.
     #[must_use]
     pub fn now(&self) -> Instant {

@@ -1,6 +1,6 @@
 //! Handles: a stream from another place than the loop, async or blocking.
 
-use crate::queue::{Ask, INBOX_MAX, Inside, Letters, Mailbox, News, OUTBOX_MAX, Outgoing, Wish};
+use crate::queue::{Ask, Inside, Letters, Mailbox, News, OUTBOX_MAX, Outgoing, Wish};
 use core::fmt;
 use core::future::poll_fn;
 use core::task::Poll;
@@ -99,31 +99,32 @@ impl Stream {
     /// # Errors
     /// `Closed` when the stream is gone and everything it received was taken.
     pub async fn recv(&self) -> Result<Chunk, Closed> {
-        let taken = poll_fn(|cx| {
-            self.letters.poll(News::Chunk, cx.waker(), take).map_or(Poll::Pending, Poll::Ready)
-        });
-        self.received(taken.await)
+        self.received(|inside, resume| inside.take(resume)).await
     }
 
-    /// The next whole message, of at most `len_max` bytes.
+    /// The next whole message, of at most `len_max` bytes. Giving up in the midst loses nothing: the
+    /// next call goes on.
     ///
     /// # Errors
-    /// As `recv`; `TooLarge` for a longer one, of which the rest is still to be received.
+    /// As `recv`; `TooLarge` for a longer one, which is skipped.
     pub async fn message(&self, len_max: usize) -> Result<Vec<u8>, Closed> {
-        let mut message = Vec::new();
-        loop {
-            let chunk = self.recv().await?;
-            if message.len() + chunk.bytes.len() > len_max {
-                return Err(Closed::TooLarge);
-            }
-            message.extend_from_slice(&chunk.bytes);
-            if chunk.flags.has(Flags::EOM) {
-                return Ok(message);
-            }
-        }
+        self.received(|inside, resume| inside.gather(len_max, resume)).await
     }
 
-    /// Waits until the stream is in this state.
+    /// Waits until every message that was posted has its outcome.
+    ///
+    /// # Errors
+    /// `Closed` when the stream is gone.
+    pub async fn flush(&self) -> Result<(), Closed> {
+        poll_fn(|cx| {
+            let attempt = self.letters.poll(News::Outcome, cx.waker(), |inside| settled(inside));
+            attempt.map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
+    }
+
+    /// Waits until the stream is in this state. One that it only passes through can go unseen: a
+    /// [`Handler`](crate::Handler) hears of every state.
     ///
     /// # Errors
     /// `Closed` when the stream is gone before.
@@ -178,12 +179,30 @@ impl Stream {
         Ok(Ticket { number, letters: Arc::clone(&self.letters) })
     }
 
-    fn received(&self, taken: Result<(Chunk, bool), Closed>) -> Result<Chunk, Closed> {
-        let (chunk, resume) = taken?;
+    async fn received<T>(
+        &self,
+        take: impl Fn(&mut Inside, &mut bool) -> Option<Result<T, Closed>>,
+    ) -> Result<T, Closed> {
+        poll_fn(|cx| {
+            let attempt = |inside: &mut Inside| self.attempt(inside, &take);
+            self.letters.poll(News::Chunk, cx.waker(), attempt).map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
+    }
+
+    /// Takes what came, and tells the loop at once when there is room again: the rest of what is
+    /// waited for may need it.
+    fn attempt<T>(
+        &self,
+        inside: &mut Inside,
+        take: impl Fn(&mut Inside, &mut bool) -> Option<Result<T, Closed>>,
+    ) -> Option<Result<T, Closed>> {
+        let mut resume = false;
+        let taken = take(inside, &mut resume);
         if resume {
             self.wish(Ask::Resume);
         }
-        Ok(chunk)
+        taken
     }
 
     fn wish(&self, ask: Ask) {
@@ -252,10 +271,48 @@ impl Blocking {
     /// # Errors
     /// `Closed` when the stream is gone and everything it received was taken.
     pub fn recv(&self, wait: Option<Duration>) -> Result<Option<Chunk>, Closed> {
-        match self.0.letters.block(News::Chunk, wait, take) {
-            Some(taken) => self.0.received(taken).map(Some),
-            None => Ok(None),
-        }
+        self.received(wait, |inside, resume| inside.take(resume))
+    }
+
+    /// The next whole message, of at most `len_max` bytes; `None` when it was not whole within `wait`,
+    /// and the next call goes on.
+    ///
+    /// # Errors
+    /// As `recv`; `TooLarge` for a longer one, which is skipped.
+    pub fn message(
+        &self,
+        len_max: usize,
+        wait: Option<Duration>,
+    ) -> Result<Option<Vec<u8>>, Closed> {
+        self.received(wait, |inside, resume| inside.gather(len_max, resume))
+    }
+
+    /// Waits until every message that was posted has its outcome; `false` when `wait` was too short.
+    ///
+    /// # Errors
+    /// `Closed` when the stream is gone.
+    pub fn flush(&self, wait: Option<Duration>) -> Result<bool, Closed> {
+        let settled = self.0.letters.block(News::Outcome, wait, |inside| settled(inside));
+        settled.map_or(Ok(false), |settled| settled.map(|()| true))
+    }
+
+    /// Waits until the stream is in this state; `false` when `wait` was too short. As
+    /// [`Stream::reaches`], it can miss one that is only passed through.
+    ///
+    /// # Errors
+    /// `Closed` when the stream is gone before.
+    pub fn reaches(&self, state: State, wait: Option<Duration>) -> Result<bool, Closed> {
+        let reached = self.0.letters.block(News::State, wait, |inside| reached(inside, state));
+        reached.map_or(Ok(false), |reached| reached.map(|()| true))
+    }
+
+    fn received<T>(
+        &self,
+        wait: Option<Duration>,
+        take: impl Fn(&mut Inside, &mut bool) -> Option<Result<T, Closed>>,
+    ) -> Result<Option<T>, Closed> {
+        let attempt = |inside: &mut Inside| self.0.attempt(inside, &take);
+        self.0.letters.block(News::Chunk, wait, attempt).transpose()
     }
 
     /// The async handle, for everything that does not wait.
@@ -287,15 +344,11 @@ fn enqueue(inside: &mut Inside, payload: &mut Option<Vec<u8>>) -> Option<Queued>
     Some(Ok((ticket, first)))
 }
 
-/// Takes a chunk; whether the loop must hear that there is room again.
-fn take(inside: &mut Inside) -> Option<Result<(Chunk, bool), Closed>> {
-    let Some(chunk) = inside.inbox.pop_front() else {
-        return inside.over.clone().map(Err);
-    };
-    inside.inbox_bytes -= chunk.bytes.len();
-    let resume = inside.asleep && inside.inbox_bytes < INBOX_MAX / 2;
-    inside.asleep &= !resume;
-    Some(Ok((chunk, resume)))
+fn settled(inside: &Inside) -> Option<Result<(), Closed>> {
+    if inside.is_settled() {
+        return Some(Ok(()));
+    }
+    inside.over.clone().map(Err)
 }
 
 fn settle(inside: &mut Inside, ticket: u64) -> Option<Outcome> {

@@ -6,7 +6,7 @@
 )]
 
 use core::time::Duration;
-use mainstay::{Blocking, Builder, Closed, Outcome, Policy, PolicyReason, Reason, Remote};
+use mainstay::{Blocking, Builder, Closed, Outcome, Policy, PolicyReason, Reason, Remote, State};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -80,6 +80,53 @@ fn a_message_that_cannot_be_sent_is_refused_at_once_and_the_next_one_is_not() {
     let ends = |body: &[u8], text: &str| body.ends_with(text.as_bytes());
     assert_eq!(published.len(), 2, "what was refused never left");
     assert!(ends(&published[0].1, "somewhere") && ends(&published[1].1, "again"));
+}
+
+/// An echo server for one client that speaks first: text `greeting`.
+fn echo(greeting: &str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let greeting = greeting.to_owned();
+    thread::spawn(move || {
+        let mut socket = tungstenite::accept(listener.accept().unwrap().0).unwrap();
+        socket.send(greeting.into()).unwrap();
+        while let Ok(message) = socket.read() {
+            if message.is_text() || message.is_binary() {
+                socket.send(message).unwrap();
+            }
+        }
+    });
+    port
+}
+
+#[test]
+fn messages_come_whole_whatever_their_length_and_however_long_one_waits() {
+    let port = echo(&"x".repeat(100_000));
+    let policy = format!(
+        r#"{{"s": [{{"t": {{"endpoint": "127.0.0.1", "port": {port}, "protocol": "ws",
+            "http_url": "/", "nailed_up": true}}}}]}}"#
+    );
+    let policy = Policy::parse(&policy, "test").unwrap().policy;
+    let remote = Builder::new(policy).spawn().unwrap();
+    let stream = remote.open("t").blocking();
+    assert!(stream.reaches(State::Connected, LONG).unwrap());
+    // Six times what the inbox holds: gathered in the midst of waits that are too short.
+    let greeting = loop {
+        match stream.message(100_000, Some(Duration::from_micros(50))).unwrap() {
+            Some(message) => break message,
+            None => thread::yield_now(),
+        }
+    };
+    assert_eq!(greeting.len(), 100_000);
+    let tickets: Vec<_> =
+        [90_000, 3].map(|len| stream.post(vec![b'y'; len]).unwrap()).into_iter().collect();
+    assert!(stream.flush(LONG).unwrap());
+    for ticket in tickets {
+        assert_eq!(ticket.wait(Some(Duration::ZERO)).unwrap(), Outcome::Sent);
+    }
+    assert_eq!(stream.message(50_000, LONG), Err(Closed::TooLarge));
+    assert_eq!(stream.message(50_000, LONG).unwrap(), Some(b"yyy".to_vec()));
+    assert_eq!(stream.message(1, Some(Duration::ZERO)).unwrap(), None);
 }
 
 #[test]

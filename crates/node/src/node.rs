@@ -123,7 +123,8 @@ impl Node {
                 }
             }
         };
-        let room = self.pool.room(id.channel());
+        let is_open = self.slots.get(id)?.is_open();
+        let room = if is_open { self.pool.room(id.channel()) } else { 0 };
         let view = self.slots.get(id)?;
         Some(match said {
             Said::Event(event) => Up::Event { id, view, event, room },

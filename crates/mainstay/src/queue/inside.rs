@@ -1,12 +1,13 @@
 //! What lies between a handle and its stream: messages on their way out, chunks that came, and
 //! what became of the messages.
 
+use super::INBOX_MAX;
 use super::letters::Waiting;
 use crate::stream::{Chunk, Closed};
 use mainstay_base::{Local, Outcome, Reason};
 use mainstay_node::StreamId;
 use mainstay_policy::State;
-use mainstay_stream::{CreateError, PayloadId};
+use mainstay_stream::{CreateError, Flags, PayloadId};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Both sides of it.
@@ -18,6 +19,9 @@ pub(crate) struct Inside {
     pub(crate) inbox: VecDeque<Chunk>,
     pub(crate) inbox_bytes: usize,
     pub(crate) asleep: bool,
+    /// A message of which not all was received: what is gathered of it, or that it was too large.
+    partial: Vec<u8>,
+    too_large: bool,
     pub(crate) outbox: VecDeque<Outgoing>,
     pub(crate) outbox_bytes: usize,
     pub(crate) next_ticket: u64,
@@ -47,6 +51,52 @@ pub(crate) struct Outgoing {
 }
 
 impl Inside {
+    /// Takes a chunk; whether the loop must hear that there is room again.
+    pub(crate) fn take(&mut self, resume: &mut bool) -> Option<Result<Chunk, Closed>> {
+        let Some(chunk) = self.inbox.pop_front() else {
+            return self.over.clone().map(Err);
+        };
+        self.inbox_bytes -= chunk.bytes.len();
+        if self.asleep && self.inbox_bytes < INBOX_MAX / 2 {
+            self.asleep = false;
+            *resume = true;
+        }
+        Some(Ok(chunk))
+    }
+
+    /// Takes chunks until a message is whole. What is gathered stays here meanwhile, so that nothing
+    /// is lost with whoever gives up waiting.
+    pub(crate) fn gather(
+        &mut self,
+        len_max: usize,
+        resume: &mut bool,
+    ) -> Option<Result<Vec<u8>, Closed>> {
+        loop {
+            let chunk = match self.take(resume)? {
+                Ok(chunk) => chunk,
+                Err(closed) => return Some(Err(closed)),
+            };
+            let end = chunk.flags.has(Flags::EOM);
+            if !self.too_large {
+                if chunk.bytes.len() > len_max.saturating_sub(self.partial.len()) {
+                    self.partial = Vec::new();
+                    self.too_large = !end;
+                    return Some(Err(Closed::TooLarge));
+                }
+                self.partial.extend_from_slice(&chunk.bytes);
+                if end {
+                    return Some(Ok(core::mem::take(&mut self.partial)));
+                }
+            }
+            self.too_large &= !end;
+        }
+    }
+
+    /// Whether every message has its outcome.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.outbox.is_empty() && self.flights.is_empty()
+    }
+
     /// The connection is gone: a message half sent will not be completed.
     pub(super) fn interrupted(&mut self) {
         self.asleep = false;
