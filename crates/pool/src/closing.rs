@@ -3,6 +3,7 @@
 use crate::border::Request;
 use crate::channel::{ChannelId, Close, Event};
 use crate::connection::{Stage, Step};
+use crate::members::Members;
 use crate::pool::Pool;
 use crate::queue::Note;
 use crate::session::Session;
@@ -26,7 +27,7 @@ impl Pool {
         if let Some(at) = left
             && let Some(connection) = self.connections.get_mut(at)
         {
-            connection.members.retain(|&member| member != channel);
+            connection.members.remove(channel);
             connection.session.orphan(channel);
             if connection.members.is_empty() {
                 let until = now + self.config.linger;
@@ -81,7 +82,7 @@ impl Pool {
             }
             (_, Session::H2(session)) => {
                 session.reset(now, channel);
-                connection.members.retain(|&member| member != channel);
+                connection.members.remove(channel);
                 self.off(channel);
                 self.queue.event(channel, Event::Closed(reason));
                 self.settle(now, at);
@@ -176,7 +177,7 @@ impl Pool {
         self.off(channel);
         let idle_time = now + self.config.idle_time;
         let Some(connection) = self.connections.get_mut(at) else { return };
-        connection.members.retain(|&member| member != channel);
+        connection.members.remove(channel);
         if !connection.is_open() || !connection.members.is_empty() {
             return;
         }
@@ -220,7 +221,7 @@ impl Pool {
         if let Session::H1(session) = &mut connection.session
             && let Some((channel, open)) = session.take_again()
         {
-            connection.members.clear();
+            connection.members = Members::new();
             self.place(now, channel, open, true);
         }
     }
@@ -236,7 +237,7 @@ impl Pool {
         }
         connection.stage = Stage::Closing;
         connection.until = Some(linger);
-        connection.members.clear();
+        connection.members = Members::new();
         self.idle.retain(|&idle| idle != at);
         if let Some(key) = connection.key.take() {
             self.index.remove(&key, at);

@@ -2,6 +2,7 @@
 
 use crate::channel::{Attributes, ChannelId, Open, Validity};
 use crate::key::Key;
+use crate::members::Members;
 use crate::race::Race;
 use crate::session::Session;
 use crate::validity::Watch;
@@ -16,7 +17,7 @@ pub(crate) struct Connection {
     pub(crate) stack: Box<Stack>,
     pub(crate) session: Session,
     /// Who rides on the session.
-    pub(crate) members: Vec<ChannelId>,
+    pub(crate) members: Members,
     pub(crate) stage: Stage,
     pub(crate) key: Option<Box<Key>>,
     pub(crate) watch: Option<Box<Watch>>,
@@ -107,7 +108,7 @@ impl Connection {
             socket: None,
             stack,
             session: Session::Waiting,
-            members: Vec::new(),
+            members: Members::new(),
             stage: Stage::Rising(rising),
             key,
             watch: None,

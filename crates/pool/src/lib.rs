@@ -22,6 +22,7 @@ mod connection;
 mod input;
 mod key;
 mod limits;
+mod members;
 mod opening;
 mod output;
 mod pool;

@@ -249,7 +249,7 @@ impl Pool {
                 }
             },
             Protocol::Ws { request, subprotocol, binary } => {
-                let Some(&channel) = connection.members.first() else { return false };
+                let Some(channel) = connection.members.first() else { return false };
                 let client = http::ws::Client::new(
                     now,
                     request,
@@ -274,9 +274,9 @@ impl Pool {
                 Session::Mqtt(Box::new(session))
             }
             Protocol::Raw => {
-                let Some(&channel) = connection.members.first() else { return false };
+                let Some(channel) = connection.members.first() else { return false };
                 self.queue.event(channel, Event::Opened);
-                Session::Raw(raw::Session::new(channel, open.tx_max.max(1024)))
+                Session::Raw(Box::new(raw::Session::new(channel, open.tx_max.max(1024))))
             }
         };
         connection.session = session;
@@ -312,7 +312,7 @@ impl Pool {
             Session::Waiting | Session::Ws(_) | Session::Raw(_) => Ok(()),
         };
         if started.is_err() {
-            connection.members.retain(|&member| member != channel);
+            connection.members.remove(channel);
             self.refuse(channel, Reason::Policy(Policy::Invalid));
         }
     }

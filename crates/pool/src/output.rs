@@ -68,7 +68,7 @@ impl Pool {
     /// Tells members that waited for room that there is some.
     pub(crate) fn offer(&mut self, at: usize) {
         let Some(connection) = self.connections.get_mut(at) else { return };
-        for &member in &connection.members {
+        for member in connection.members.iter() {
             let Some(Some(place)) = self.channels.get_mut(member.0 as usize) else { continue };
             if place.want_tx && connection.session.room(member) > 0 {
                 place.want_tx = false;

@@ -283,7 +283,7 @@ impl Pool {
         if matches!(connection.session, Session::H2(_)) {
             return false;
         }
-        connection.members.iter().any(|&member| self.channel(member).is_some_and(|c| c.paused))
+        connection.members.iter().any(|member| self.channel(member).is_some_and(|c| c.paused))
     }
 
     /// The connection of a live socket.

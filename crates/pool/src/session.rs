@@ -30,7 +30,7 @@ pub(crate) enum Session {
     /// Members of one MQTT connection.
     Mqtt(Box<mqtt::Session>),
     /// Bytes.
-    Raw(raw::Session),
+    Raw(Box<raw::Session>),
 }
 
 /// Calls the same method on whichever machine there is.

@@ -96,7 +96,7 @@ impl Pool {
         let Some(connection) = self.connections.get(at) else { return };
         let mut silent: Vec<ChannelId> = Vec::new();
         let mut next: Option<Instant> = None;
-        for &member in &connection.members {
+        for member in connection.members.iter() {
             let Some(place) = self.channel(member) else { continue };
             let until = if place.paused { now + wait } else { place.progress + wait };
             if until <= now {
