@@ -21,6 +21,8 @@ pub trait Machine {
     const SAYS_MAX: usize = 64 * 1024;
     /// Whether events and payload of different channels have one order, whatever the cuts.
     const ORDERED: bool = true;
+    /// Whether of a message that breaks off by the peer's fault the same is lent, whatever the cuts.
+    const STRICT: bool = true;
 
     /// One that has just been opened, of the kind the program's first letter names (0 for none, or `A`).
     fn open(now: Instant, kind: u8) -> Self;
