@@ -6,7 +6,7 @@
 //! | `machine.rs`, `adapter.rs` | what a byte machine looks like from here |
 //! | `drive.rs`, `said.rs` | running a program, the laws, what the machine said meanwhile |
 //! | `heap.rs` | how much memory is in use |
-//! | `h1.rs`, `h2.rs`, `ws.rs`, `mqtt.rs` | the machines, clients all |
+//! | `h1.rs`, `h2.rs`, `ws.rs`, `mqtt.rs`, `tls.rs`, `stack.rs` | the machines, clients all |
 //! | `policy.rs` | a parser |
 //! //!
 //! A target is one line in `targets/`. `cargo xtask fuzz` builds and runs them.
@@ -25,6 +25,8 @@ pub mod h1;
 pub mod h2;
 pub mod mqtt;
 pub mod policy;
+pub mod stack;
+pub mod tls;
 pub mod ws;
 
 pub use drive::run;

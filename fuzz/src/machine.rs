@@ -30,7 +30,7 @@ pub trait Machine {
     fn feed(&mut self, now: Instant, bytes: &mut [u8]) -> usize;
     /// `next_payload`.
     fn lend(&mut self, unit: &mut [u8]) -> Option<Lent>;
-    /// `poll_event`, as text, and whether it is the last one there may be.
+    /// `poll_event`, as text, and whether it is the last one there may be. No text for one that says when, not what.
     fn event(&mut self, now: Instant) -> Option<(String, bool)>;
     /// `poll_transmit`.
     fn transmit(&mut self, now: Instant, out: &mut Vec<u8>, limit: usize);

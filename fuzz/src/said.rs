@@ -54,6 +54,7 @@ impl Said {
         let mut events = Vec::new();
         for word in &self.0 {
             match word {
+                Word::Event(event) if event.is_empty() => {}
                 Word::Event(event) => events.push(event.as_str()),
                 Word::Payload(channel, bytes) => {
                     payload.entry(*channel).or_default().extend_from_slice(bytes);
