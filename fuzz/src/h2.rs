@@ -4,7 +4,7 @@
 //! stream opened last. `j` goes back to the one before.
 
 use crate::adapter::{TEXT, request};
-use crate::{Lent, Machine};
+use crate::{Alike, Lent, Machine};
 use mainstay_base::Instant;
 use mainstay_http::http::{HeaderMap, Method};
 use mainstay_http::{Body, h2};
@@ -53,8 +53,10 @@ impl Machine for Client {
     /// Input of 16 KiB, eight windows of 4 KiB (the connection's is 64 KiB) in small frames, heads of four times 2 KiB for
     /// each stream, the library's tables and queues.
     const HELD_MAX: usize = 4 * 1024 * 1024;
-    /// The order among streams is the library's affair.
-    const ORDERED: bool = false;
+    /// The library reads all there is before it acts on any of it. What came with a SETTINGS decides whether a request
+    /// was sent when the connection fails, what came with a GOAWAY whether that is the reason; the order among streams is
+    /// its own affair too.
+    const ALIKE: Alike = Alike::UnlessFailed;
 
     fn open(now: Instant, _kind: u8) -> Self {
         let config = h2::Config {
@@ -81,9 +83,7 @@ impl Machine for Client {
     fn event(&mut self, _now: Instant) -> Option<(String, bool)> {
         let event = self.client.poll_event()?;
         let over = self.judge(&event);
-        // A request that waits for SETTINGS is sent or not by what else came with them, and fails accordingly.
         let said = match event {
-            h2::Event::Reset(id, _) => format!("Reset({id})"),
             h2::Event::Writable(_) => String::new(),
             other => format!("{other:?}"),
         };

@@ -30,4 +30,4 @@ pub mod tls;
 pub mod ws;
 
 pub use drive::run;
-pub use machine::{Lent, Machine};
+pub use machine::{Alike, Lent, Machine};

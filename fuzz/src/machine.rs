@@ -13,16 +13,25 @@ pub struct Lent {
     pub end: bool,
 }
 
+/// How alike two runs of one input are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alike {
+    /// Events and payload, in one order.
+    Exactly,
+    /// Less what is lent of a message that breaks off by the peer's fault.
+    ButForBroken,
+    /// Events, and payload by channel, in any order among each other, and that unless the connection fails.
+    UnlessFailed,
+}
+
 /// A machine of the byte shape, with the peer left to the fuzzer.
 pub trait Machine {
     /// Bytes of memory it may hold, whatever the peer sends: from the limits of its configuration.
     const HELD_MAX: usize;
     /// What it may send unasked, and for one command: a hello, a body.
     const SAYS_MAX: usize = 64 * 1024;
-    /// Whether events and payload of different channels have one order, whatever the cuts.
-    const ORDERED: bool = true;
-    /// Whether of a message that breaks off by the peer's fault the same is lent, whatever the cuts.
-    const STRICT: bool = true;
+    /// How alike two runs of one input are, whatever the cuts.
+    const ALIKE: Alike = Alike::Exactly;
 
     /// One that has just been opened, of the kind the program's first letter names (0 for none, or `A`).
     fn open(now: Instant, kind: u8) -> Self;

@@ -4,7 +4,7 @@
 //! `a` text, `b` binary, `c` begins a message, `d` goes on with it, `e` ends it, `f` ping, `g` close, `h` a large message.
 
 use crate::adapter::{TEXT, forward, request};
-use crate::{Lent, Machine};
+use crate::{Alike, Lent, Machine};
 use mainstay_base::{Instant, Rng};
 use mainstay_http::http::{HeaderMap, Method};
 use mainstay_http::{Body, ws};
@@ -35,7 +35,7 @@ impl Machine for Client {
     /// A head of 16 KiB, as bytes and as fields, and a queue of 16 KiB, each grown to twice that.
     const HELD_MAX: usize = 128 * 1024;
     /// Text is judged before it is lent: the piece that is none is not.
-    const STRICT: bool = false;
+    const ALIKE: Alike = Alike::ButForBroken;
 
     forward!(client);
 
