@@ -8,6 +8,7 @@
 //! | `heap.rs` | how much memory is in use |
 //! | `h1.rs`, `h2.rs`, `ws.rs`, `mqtt.rs`, `tls.rs`, `stack.rs` | the machines, clients all |
 //! | `policy.rs` | a parser |
+//! | `node.rs`, `node/` | a whole device |
 //! //!
 //! A target is one line in `targets/`. `cargo xtask fuzz` builds and runs them.
 
@@ -24,6 +25,7 @@ mod said;
 pub mod h1;
 pub mod h2;
 pub mod mqtt;
+pub mod node;
 pub mod policy;
 pub mod stack;
 pub mod tls;
