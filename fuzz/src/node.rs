@@ -189,6 +189,8 @@ impl Device {
             let result = if well { Ok(()) } else { Err(Errno::Refused) };
             if well {
                 self.kernel.open.insert(id, kernel::Sock::default());
+            } else {
+                self.kernel.lost.insert(id);
             }
             self.node.handle_opened(self.now, id, result);
         }
@@ -309,7 +311,7 @@ impl Device {
             self.settle();
             self.go(self.now + Duration::from_secs(60));
         }
-        let (sockets, due) = (self.kernel.open.len(), self.node.poll_timeout());
+        let (sockets, due) = (self.kernel.count(), self.node.poll_timeout());
         assert_eq!(self.node.connection_count(), 0, "nobody rides on them; due at {due:?}");
         assert_eq!((sockets, due), (0, None), "sockets are left, or deadlines");
     }

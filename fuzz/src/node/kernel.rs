@@ -24,8 +24,8 @@ pub(super) struct Kernel {
     pub(super) opening: VecDeque<SocketId>,
     pub(super) resolving: VecDeque<ResolveId>,
     pub(super) open: BTreeMap<SocketId, Sock>,
-    /// Lost by us: the node may not have heard of it when it asked.
-    lost: BTreeSet<SocketId>,
+    /// Lost, or never opened, and not yet given back: an id is free only after `Close` or `Abort`.
+    pub(super) lost: BTreeSet<SocketId>,
     /// Which of the open ones is meant.
     chosen: usize,
 }
@@ -37,8 +37,7 @@ impl Kernel {
             Request::OpenTcp { id, .. }
             | Request::OpenUnix { id, .. }
             | Request::OpenMem { id, .. } => {
-                assert!(!self.knows(id), "{id:?} is opened twice");
-                self.lost.remove(&id);
+                assert!(!self.knows(id) && !self.lost.contains(&id), "{id:?} is not free");
                 self.opening.push_back(id);
             }
             Request::Finish(id) => {
@@ -62,6 +61,11 @@ impl Kernel {
 
     fn knows(&self, id: SocketId) -> bool {
         self.open.contains_key(&id) || self.opening.contains(&id)
+    }
+
+    /// How many ids are in use.
+    pub(super) fn count(&self) -> usize {
+        self.open.len() + self.opening.len() + self.lost.len()
     }
 
     /// The open socket that is meant.
