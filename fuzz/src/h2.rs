@@ -83,10 +83,8 @@ impl Machine for Client {
     fn event(&mut self, _now: Instant) -> Option<(String, bool)> {
         let event = self.client.poll_event()?;
         let over = self.judge(&event);
-        let said = match event {
-            h2::Event::Writable(_) => String::new(),
-            other => format!("{other:?}"),
-        };
+        let when = matches!(event, h2::Event::Writable(_));
+        let said = if when { String::new() } else { format!("{event:?}") };
         Some((said, over))
     }
     fn transmit(&mut self, now: Instant, out: &mut Vec<u8>, limit: usize) {

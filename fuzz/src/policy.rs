@@ -9,6 +9,9 @@ use std::sync::Arc;
 const CHUNK: usize = 7;
 
 /// Runs one input: a document, and after a NUL an overlay for it.
+///
+/// # Panics
+/// When what was read is not what was written: that is the finding.
 pub fn run(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let (text, over) = text.split_once('\0').unwrap_or((&text, ""));

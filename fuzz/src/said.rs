@@ -29,7 +29,7 @@ impl Said {
     pub(crate) fn payload(&mut self, channel: u32, bytes: &[u8], end: bool) {
         match self.0.last_mut() {
             Some(Word::Payload(last, joined)) if *last == channel => {
-                joined.extend_from_slice(bytes)
+                joined.extend_from_slice(bytes);
             }
             _ if bytes.is_empty() => {}
             _ => self.0.push(Word::Payload(channel, bytes.to_vec())),

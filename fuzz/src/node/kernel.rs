@@ -32,8 +32,8 @@ pub(super) struct Kernel {
 
 impl Kernel {
     /// Carries out what the node asks for, and panics when it asks for what cannot be.
-    pub(super) fn obey(&mut self, request: Request) {
-        match request {
+    pub(super) fn obey(&mut self, request: &Request) {
+        match *request {
             Request::OpenTcp { id, .. }
             | Request::OpenUnix { id, .. }
             | Request::OpenMem { id, .. } => {
