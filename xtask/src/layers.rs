@@ -64,6 +64,7 @@ const PICTURE: &[(&str, &[&str])] = &[
     ("mainstay-sim", SIMULATED),
     ("demo", &["mainstay", "mainstay-policy"]),
     ("mainstay-bench", &["mainstay", "mainstay-policy"]),
+    ("mainstay-fuzz", FUZZED),
     ("mainstay-test-support", &[]),
     (
         "mainstay-peer-tests",
@@ -97,6 +98,19 @@ const SIMULATED: &[&str] = &[
     "mainstay-node",
 ];
 
+const FUZZED: &[&str] = &[
+    "mainstay",
+    "mainstay-base",
+    "mainstay-policy",
+    "mainstay-tls",
+    "mainstay-http",
+    "mainstay-mqtt",
+    "mainstay-layers",
+    "mainstay-stream",
+    "mainstay-node",
+    "mainstay-sim",
+];
+
 /// An outside crate and the only packages that may name it; nobody, if the list is empty.
 const OUTSIDE: &[(&str, &[&str])] = &[
     ("rustls", &["mainstay-tls", "mainstay-bench", "demo"]),
@@ -119,6 +133,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("tracing-subscriber", &["mainstay"]),
     ("clap", &["mainstay"]),
     ("crossterm", &["mainstay"]),
+    ("libfuzzer-sys", &["mainstay-fuzz"]),
     ("openssl", &[]),
     ("native-tls", &[]),
     ("rustls-pemfile", &[]),

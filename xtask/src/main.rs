@@ -1,4 +1,4 @@
-//! The one door: checks, peers, simulation, benchmarks.
+//! The one door: checks, peers, simulation, fuzzing, benchmarks.
 //!
 //! Everything that judges a change is reachable from here, and the robot that judges changes calls nothing else
 //! (`cargo xtask ci`). Standard library only, so that it builds in seconds on a fresh clone.
@@ -7,6 +7,7 @@
 
 mod ci;
 mod console;
+mod fuzz;
 mod layers;
 mod manifest;
 mod peers;
@@ -58,6 +59,11 @@ const COMMANDS: &[Command] = &[
         name: "sim",
         about: "the simulated worlds and the laws [--seed N] [--count N]",
         run: runner::sim,
+    },
+    Command {
+        name: "fuzz",
+        about: "every parser and machine under a fuzzer [SECONDS] [TARGET [INPUT]]",
+        run: fuzz::run,
     },
     Command {
         name: "bench",
