@@ -9,7 +9,7 @@
 //! | `h1.rs`, `h2.rs`, `ws.rs`, `mqtt.rs`, `tls.rs`, `stack.rs` | the machines, clients all |
 //! | `policy.rs` | a parser |
 //! | `node.rs`, `node/` | a whole device |
-//! //!
+//!
 //! A target is one line in `targets/`. `cargo xtask fuzz` builds and runs them.
 
 #![forbid(unsafe_code)]
