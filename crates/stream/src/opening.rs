@@ -35,6 +35,9 @@ pub(crate) struct Opener<'a> {
 #[derive(Debug)]
 pub(crate) struct Destination {
     pub(crate) address: Address,
+    /// What a request says of it: the authority, and the path unless metadata make that.
+    pub(crate) authority: String,
+    pub(crate) path: Option<String>,
     route: Arc<Route>,
 }
 
@@ -47,7 +50,13 @@ impl Opener<'_> {
         };
         let stack = stack::build(self, &address)?;
         let route = Arc::new(Route { target: target(&address), stack });
-        Ok(Destination { address, route })
+        let url = self.streamtype.http.url.as_deref().unwrap_or("");
+        let path = if self.is_http_family() && !url.contains("${") {
+            Some(request::path(self, &address)?)
+        } else {
+            None
+        };
+        Ok(Destination { authority: address.authority(), path, address, route })
     }
 
     /// Whether every attempt without redirect leads to the same place.
@@ -61,18 +70,17 @@ impl Opener<'_> {
         destination: &Destination,
         redirect: Option<&Redirect>,
     ) -> Result<Open, Policy> {
-        let address = &destination.address;
         let streamtype = self.streamtype;
         let protocol = match streamtype.protocol {
-            Protocol::H1 => pool::Protocol::H1(self.request(address, redirect)?),
+            Protocol::H1 => pool::Protocol::H1(self.request(destination, redirect)?),
             Protocol::H2 => pool::Protocol::H2 {
-                request: self.request(address, redirect)?,
+                request: self.request(destination, redirect)?,
                 fallback: streamtype.http.h1_fallback,
             },
             // Parses; cannot be spoken (SS-536).
             Protocol::H3 => return Err(Policy::Unsupported),
             Protocol::Ws => pool::Protocol::Ws {
-                request: self.request(address, None)?,
+                request: self.request(destination, None)?,
                 subprotocol: streamtype.ws.subprotocol.clone(),
                 binary: streamtype.ws.binary,
             },
@@ -95,7 +103,7 @@ impl Opener<'_> {
 
     fn request(
         &self,
-        address: &Address,
+        destination: &Destination,
         redirect: Option<&Redirect>,
     ) -> Result<Box<mainstay_http::Request>, Policy> {
         let http = &self.streamtype.http;
@@ -104,16 +112,19 @@ impl Opener<'_> {
             return Err(Policy::Unsupported);
         }
         let (method, foreign) = redirect.map_or((None, false), |to| (Some(&to.method), to.foreign));
-        request::build(self, address, method, foreign).map(Box::new)
+        request::build(self, destination, method, foreign).map(Box::new)
+    }
+
+    const fn is_http_family(&self) -> bool {
+        match self.streamtype.protocol {
+            Protocol::H1 | Protocol::H2 | Protocol::H3 | Protocol::Ws => true,
+            Protocol::Mqtt | Protocol::Raw => false,
+        }
     }
 
     /// The path for the tag, without its query; `None` where the protocol has none.
     pub(crate) fn path(&self) -> Option<String> {
-        let family = match self.streamtype.protocol {
-            Protocol::H1 | Protocol::H2 | Protocol::H3 | Protocol::Ws => true,
-            Protocol::Mqtt | Protocol::Raw => false,
-        };
-        let address = self.address().ok().filter(|_| family)?;
+        let address = self.address().ok().filter(|_| self.is_http_family())?;
         let path = request::path(self, &address).ok()?;
         Some(path.split('?').next().unwrap_or_default().to_owned())
     }

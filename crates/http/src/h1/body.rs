@@ -5,7 +5,7 @@ use crate::limits::{CHUNK_DIGITS_MAX, EXTENSIONS_MAX};
 use crate::output::Output;
 use crate::{Body, Misuse};
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Version};
 use mainstay_base::Peer;
 
 /// What a unit of body input was.
@@ -69,7 +69,7 @@ pub(crate) enum Framing {
 /// Judges the framing headers (RFC 9112 §6.3): whatever two readers could read in two ways is malformed.
 pub(crate) fn framing(headers: &HeaderMap, version: Version) -> Result<Framing, Peer> {
     let mut length = None;
-    for value in headers.get_all(CONTENT_LENGTH) {
+    for value in each(headers, &CONTENT_LENGTH) {
         for part in value.as_bytes().split(|byte| *byte == b',') {
             let part = decimal(part.trim_ascii())?;
             if length.is_some_and(|length| length != part) {
@@ -78,7 +78,7 @@ pub(crate) fn framing(headers: &HeaderMap, version: Version) -> Result<Framing, 
             length = Some(part);
         }
     }
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let mut codings = each(headers, &TRANSFER_ENCODING);
     let Some(coding) = codings.next() else {
         return Ok(length.map_or(Framing::Unstated, Framing::Length));
     };
@@ -87,6 +87,11 @@ pub(crate) fn framing(headers: &HeaderMap, version: Version) -> Result<Framing, 
         return Err(Peer::Malformed);
     }
     Ok(Framing::Chunked)
+}
+
+/// Every value of a header. Names are compared by number: cheaper than a look-up in what is short.
+fn each<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h HeaderValue> {
+    headers.iter().filter(move |(other, _)| *other == name).map(|(_, value)| value)
 }
 
 fn decimal(digits: &[u8]) -> Result<u64, Peer> {
@@ -103,8 +108,7 @@ fn decimal(digits: &[u8]) -> Result<u64, Peer> {
 /// Whether the sender of this head keeps the connection (RFC 9112 §9.3).
 pub(crate) fn keeps_alive(headers: &HeaderMap, version: Version) -> bool {
     let has = |wanted: &[u8]| {
-        let mut values = headers.get_all(CONNECTION).iter();
-        values.any(|value| {
+        each(headers, &CONNECTION).any(|value| {
             let mut tokens = value.as_bytes().split(|byte| *byte == b',');
             tokens.any(|token| token.trim_ascii().eq_ignore_ascii_case(wanted))
         })

@@ -1,8 +1,8 @@
 //! The head of an HTTP or ws request from policy, blobs and metadata (SS-435, SS-453, SS-505 to
 //! SS-510, SS-541).
 
-use super::Opener;
 use super::address::{Address, is_visible};
+use super::{Destination, Opener};
 use crate::metadata::header_name;
 use mainstay_base::Policy;
 use mainstay_http::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST};
@@ -15,7 +15,7 @@ use mainstay_policy::Protocol;
 /// for, and whether it leads to another authority, which must not see credentials.
 pub(crate) fn build(
     opener: &Opener<'_>,
-    address: &Address,
+    destination: &Destination,
     redirected: Option<&Method>,
     foreign: bool,
 ) -> Result<Request, Policy> {
@@ -44,9 +44,12 @@ pub(crate) fn build(
     }
     Ok(Request {
         method,
-        secure: address.tls,
-        authority: parts.authority.unwrap_or_else(|| address.authority()),
-        path: path(opener, address)?,
+        secure: destination.address.tls,
+        authority: parts.authority.unwrap_or_else(|| destination.authority.clone()),
+        path: match &destination.path {
+            Some(path) => path.clone(),
+            None => path(opener, &destination.address)?,
+        },
         headers: parts.headers,
         body,
     })

@@ -121,7 +121,12 @@ impl Stream {
                 status: 0,
                 method: request.method.clone(),
                 destination,
-                path: request.path.clone(),
+                // Only a redirect asks for it again.
+                path: if self.streamtype.http.allow_redirects {
+                    request.path.clone()
+                } else {
+                    String::new()
+                },
                 before,
                 verdict: None,
                 has_body: false,
