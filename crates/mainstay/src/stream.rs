@@ -37,7 +37,7 @@ pub enum Closed {
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(error) => write!(f, "the stream was not created: {error:?}"),
+            Self::Refused(error) => write!(f, "the stream was not created: {error}"),
             Self::Destroyed(Some(reason)) => write!(f, "the stream is gone: {reason:?}"),
             Self::Destroyed(None) => f.write_str("the stream is gone"),
             Self::TooLarge => f.write_str("a message is larger than the caller allows"),
