@@ -23,13 +23,7 @@ pub enum Unexplained {
 impl fmt::Display for Unexplained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Create(CreateError::UnknownStreamtype) => {
-                f.write_str("the policy has no streamtype of that name")
-            }
-            Self::Create(CreateError::Unsupported(key)) => {
-                write!(f, "this version cannot honour its key {key:?}")
-            }
-            Self::Create(error) => write!(f, "the stream would not be created: {error:?}"),
+            Self::Create(error) => error.fmt(f),
             Self::Metadata(name, _) => {
                 write!(f, "metadata {name:?} is not declared by the streamtype")
             }

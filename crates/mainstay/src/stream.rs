@@ -37,7 +37,7 @@ pub enum Closed {
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(error) => write!(f, "the stream was not created: {error:?}"),
+            Self::Refused(error) => write!(f, "the stream was not created: {error}"),
             Self::Destroyed(Some(reason)) => write!(f, "the stream is gone: {reason:?}"),
             Self::Destroyed(None) => f.write_str("the stream is gone"),
             Self::TooLarge => f.write_str("a message is larger than the caller allows"),
@@ -123,14 +123,14 @@ impl Stream {
         .await
     }
 
-    /// Waits until the stream is in this state. One that it only passes through can go unseen: a
-    /// [`Handler`](crate::Handler) hears of every state.
+    /// Waits until the stream is in this state, or passed through it since this handle last called
+    /// `connect` or `close` or waited here: nothing it commands happens too fast to be seen.
     ///
     /// # Errors
     /// `Closed` when the stream is gone before.
     pub async fn reaches(&self, state: State) -> Result<(), Closed> {
         let reached = poll_fn(|cx| {
-            let attempt = |inside: &mut Inside| reached(inside, state);
+            let attempt = |inside: &mut Inside| inside.reached(state);
             self.letters.poll(News::State, cx.waker(), attempt).map_or(Poll::Pending, Poll::Ready)
         });
         reached.await
@@ -150,6 +150,7 @@ impl Stream {
 
     /// Starts an attempt, and with HTTP a transaction (SS-216).
     pub fn connect(&self) {
+        self.letters.look(Inside::command);
         self.wish(Ask::Connect);
     }
 
@@ -162,6 +163,7 @@ impl Stream {
 
     /// Closes the connection in order; reconnect rules apply (SS-125).
     pub fn close(&self) {
+        self.letters.look(Inside::command);
         self.wish(Ask::Close);
     }
 
@@ -296,13 +298,12 @@ impl Blocking {
         settled.map_or(Ok(false), |settled| settled.map(|()| true))
     }
 
-    /// Waits until the stream is in this state; `false` when `wait` was too short. As
-    /// [`Stream::reaches`], it can miss one that is only passed through.
+    /// As [`Stream::reaches`]; `false` when `wait` was too short.
     ///
     /// # Errors
     /// `Closed` when the stream is gone before.
     pub fn reaches(&self, state: State, wait: Option<Duration>) -> Result<bool, Closed> {
-        let reached = self.0.letters.block(News::State, wait, |inside| reached(inside, state));
+        let reached = self.0.letters.block(News::State, wait, |inside| inside.reached(state));
         reached.map_or(Ok(false), |reached| reached.map(|()| true))
     }
 
@@ -353,11 +354,4 @@ fn settled(inside: &Inside) -> Option<Result<(), Closed>> {
 
 fn settle(inside: &mut Inside, ticket: u64) -> Option<Outcome> {
     *inside.outcomes.get(&ticket)?
-}
-
-fn reached(inside: &mut Inside, state: State) -> Option<Result<(), Closed>> {
-    if inside.state == Some(state) {
-        return Some(Ok(()));
-    }
-    inside.over.clone().map(Err)
 }

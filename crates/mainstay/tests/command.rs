@@ -178,7 +178,7 @@ fn snapshot(name: &str, flags: &[&str], code: i32) {
 }
 
 #[test]
-fn check_names_every_fault_with_its_place_and_a_hint() {
+fn check_names_every_fault_and_warning_with_its_place_and_a_hint() {
     snapshot("faults", &[], 3);
     snapshot("syntax", &[], 3);
 }

@@ -99,16 +99,35 @@ fn echo(greeting: &str) -> u16 {
     port
 }
 
-#[test]
-fn messages_come_whole_whatever_their_length_and_however_long_one_waits() {
-    let port = echo(&"x".repeat(100_000));
+fn webs(port: u16, more: &str) -> (Remote, Blocking) {
     let policy = format!(
         r#"{{"s": [{{"t": {{"endpoint": "127.0.0.1", "port": {port}, "protocol": "ws",
-            "http_url": "/", "nailed_up": true}}}}]}}"#
+            "http_url": "/"{more}}}}}]}}"#
     );
     let policy = Policy::parse(&policy, "test").unwrap().policy;
     let remote = Builder::new(policy).spawn().unwrap();
     let stream = remote.open("t").blocking();
+    (remote, stream)
+}
+
+#[test]
+fn a_state_that_is_passed_through_is_seen_once() {
+    let (_remote, stream) = webs(echo("hello"), "");
+    assert_eq!(stream.send("ho").unwrap(), Outcome::Sent);
+    assert!(stream.reaches(State::Connected, LONG).unwrap());
+    stream.stream().close();
+    while stream.stream().state() != Some(State::AllRetriesFailed) {
+        thread::yield_now();
+    }
+    assert!(stream.reaches(State::Disconnected, LONG).unwrap());
+    assert!(!stream.reaches(State::Disconnected, Some(Duration::ZERO)).unwrap());
+    assert!(stream.reaches(State::AllRetriesFailed, Some(Duration::ZERO)).unwrap());
+}
+
+#[test]
+fn messages_come_whole_whatever_their_length_and_however_long_one_waits() {
+    let port = echo(&"x".repeat(100_000));
+    let (_remote, stream) = webs(port, r#", "nailed_up": true"#);
     assert!(stream.reaches(State::Connected, LONG).unwrap());
     // Six times what the inbox holds: gathered in the midst of waits that are too short.
     let greeting = loop {

@@ -154,16 +154,30 @@ impl fmt::Display for Fault {
 
 /// Why a policy was refused: at least one fault, in the order of their places.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Faults(Vec<Fault>);
+pub struct Faults {
+    list: Vec<Fault>,
+    warnings: Vec<Fault>,
+}
 
 impl Faults {
     pub(crate) const fn new(list: Vec<Fault>) -> Self {
-        Self(list)
+        Self { list, warnings: Vec::new() }
+    }
+
+    pub(crate) const fn with_warnings(list: Vec<Fault>, warnings: Vec<Fault>) -> Self {
+        Self { list, warnings }
     }
 
     /// The faults.
     pub fn iter(&self) -> core::slice::Iter<'_, Fault> {
-        self.0.iter()
+        self.list.iter()
+    }
+
+    /// What is probably a mistake besides, as [`Parsed::warnings`](crate::Parsed::warnings): a
+    /// misspelt key may be why another one is missing.
+    #[must_use]
+    pub fn warnings(&self) -> &[Fault] {
+        &self.warnings
     }
 }
 
@@ -179,7 +193,7 @@ impl<'a> IntoIterator for &'a Faults {
 impl fmt::Display for Faults {
     /// One fault per line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, fault) in self.0.iter().enumerate() {
+        for (index, fault) in self.list.iter().enumerate() {
             if index > 0 {
                 f.write_str("\n")?;
             }

@@ -78,10 +78,11 @@ impl<'a> Report<'a> {
 
     /// Ends the collection: what was found, or why the policy is refused.
     pub(crate) fn finish(self) -> Result<(Vec<Fault>, Vec<Fault>), Faults> {
+        let warnings = sorted(self.warnings);
         if self.faults.is_empty() {
-            return Ok((sorted(self.warnings), sorted(self.notes)));
+            return Ok((warnings, sorted(self.notes)));
         }
-        Err(Faults::new(sorted(self.faults)))
+        Err(Faults::with_warnings(sorted(self.faults), warnings))
     }
 
     /// `None` if the same was said of the same place: an alias inherits faults too.

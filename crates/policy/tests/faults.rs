@@ -24,6 +24,15 @@ fn place(fault: &Fault) -> (Code, &str, usize, usize) {
     (fault.code, &fault.path, fault.line, fault.column)
 }
 
+#[test]
+fn a_refused_policy_tells_its_unknown_keys_too() {
+    let text = r#"{ "prodct": "x", "s": [{ "a": { "port": 70000, "endpont": "h" } }] }"#;
+    let refused = Policy::parse(text, "p.json").unwrap_err();
+    assert_eq!(refused.iter().map(|f| f.code).collect::<Vec<_>>(), [Code::OutOfRange]);
+    let hints: Vec<&str> = refused.warnings().iter().map(|f| f.hint.as_str()).collect();
+    assert_eq!(hints, ["did you mean `product`?", "did you mean `endpoint`?"]);
+}
+
 // Covers SS-400
 #[test]
 fn comments_end_with_their_line_and_a_hash_in_a_string_is_text() {

@@ -1,5 +1,6 @@
 //! What a command refuses. The caller could have known; the peer never causes these.
 
+use core::fmt;
 use mainstay_base::{Local, Policy, Reason};
 
 /// Why a stream was not created (SS-202).
@@ -14,6 +15,19 @@ pub enum CreateError {
     /// A limit of the node is reached.
     Limit,
 }
+
+impl fmt::Display for CreateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownStreamtype => "the policy has no such streamtype",
+            Self::Unsupported(key) => return write!(f, "this version does not do `{key}`"),
+            Self::RefusedByHandler => "the handler ended it at creation",
+            Self::Limit => "there are too many streams",
+        })
+    }
+}
+
+impl core::error::Error for CreateError {}
 
 /// Why a command was refused (SS-202).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +65,23 @@ impl Misuse {
         }
     }
 }
+
+impl fmt::Display for Misuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Destroyed => "the stream is destroyed",
+            Self::NotConnected => "the stream is not connected",
+            Self::NoRoom => "there is no room for so much; ask for tx and wait",
+            Self::Framing => "the flags or the length contradict what went before",
+            Self::NoSuchMetadata => "the streamtype declares no such metadata",
+            Self::NoEndpoint => "the streamtype names no endpoint",
+            Self::Unsupported => "the protocol or this version cannot do it",
+            Self::Policy(_) => "a value of the policy cannot be used as it is",
+        })
+    }
+}
+
+impl core::error::Error for Misuse {}
 
 #[cfg(test)]
 mod tests {

@@ -8,9 +8,9 @@ use mainstay_policy::Parsed;
 
 /// Tells everything that can be said about a policy.
 pub(crate) fn run(check: &Check) -> Result<(), Failure> {
-    let parsed = document::read(&check.document)?;
-    let kind = if check.strict { "" } else { "warning: " };
-    document::tell(kind, parsed.warnings.iter());
+    let warning = if check.strict { "" } else { document::WARNING };
+    let parsed = document::read(&check.document, warning)?;
+    document::tell(warning, parsed.warnings.iter());
     document::tell("note: ", parsed.notes.iter());
     if check.strict && !parsed.warnings.is_empty() {
         return Err(Failure::new(Exit::Policy, String::new()));

@@ -2,26 +2,31 @@
 
 use super::args;
 use super::exit::{Exit, Failure};
-use mainstay_policy::{Document, Fault, Parsed, Policy};
+use mainstay_policy::{Document, Fault, Faults, Parsed, Policy};
 use std::io::{self, Write};
 use std::path::Path;
+
+/// What stands before what does not refuse a policy.
+pub(crate) const WARNING: &str = "warning: ";
 
 /// Reads a policy and its overlays.
 ///
 /// # Errors
 /// With every fault already told on standard error.
 pub(crate) fn load(document: &args::Document) -> Result<Policy, Failure> {
-    read(document).map(|parsed| parsed.policy)
+    read(document, WARNING).map(|parsed| parsed.policy)
 }
 
-/// As `load`, with everything that is to be said about it.
-pub(crate) fn read(document: &args::Document) -> Result<Parsed, Failure> {
+/// As `load`, with everything that is to be said about it; `warning` is what stands before the
+/// warnings that are told beside faults.
+pub(crate) fn read(document: &args::Document, warning: &str) -> Result<Parsed, Failure> {
     let (text, origin) = text(&document.policy)?;
-    let mut parsed = Document::parse(&text, &origin).map_err(|faults| told(faults.iter()))?;
+    let parsed = Document::parse(&text, &origin);
+    let mut parsed = parsed.map_err(|faults| told(&faults, warning))?;
     for path in &document.overlays {
         let (text, origin) = self::text(path)?;
         let over = parsed.document.overlay(&text, &origin);
-        parsed = over.map_err(|faults| told(faults.iter()))?;
+        parsed = over.map_err(|faults| told(&faults, warning))?;
     }
     Ok(parsed)
 }
@@ -35,8 +40,9 @@ fn text(path: &Path) -> Result<(String, String), Failure> {
     Ok((text, origin))
 }
 
-fn told<'a>(faults: impl Iterator<Item = &'a Fault>) -> Failure {
-    tell("", faults);
+fn told(faults: &Faults, warning: &str) -> Failure {
+    tell("", faults.iter());
+    tell(warning, faults.warnings().iter());
     Failure::new(Exit::Policy, String::new())
 }
 

@@ -207,7 +207,7 @@ impl Session {
             Ok(id) => kept.id = Some(id),
             Err(error) => {
                 kept.id = None;
-                let why = refusal(&error);
+                let why = error.to_string();
                 let mut board = self.board.borrow_mut();
                 board.say(place, || format!("not run: {why}"));
                 if let Some(row) = board.rows.get_mut(place) {
@@ -269,15 +269,6 @@ impl Screen {
         self.drawn = Some(now);
         look(device, board, kept);
         table.draw(&board.borrow().rows)
-    }
-}
-
-fn refusal(error: &CreateError) -> String {
-    match error {
-        CreateError::UnknownStreamtype => "the policy has no such streamtype".to_owned(),
-        CreateError::Unsupported(key) => format!("this version does not do `{key}`"),
-        CreateError::RefusedByHandler => "ended at creation".to_owned(),
-        CreateError::Limit => "too many streams".to_owned(),
     }
 }
 

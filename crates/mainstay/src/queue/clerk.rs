@@ -36,7 +36,7 @@ impl Handler for Clerk {
         let http =
             matches!(cx.stream().streamtype().protocol, Protocol::H1 | Protocol::H2 | Protocol::H3);
         let (next, needless) = self.0.with(News::State, |inside| {
-            inside.state = Some(state);
+            inside.enter(state);
             inside.reason = reason.or(inside.reason);
             if state == State::Connected {
                 inside.reason = None;

@@ -15,6 +15,10 @@ use std::collections::{BTreeMap, VecDeque};
 pub(crate) struct Inside {
     pub(crate) id: Option<StreamId>,
     pub(crate) state: Option<State>,
+    /// How many states were told, as which of them each came last, and how many the handle knows of.
+    told: u64,
+    last: BTreeMap<State, u64>,
+    known: u64,
     pub(crate) reason: Option<Reason>,
     pub(crate) inbox: VecDeque<Chunk>,
     pub(crate) inbox_bytes: usize,
@@ -51,6 +55,28 @@ pub(crate) struct Outgoing {
 }
 
 impl Inside {
+    /// The stream is in another state.
+    pub(super) fn enter(&mut self, state: State) {
+        self.state = Some(state);
+        self.told += 1;
+        self.last.insert(state, self.told);
+    }
+
+    /// The handle commands something: what it waits for next comes after this.
+    pub(crate) const fn command(&mut self) {
+        self.known = self.told;
+    }
+
+    /// Whether the stream is in `state`, or was since the handle last commanded or waited.
+    pub(crate) fn reached(&mut self, state: State) -> Option<Result<(), Closed>> {
+        let at = self.last.get(&state).copied().filter(|&at| at > self.known);
+        if at.is_some() || self.state == Some(state) {
+            self.known = at.unwrap_or(self.known);
+            return Some(Ok(()));
+        }
+        self.over.clone().map(Err)
+    }
+
     /// Takes a chunk; whether the loop must hear that there is room again.
     pub(crate) fn take(&mut self, resume: &mut bool) -> Option<Result<Chunk, Closed>> {
         let Some(chunk) = self.inbox.pop_front() else {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::special::protocol_words;
 use super::value::text;
 use crate::fault::Code;
 use crate::keys::streamtype_keys;
@@ -58,7 +59,7 @@ pub(super) fn streamtype(
             _ => {}
         }
     }
-    complete(report, entry, made);
+    complete(report, entry, made, body);
 }
 
 /// Groups that share storage in lws (SS-412).
@@ -115,7 +116,7 @@ fn declared(report: &mut Report<'_>, made: &Streamtype, member: &Member, name: &
 }
 
 /// Keys that must be there because others are.
-fn complete(report: &mut Report<'_>, entry: &Member, made: &Streamtype) {
+fn complete(report: &mut Report<'_>, entry: &Member, made: &Streamtype, body: &[Member]) {
     let server = &made.server;
     if server.server && made.tls {
         for (key, value) in [("server_cert", &server.cert), ("server_key", &server.key)] {
@@ -125,7 +126,11 @@ fn complete(report: &mut Report<'_>, entry: &Member, made: &Streamtype) {
             }
         }
     }
-    let is_http = matches!(made.protocol, Protocol::H1 | Protocol::H2 | Protocol::H3);
+    // Of a protocol that was refused nothing follows.
+    let is_known = body.iter().filter(|m| m.key == "protocol").all(|m| {
+        matches!(&m.node.value, Value::Text(word) if protocol_words().any(|known| known == word))
+    });
+    let is_http = is_known && matches!(made.protocol, Protocol::H1 | Protocol::H2 | Protocol::H3);
     let other = ["ws:", "wss:", "mqtt:", "mqtts:", "file:"];
     let calls = made.endpoint.as_ref().is_some_and(|e| !other.iter().any(|o| e.starts_with(o)));
     if is_http && calls && made.http.method.is_none() && !server.server && !made.local_sink {
