@@ -7,7 +7,7 @@
 //!
 //! | file | concern |
 //! |---|---|
-//! | `session.rs` | one connection: bytes in, plaintext and events out |
+//! | `session.rs`, `session/advance.rs` | one connection: bytes in, plaintext and events out |
 //! | `engine.rs` | the steps of the library's state machine, and nothing else |
 //! | `record.rs` | where a record begins and ends |
 //! | `client.rs`, `server.rs` | what many sessions share |
