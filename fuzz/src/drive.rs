@@ -179,14 +179,15 @@ impl<M: Machine> Run<M> {
     /// Events, payload, events, until there are no more.
     fn drain(&mut self, unit: &mut [u8]) {
         for _ in 0..CALLS_MAX {
-            let mut lends = false;
-            self.events();
+            let mut more = self.events();
             while let Some(lent) = self.lend(unit) {
                 assert!(!self.over, "L7: payload after the last event");
                 self.said.payload(lent.channel, &lent.bytes, lent.end);
-                lends = true;
+                more = true;
             }
-            if !lends {
+            // What comes after the payload may show only now.
+            more |= self.events();
+            if !more {
                 return;
             }
         }
@@ -199,10 +200,13 @@ impl<M: Machine> Run<M> {
         Some(lent)
     }
 
-    fn events(&mut self) {
-        for _ in 0..CALLS_MAX {
+    /// Whether there were any.
+    fn events(&mut self) -> bool {
+        for calls in 0..CALLS_MAX {
             let now = self.now;
-            let Some((event, last)) = self.counted(|machine| machine.event(now)) else { return };
+            let Some((event, last)) = self.counted(|machine| machine.event(now)) else {
+                return calls > 0;
+            };
             self.held = self.held.saturating_sub(event.capacity());
             assert!(!self.over, "L7: {event} after the last event");
             self.over = last;
