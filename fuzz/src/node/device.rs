@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::sync::LazyLock;
 
 /// Calls after which things must have settled (L2). chosen: far above any queue of these few streams.
-const CALLS_MAX: usize = 10_000;
+const CALLS_MAX: usize = 100_000;
 
 /// Streams at once. chosen: a few that share, a few that do not.
 const STREAMS_MAX: usize = 12;
@@ -46,7 +46,7 @@ pub(super) struct Device {
     pub(super) now: Instant,
     /// Which of the streams is meant.
     pub(super) chosen: usize,
-    /// Bytes that are read and written at once.
+    /// Bytes that are read at once; sixteen times as many are written.
     pub(super) piece_max: usize,
 }
 
@@ -146,7 +146,12 @@ impl Device {
                 continue;
             }
             let mut out = Vec::new();
-            self.node.poll_transmit(self.now, id, &mut out, self.piece_max.min(WRITE_MAX));
+            self.node.poll_transmit(
+                self.now,
+                id,
+                &mut out,
+                self.piece_max.saturating_mul(16).min(WRITE_MAX),
+            );
             sock.wants = !out.is_empty();
             if !out.is_empty() {
                 self.node.handle_written(self.now, id);
