@@ -1,5 +1,7 @@
 //! Runs a program on a machine and holds it to the laws of `mainstay_base`.
 
+mod drain;
+
 use crate::heap;
 use crate::machine::Machine;
 use crate::program::{Program, Step};
@@ -9,9 +11,6 @@ use mainstay_base::{Instant, Rng};
 
 /// Calls after which outputs must have ended (L2). chosen: above any queue polled byte by byte.
 const CALLS_MAX: usize = 100_000;
-
-/// Output per byte of input (L8). chosen: as in `mainstay_sim::laws`.
-const AMPLIFICATION_MAX: usize = 100;
 
 /// How the machine is driven; what it says must not depend on it.
 #[derive(Clone, Debug)]
@@ -176,68 +175,6 @@ impl<M: Machine> Run<M> {
         false
     }
 
-    /// Events, payload, events, until there are no more.
-    fn drain(&mut self, unit: &mut [u8]) {
-        for _ in 0..CALLS_MAX {
-            let mut lends = false;
-            self.events();
-            while let Some(lent) = self.lend(unit) {
-                assert!(!self.over, "L7: payload after the last event");
-                self.said.payload(lent.channel, &lent.bytes, lent.end);
-                lends = true;
-            }
-            if !lends {
-                return;
-            }
-        }
-        panic!("L2: it never runs dry");
-    }
-
-    fn lend(&mut self, unit: &mut [u8]) -> Option<crate::machine::Lent> {
-        let lent = self.counted(|machine| machine.lend(unit))?;
-        self.held = self.held.saturating_sub(lent.bytes.capacity());
-        Some(lent)
-    }
-
-    fn events(&mut self) {
-        for _ in 0..CALLS_MAX {
-            let now = self.now;
-            let Some((event, last)) = self.counted(|machine| machine.event(now)) else { return };
-            self.held = self.held.saturating_sub(event.capacity());
-            assert!(!self.over, "L7: {event} after the last event");
-            self.over = last;
-            self.said.event(event);
-        }
-        panic!("L2: events without end");
-    }
-
-    /// Takes what the machine has to send, unless the transport is plugged; whether there was something.
-    fn flush(&mut self) -> bool {
-        if self.plugged {
-            return false;
-        }
-        let mut wrote = false;
-        for _ in 0..CALLS_MAX {
-            let limit = self.manner.cut(1 << 20);
-            let (mut out, now) = (Vec::new(), self.now);
-            self.counted(|machine| machine.transmit(now, &mut out, limit));
-            self.held = self.held.saturating_sub(out.capacity());
-            assert!(out.len() <= limit, "L6: {} bytes for a limit of {limit}", out.len());
-            if out.is_empty() {
-                self.drain(&mut []);
-                return wrote;
-            }
-            wrote = true;
-            self.sent += out.len();
-            let most = M::SAYS_MAX * (1 + self.acts) + AMPLIFICATION_MAX * self.given;
-            assert!(self.sent <= most, "L8: {} bytes out for {} in", self.sent, self.given);
-            let now = self.now;
-            self.counted(|machine| machine.written(now));
-            self.drain(&mut []);
-        }
-        panic!("L2: output without end");
-    }
-
     /// Over or not, an end is an end: nothing is said hours later that time alone does not explain.
     fn end(&mut self) {
         self.plugged = false;
@@ -249,15 +186,5 @@ impl<M: Machine> Run<M> {
         }
         let deadline = self.machine.deadline();
         assert!(deadline.is_none(), "L7: the transport died, and it waits for {deadline:?}");
-    }
-
-    /// Calls the machine and keeps count of the memory it holds.
-    fn counted<T>(&mut self, call: impl FnOnce(&mut M) -> T) -> T {
-        let before = heap::used();
-        let result = call(&mut self.machine);
-        self.held = (self.held + heap::used()).saturating_sub(before);
-        // What it returned is counted too, until it is taken off.
-        assert!(self.held <= M::HELD_MAX, "L8: it holds {} bytes", self.held);
-        result
     }
 }

@@ -83,8 +83,16 @@ impl Machine for Client {
     fn event(&mut self, _now: Instant) -> Option<(String, bool)> {
         let event = self.client.poll_event()?;
         let over = self.judge(&event);
-        let when = matches!(event, h2::Event::Writable(_));
-        let said = if when { String::new() } else { format!("{event:?}") };
+        let said = match &event {
+            h2::Event::Writable(_) => String::new(),
+            // Why depends on what of the input the library had read by then.
+            h2::Event::Reset(id, _) => format!("Reset({id})"),
+            h2::Event::Head(..)
+            | h2::Event::Complete(_)
+            | h2::Event::Pong
+            | h2::Event::GoAway
+            | h2::Event::Failed(_) => format!("{event:?}"),
+        };
         Some((said, over))
     }
     fn transmit(&mut self, now: Instant, out: &mut Vec<u8>, limit: usize) {

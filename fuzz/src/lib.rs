@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `program.rs` | an input read as steps: bytes that come, commands, time, an end |
 //! | `machine.rs`, `adapter.rs` | what a byte machine looks like from here |
-//! | `drive.rs`, `said.rs` | running a program, the laws, what the machine said meanwhile |
+//! | `drive.rs`, `drive/`, `said.rs` | running a program, the laws, what the machine said meanwhile |
 //! | `heap.rs` | how much memory is in use |
 //! | `h1.rs`, `h2.rs`, `ws.rs`, `mqtt.rs`, `tls.rs`, `stack.rs` | the machines, clients all |
 //! | `policy.rs` | a parser |

@@ -120,6 +120,8 @@ impl Session {
                     queue.payload(&[ChannelId(payload.id)], payload.bytes, marks, false);
                 }
             }
+            // A stream's end may show only now that its payload was asked for.
+            idle &= !self.translate(queue);
             if idle {
                 return;
             }
@@ -174,5 +176,39 @@ impl Session {
             queue.event(ChannelId(id), Event::Closed(reason));
             queue.note(Note::Off(ChannelId(id)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::Item;
+    use mainstay_http::http::{HeaderMap, Method};
+    use mainstay_http::{Body, h2::Config};
+
+    /// SETTINGS; HEADERS of stream 1 with status 200; DATA of it, "hello"; DATA of it, empty, with `END_STREAM`.
+    const ANSWER: [&[u8]; 4] = [
+        &[0, 0, 0, 4, 0, 0, 0, 0, 0],
+        &[0, 0, 1, 1, 4, 0, 0, 0, 1, 0x88],
+        b"\0\0\x05\0\0\0\0\0\x01hello",
+        &[0, 0, 0, 0, 1, 0, 0, 0, 1],
+    ];
+
+    #[test]
+    fn an_end_that_comes_alone_is_said_at_once() {
+        let (now, mut queue, channel) = (Instant::ZERO, Queue::default(), ChannelId(3));
+        let mut session = Session::new(h2::Client::new(now, Config::default()));
+        let (authority, path) = ("a".into(), "/".into());
+        let (method, headers, body) = (Method::GET, HeaderMap::new(), Body::None);
+        let request = Request { method, secure: false, authority, path, headers, body };
+        session.start(now, channel, &request, &mut queue).unwrap();
+        for frame in ANSWER {
+            session.poll_transmit(now, &mut Vec::new(), usize::MAX, &mut queue);
+            while queue.pop().is_some() {}
+            assert_eq!(session.handle_input(now, &mut frame.to_vec(), &mut queue), frame.len());
+        }
+        let said = core::iter::from_fn(|| queue.pop());
+        let ends = said.filter(|item| matches!(item, Item::Event(_, Event::Finished)));
+        assert_eq!(ends.count(), 1);
     }
 }
