@@ -122,7 +122,9 @@ pub(crate) fn write(results: &Results, arguments: &Arguments, aside: &Path) -> F
     fs::create_dir_all(&folder)?;
     fs::write(folder.join("samples.csv"), csv(results))?;
     fs::write(folder.join("plot.svg"), plot::svg(results))?;
-    fs::write(docs.join("benchmarks.md"), table(results, arguments))?;
+    // Written by hand, from profiles; it belongs under the table whoever makes that.
+    let why = fs::read_to_string(folder.join("shortfalls.md")).unwrap_or_default();
+    fs::write(docs.join("benchmarks.md"), table(results, arguments) + &why)?;
     println!("written: {}", docs.join("benchmarks.md").display());
     Ok(())
 }
