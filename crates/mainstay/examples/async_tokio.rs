@@ -14,8 +14,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let port = echo_server()?;
     let policy = format!(
         r#"{{ "s": [
-            {{ "chat": {{ "endpoint": "127.0.0.1", "port": {port}, "protocol": "ws" }} }},
-            {{ "bulk": {{ "endpoint": "127.0.0.1", "port": {port}, "protocol": "ws" }} }}
+            {{ "chat": {{ "endpoint": "127.0.0.1", "port": {port}, "protocol": "ws", "opportunistic": true }} }},
+            {{ "bulk": {{ "endpoint": "127.0.0.1", "port": {port}, "protocol": "ws", "opportunistic": true }} }}
         ] }}"#
     );
     let device = Builder::new(Policy::parse(&policy, "example")?.policy).spawn()?;

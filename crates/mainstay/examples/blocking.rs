@@ -79,9 +79,10 @@ fn transact(mut stream: &TcpStream) -> io::Result<()> {
     }
     let mut body = vec![0; len];
     reader.read_exact(&mut body)?;
-    let (status, answer) = match body.starts_with(b"temperature=") {
-        true => ("200 OK", format!("noted for {sensor}")),
-        false => ("422 Unprocessable Content", "what is that?".to_owned()),
+    let (status, answer) = if body.starts_with(b"temperature=") {
+        ("200 OK", format!("noted for {sensor}"))
+    } else {
+        ("422 Unprocessable Content", "what is that?".to_owned())
     };
     let len = answer.len();
     write!(

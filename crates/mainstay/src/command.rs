@@ -16,7 +16,7 @@ mod keep;
 mod lines;
 mod listen;
 mod logs;
-mod reason;
+pub(crate) mod reason;
 mod send;
 pub mod session;
 mod setup;
@@ -36,9 +36,16 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     let args = match Args::try_parse_from(args) {
         Ok(args) => args,
         Err(error) => {
-            // Nowhere is left to say that this could not be printed.
-            let _unprintable = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+            let printed = exit::unless_closed(error.print());
+            return match printed {
+                // Nowhere is left to say that this could not be printed.
+                _ if error.use_stderr() => Exit::Usage.into(),
+                Ok(()) => Exit::Done.into(),
+                Err(failure) => {
+                    failure.tell();
+                    failure.code.into()
+                }
+            };
         }
     };
     match act(args.command) {

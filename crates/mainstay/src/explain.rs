@@ -1,11 +1,12 @@
 //! What a stream would do: computed by the same code that does it, without a connection.
 
+use crate::command::reason::words;
 use core::fmt;
-use mainstay_base::{Instant, Policy as PolicyReason, RetryLimits, Rng};
+use mainstay_base::{Instant, Policy as PolicyReason, Reason, RetryLimits, Rng};
 use mainstay_layers::{LayerSpec, StackSpec, TlsSpec, TrustSpec};
 use mainstay_policy::model::Retry;
 use mainstay_policy::{Policy, Streamtype};
-use mainstay_pool::{Open, Protocol, Validity, first_bytes};
+use mainstay_pool::{MqttConnect, Open, Protocol, Validity, first_bytes};
 use mainstay_stream::{Blobs, CreateError, Info, Misuse, Stream};
 use std::sync::Arc;
 
@@ -33,7 +34,9 @@ impl fmt::Display for Unexplained {
             Self::Attempt(PolicyReason::Missing) => {
                 f.write_str("a value it needs is not set: an endpoint, or a credential")
             }
-            Self::Attempt(reason) => write!(f, "an attempt would fail at once: {reason:?}"),
+            Self::Attempt(reason) => {
+                write!(f, "an attempt would fail at once: {}", words(Reason::Policy(*reason)))
+            }
         }
     }
 }
@@ -195,7 +198,7 @@ impl Explanation {
             }
             Protocol::Mqtt(open) => {
                 writeln!(f, "sends first")?;
-                writeln!(f, "  {:?}", open.connect)?;
+                write_connect(f, &open.connect)?;
                 if let Some((filter, qos)) = &open.subscribe {
                     writeln!(f, "  SUBSCRIBE {filter:?} QoS {qos}")?;
                 }
@@ -216,6 +219,29 @@ impl fmt::Display for Explanation {
         self.write_retry(f)?;
         self.write_first(f)
     }
+}
+
+/// CONNECT as people read it; of a password only that there is one.
+fn write_connect(f: &mut fmt::Formatter<'_>, connect: &MqttConnect) -> fmt::Result {
+    match connect.client_id.as_str() {
+        "" => f.write_str("  CONNECT with a client id drawn for the connection")?,
+        id => write!(f, "  CONNECT as {id:?}")?,
+    }
+    f.write_str(if connect.clean { ", clean session" } else { ", session kept" })?;
+    match connect.keep_alive_s {
+        0 => f.write_str(", no keep-alive")?,
+        seconds => write!(f, ", keep-alive {seconds} s")?,
+    }
+    if let Some(user) = &connect.username {
+        write!(f, ", user {user:?}")?;
+    }
+    if connect.password.is_some() {
+        f.write_str(", with a password")?;
+    }
+    if let Some(will) = &connect.will {
+        write!(f, ", last will to {:?} QoS {}", will.topic, will.qos)?;
+    }
+    writeln!(f)
 }
 
 /// A header whose value may be a credential shows its name only.

@@ -38,7 +38,9 @@ impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(error) => write!(f, "the stream was not created: {error}"),
-            Self::Destroyed(Some(reason)) => write!(f, "the stream is gone: {reason:?}"),
+            Self::Destroyed(Some(reason)) => {
+                write!(f, "the stream is gone: {}", crate::command::reason::words(*reason))
+            }
             Self::Destroyed(None) => f.write_str("the stream is gone"),
             Self::TooLarge => f.write_str("a message is larger than the caller allows"),
         }

@@ -404,3 +404,116 @@ fn logs_are_json_on_standard_error_with_the_agreed_fields() {
         assert!(connected.contains(field), "{connected}");
     }
 }
+
+/// A file of this test's own.
+fn scratch(name: &str, content: impl AsRef<[u8]>) -> String {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, content).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_is_no_policy_is_refused_at_its_place() {
+    for (name, content, said) in [
+        (
+            "binary",
+            b"{ \n \xff".as_slice(),
+            "binary:2:2: not UTF-8 text\n  hint: a policy is UTF-8 text",
+        ),
+        (
+            "prose",
+            b"not json",
+            "prose:1:1: not valid JSON here\n  hint: a policy is one JSON object",
+        ),
+        ("more", b"{} {}", "more:1:4: not valid JSON here\n  hint: the policy ended before this"),
+        ("cert", b"{\"certs\":[{\"c\":\"AA!\"}]}", "hint: `!`, its byte 3, is none of base64"),
+    ] {
+        let output = run(mainstay(&["check", &scratch(name, content)]), b"");
+        assert_code(&output, 3);
+        assert!(text(&output.stderr).contains(said), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn who_names_no_streamtype_of_the_policy_hears_their_names() {
+    let policy = r#"{"s":[{"one":{"protocol":"raw"}},{"two":{"protocol":"raw"}}]}"#;
+    let path = scratch("names", policy);
+    for command in ["explain", "listen", "send", "run"] {
+        let output = run(mainstay(&[command, &path, "onne"]), b"");
+        assert_code(&output, 3);
+        let said = "mainstay: the policy has no streamtype onne; it has one, two\n";
+        assert_eq!(text(&output.stderr), said, "{command}");
+    }
+    let undeclared = run(mainstay(&["explain", &path, "one", "-m", "no=thing"]), b"");
+    assert_code(&undeclared, 2);
+    assert!(text(&undeclared.stderr).contains("declares no metadata no"));
+}
+
+#[test]
+fn a_topic_that_is_not_given_is_asked_for() {
+    let policy = r#"{"s":[{"up":{"endpoint":"127.0.0.1","port":9,"protocol":"mqtt",
+        "mqtt_topic":"site/${room}","metadata":[{"room":""}]}}]}"#;
+    let output = run(mainstay(&["send", &scratch("topic", policy), "up"]), b"x");
+    assert_code(&output, 2);
+    assert_eq!(text(&output.stderr), "mainstay: up: its mqtt_topic needs a value: -m room=VALUE\n");
+}
+
+#[test]
+fn input_that_cannot_be_read_is_told_and_no_input_is_done() {
+    let site = Site::new("input");
+    let mut command = site.command("send", &["echo"]);
+    command.stdin(std::fs::File::open(&site.folder).unwrap());
+    let output = command.output().unwrap();
+    assert_code(&output, 1);
+    assert!(text(&output.stderr).contains("directory"), "{}", text(&output.stderr));
+    assert_code(&run(site.command("send", &["echo", "--lines"]), b""), 0);
+}
+
+#[test]
+fn listening_to_nobody_is_no_success() {
+    let site = Site::new("nobody");
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    site.overlay(&format!(r#"{{ "s": [{{ "ticker": {{ "port": {free} }} }}] }}"#));
+    let args = ["--overlay", "more.json", "ticker", "--for", "0.3"];
+    let output = run(site.command("listen", &args), b"");
+    assert_code(&output, 5);
+    assert!(text(&output.stderr).contains("nobody listens there"));
+}
+
+#[test]
+fn a_refusal_is_told_with_its_status() {
+    let site = Site::new("nack");
+    site.overlay(r#"{ "s": [{ "status": { "http_url": "nothing" } }] }"#);
+    let listened = run(site.command("listen", &["--overlay", "more.json", "status"]), b"");
+    assert_code(&listened, 4);
+    assert_eq!(text(&listened.stderr), "mainstay: status: HTTP status 404\n");
+    let args = ["--overlay", "more.json", "status", "--for", "0.5"];
+    let ran = text(&run(site.command("run", &args), b"").stdout);
+    assert!(ran.contains("status  qos nack remote: HTTP status 404"), "{ran}");
+    assert!(!ran.contains("received 0 bytes"), "{ran}");
+}
+
+#[test]
+fn a_hangup_ends_listening_in_order() {
+    let site = Site::new("hangup");
+    let mut running = Running::start(site.command("listen", &["ticker"]));
+    running.until(&["{\"tick\":1}"]);
+    running.signal("HUP");
+    assert_eq!(running.end().0, Some(0));
+}
+
+#[test]
+fn who_reads_no_further_ends_the_command_without_a_word() {
+    let site = Site::new("head");
+    for (command, stream) in [("run", "ticker"), ("listen", "ticker")] {
+        let mut command = site.command(command, &[stream]);
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    }
+    let mut full = mainstay(&["--help"]);
+    full.stdout(std::fs::File::options().write(true).open("/dev/full").unwrap());
+    assert_code(&full.output().unwrap(), 1);
+}

@@ -133,7 +133,9 @@ fn trust_stores(report: &mut Report<'_>, at: At, mut members: Vec<Member>) -> Ve
     };
     if let Value::Object(rest) = &name.node.value {
         for member in rest {
-            let hint = "a trust store has `name` and `stack`".to_owned();
+            let near = report.suggest(&member.key, ["name", "stack"]);
+            let known = "a trust store has `name` and `stack`";
+            let hint = if near.is_empty() { known.to_owned() } else { near };
             report.warn(member.at, Code::UnknownKey, &member.key, hint);
         }
     }

@@ -9,6 +9,8 @@ pub enum Unwritable {
     Scheme,
     /// There is no host, or it holds what a host cannot.
     Host,
+    /// A user or password stands before the host.
+    Credentials,
     /// The port is not a number from 1 to 65535, or tcp and tls lack one.
     Port,
     /// The path holds blanks, quotes, backslashes or control characters.
@@ -18,9 +20,14 @@ pub enum Unwritable {
 impl fmt::Display for Unwritable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Scheme => "write https, http, wss, ws, mqtts, mqtt, tls or tcp and ://",
-            Self::Host => "the host is missing, or is none",
-            Self::Port => "the port is missing, or is none",
+            Self::Scheme => {
+                "a URL starts with https://, http://, wss://, ws://, mqtts://, mqtt://, tls:// or tcp://"
+            }
+            Self::Host => "after :// a host is expected: a name, an IPv4 address, or an IPv6 address in []",
+            Self::Credentials => {
+                "leave user and password out: a policy holds none, the device is given them as blobs"
+            }
+            Self::Port => "a port is a number from 1 to 65535; tcp and tls need one, as in tcp://host:7000",
             Self::Path => "write blanks and quotes in the path as %20 and %22",
         })
     }
@@ -39,6 +46,9 @@ pub fn first_policy(url: &str) -> Result<String, Unwritable> {
     let rest = rest.split_once('#').map_or(rest, |(before, _)| before);
     let cut = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(cut);
+    if authority.contains('@') {
+        return Err(Unwritable::Credentials);
+    }
     let (host, port) = host_and_port(authority)?;
     let port = port.or(form.port).ok_or(Unwritable::Port)?;
     let path = path.strip_prefix('/').unwrap_or(path);
@@ -46,7 +56,8 @@ pub fn first_policy(url: &str) -> Result<String, Unwritable> {
         return Err(Unwritable::Path);
     }
     let path = path.replace("${", "$${");
-    let keys = form.keys.replace("PATH", &path);
+    let is_topic = form.subject == MQTT && !path.is_empty() && !path.contains('+');
+    let keys = if is_topic { MQTT_TOPIC_KEYS } else { form.keys }.replace("PATH", &path);
     let tls = form.tls;
     let subject = form.subject;
     Ok(format!(
@@ -121,7 +132,7 @@ const WS_KEYS: &str = r#"      "protocol": "ws",
       "http_url": "PATH",
       "nailed_up": true,
 "#;
-/// A topic in the URL's path is published to; without one a topic of that name must be chosen.
+/// Without a topic in the URL's path the application chooses.
 const MQTT_KEYS: &str = r#"      "protocol": "mqtt",
       "nailed_up": true,
       "mqtt_keep_alive": 60,    # seconds
@@ -130,6 +141,16 @@ const MQTT_KEYS: &str = r#"      "protocol": "mqtt",
       "mqtt_topic": "${topic}",       # what the application sets as metadata `topic`
       "mqtt_subscribe": "${filter}",  # and as `filter`; nothing is subscribed while it is unset
       "metadata": [{ "topic": "" }, { "filter": "" }],
+"#;
+/// A topic in the URL's path is published to.
+const MQTT_TOPIC_KEYS: &str = r#"      "protocol": "mqtt",
+      "nailed_up": true,
+      "mqtt_keep_alive": 60,    # seconds
+      "mqtt_clean_start": true,
+      "mqtt_qos": 1,            # 0: at most once, 1: at least once, 2: exactly once
+      "mqtt_topic": "PATH",           # where to publish
+      "mqtt_subscribe": "${filter}",  # what the application sets as metadata `filter`; nothing while it is unset
+      "metadata": [{ "filter": "" }],
 "#;
 const RAW_KEYS: &str = r#"      "protocol": "raw",
       "nailed_up": true,
@@ -145,8 +166,8 @@ fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), Unwritable> {
         }
         None => authority.split_once(':').map_or((authority, None), |(h, p)| (h, Some(p))),
     };
-    let is_name = |c: u8| c.is_ascii_alphanumeric() || b".-_:".contains(&c);
-    if host.is_empty() || !host.bytes().all(is_name) {
+    let is_name = |c: char| c.is_alphanumeric() || ".-_:".contains(c);
+    if host.is_empty() || !host.chars().all(is_name) {
         return Err(Unwritable::Host);
     }
     let Some(port) = port else { return Ok((host, None)) };
@@ -170,6 +191,7 @@ mod tests {
             ("mqtts://broker.lan", 8883, true, Protocol::Mqtt),
             ("MQTT://broker.lan:1884", 1884, false, Protocol::Mqtt),
             ("tls://x-y.lan:7", 7, true, Protocol::Raw),
+            ("https://bücher.example", 443, true, Protocol::H2),
             ("tcp://x:7", 7, false, Protocol::Raw),
         ];
         for (url, port, tls, protocol) in expected {
@@ -185,6 +207,11 @@ mod tests {
         let policy = Policy::parse(&text, "first").unwrap().policy;
         let url = policy.streamtypes["main"].http.url.clone().unwrap();
         assert_eq!(crate::template::expand(&url, |_| None).unwrap(), "p%20q?x=${y}");
+        let text = first_policy("mqtt://broker.lan/site/temperature").unwrap();
+        let parsed = Policy::parse(&text, "first").unwrap();
+        let main = &parsed.policy.streamtypes["main"];
+        assert_eq!(parsed.warnings, []);
+        assert_eq!(main.mqtt.topic.as_deref(), Some("site/temperature"));
     }
 
     #[test]
@@ -195,6 +222,7 @@ mod tests {
             ("https://", Unwritable::Host),
             ("https://a b/", Unwritable::Host),
             ("https://[::1", Unwritable::Host),
+            ("mqtt://me:secret@h/t", Unwritable::Credentials),
             ("tcp://example.com", Unwritable::Port),
             ("http://x:99999/", Unwritable::Port),
             ("http://x:/", Unwritable::Port),

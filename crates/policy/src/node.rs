@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jsonc_parser::common::Ranged as _;
+use jsonc_parser::errors::ParseErrorKind;
 use jsonc_parser::{CollectOptions, ParseOptions, ast, parse_to_ast};
 
 use crate::fault::Code;
@@ -99,6 +100,8 @@ const STRICT: ParseOptions = ParseOptions {
     allow_extended_string_escapes: false,
 };
 
+const NO_OBJECT: &str = "a policy is one JSON object, {...}";
+
 /// Reads source `source` of the report as one JSON object; `None` after a fault.
 pub(crate) fn read(report: &mut Report<'_>, source: usize) -> Option<Vec<Member>> {
     let text = report.text(source);
@@ -106,25 +109,33 @@ pub(crate) fn read(report: &mut Report<'_>, source: usize) -> Option<Vec<Member>
         Ok(parsed) => parsed.value,
         Err(error) => {
             let at = At { source, offset: error.range().start };
-            report.fault(at, Code::Syntax, "", syntax_hint(error.kind()));
+            // What is no object from its start on is no policy at all, however it goes on.
+            let is_comment = matches!(error.kind(), ParseErrorKind::CommentsNotAllowed);
+            let hint = if is_comment || text.trim_start().starts_with('{') {
+                syntax_hint(error.kind())
+            } else {
+                NO_OBJECT.to_owned()
+            };
+            report.fault(at, Code::Syntax, "", hint);
             return None;
         }
     };
     let Some(ast::Value::Object(object)) = parsed else {
         let offset = parsed.map_or(0, |value| value.range().start);
-        let hint = "a policy is one JSON object, {...}".to_owned();
-        report.fault(At { source, offset }, Code::Syntax, "", hint);
+        report.fault(At { source, offset }, Code::Syntax, "", NO_OBJECT.to_owned());
         return None;
     };
     Some(members(report, source, object, 0))
 }
 
-fn syntax_hint(kind: &jsonc_parser::errors::ParseErrorKind) -> String {
-    let mut hint = kind.to_string().to_lowercase();
-    if matches!(kind, jsonc_parser::errors::ParseErrorKind::CommentsNotAllowed) {
-        hint = "comments start with #".to_owned();
+fn syntax_hint(kind: &ParseErrorKind) -> String {
+    if matches!(kind, ParseErrorKind::CommentsNotAllowed) {
+        return "comments start with #".to_owned();
     }
-    hint
+    if matches!(kind, ParseErrorKind::MultipleRootJsonValues) {
+        return "the policy ended before this".to_owned();
+    }
+    kind.to_string().to_lowercase()
 }
 
 fn node(report: &mut Report<'_>, source: usize, value: ast::Value<'_>, depth: usize) -> Node {

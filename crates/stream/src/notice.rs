@@ -15,7 +15,7 @@ pub enum Event {
         state: State,
         /// The ordinal argument of SS-100.
         ordinal: u32,
-        /// Why, for UNREACHABLE, `AUTH_FAILED`, DISCONNECTED.
+        /// Why, for UNREACHABLE, `AUTH_FAILED`, DISCONNECTED, `QOS_NACK_REMOTE`.
         reason: Option<Reason>,
     },
     /// The application may send now: answer with `send` or `decline`.

@@ -88,7 +88,7 @@ pub(crate) struct Run {
     #[arg(short = 'm', value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) metadata: Vec<(String, String)>,
     /// Ends after so many seconds
-    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) for_time: Option<Duration>,
     /// Plain lines even on a terminal
     #[arg(long)]
@@ -108,7 +108,7 @@ pub(crate) struct One {
     #[arg(short = 'm', value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) metadata: Vec<(String, String)>,
     /// How long connecting may take, in seconds, retries included
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) wait: Duration,
     #[command(flatten)]
     pub(crate) device: Device,
@@ -133,10 +133,10 @@ pub(crate) struct Listen {
     #[arg(long)]
     pub(crate) raw: bool,
     /// Ends after so many messages
-    #[arg(long, value_name = "MESSAGES")]
+    #[arg(long, value_name = "MESSAGES", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
     /// Ends after so many seconds
-    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) for_time: Option<Duration>,
 }
 
@@ -304,6 +304,7 @@ mod tests {
             "mainstay send p s --blob auth4=x",
             "mainstay send p s --client-cert onlychain",
             "mainstay listen p s --for -1",
+            "mainstay listen p s --count 0",
             "mainstay listen p s --resolve name=nowhere",
             "mainstay check p --lax",
         ] {

@@ -2,7 +2,7 @@
 
 use super::args;
 use super::exit::{Exit, Failure};
-use mainstay_policy::{Document, Fault, Faults, Parsed, Policy};
+use mainstay_policy::{Document, Fault, Faults, Parsed, Parser, Policy};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -20,24 +20,20 @@ pub(crate) fn load(document: &args::Document) -> Result<Policy, Failure> {
 /// As `load`, with everything that is to be said about it; `warning` is what stands before the
 /// warnings that are told beside faults.
 pub(crate) fn read(document: &args::Document, warning: &str) -> Result<Parsed, Failure> {
-    let (text, origin) = text(&document.policy)?;
-    let parsed = Document::parse(&text, &origin);
-    let mut parsed = parsed.map_err(|faults| told(&faults, warning))?;
+    let mut parsed = one(&document.policy, None, warning)?;
     for path in &document.overlays {
-        let (text, origin) = self::text(path)?;
-        let over = parsed.document.overlay(&text, &origin);
-        parsed = over.map_err(|faults| told(&faults, warning))?;
+        parsed = one(path, Some(parsed.document), warning)?;
     }
     Ok(parsed)
 }
 
-fn text(path: &Path) -> Result<(String, String), Failure> {
+fn one(path: &Path, over: Option<Document>, warning: &str) -> Result<Parsed, Failure> {
     let origin = path.display().to_string();
     let bytes = std::fs::read(path)
         .map_err(|error| Failure::new(Exit::Usage, format!("{origin}: {error}")))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| Failure::new(Exit::Policy, format!("{origin}: a policy is UTF-8 text")))?;
-    Ok((text, origin))
+    let mut parser = Parser::begin(&origin, over);
+    let _fits = parser.feed(&bytes);
+    parser.finish().map_err(|faults| told(&faults, warning))
 }
 
 fn told(faults: &Faults, warning: &str) -> Failure {

@@ -186,7 +186,9 @@ impl Handler for Keeper {
         journal::moved(cx, "rx", payload.len());
         let mut board = self.board.borrow_mut();
         let shown = preview(payload);
-        if board.is_chatty {
+        // A response's end may come without bytes, and its state is told.
+        let is_end = payload.is_empty() && is_http(cx.stream().streamtype().protocol);
+        if board.is_chatty && !is_end {
             let topic = cx.topic().filter(|_| flags.has(Flags::SOM));
             board.say(self.place, || {
                 let topic = topic.map(|topic| format!(" under {topic}")).unwrap_or_default();

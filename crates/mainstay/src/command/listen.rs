@@ -9,12 +9,12 @@ use super::journal;
 use super::keep::has_body;
 use super::send::undeclared;
 use super::setup;
-use super::signals::Signals;
+use super::signals::{Hangup, Signals};
 use crate::{Context, Device, Handler};
 use core::cell::RefCell;
 use mainstay_base::{Instant, Reason};
 use mainstay_policy::{Protocol, State};
-use mainstay_stream::{Answer, CreateError, Flags};
+use mainstay_stream::{Answer, Flags};
 use std::io::{self, Write};
 use std::rc::Rc;
 
@@ -26,13 +26,13 @@ pub(crate) fn run(args: &args::Listen) -> Result<(), Failure> {
         .streamtypes
         .get(&one.stream)
         .cloned()
-        .ok_or_else(|| setup::not_created(&one.stream, &CreateError::UnknownStreamtype))?;
+        .ok_or_else(|| setup::unknown(&one.stream, &policy))?;
     if has_body(&streamtype) {
         let words = format!("{}: its http_method sends a body; use `send`", one.stream);
         return Err(Failure::new(Exit::Usage, words));
     }
     let mut device = setup::device(policy, &one.device)?;
-    let signals = Signals::new(device.waker())?;
+    let signals = Signals::new(device.waker(), Hangup::Stop)?;
     let inbox = Rc::new(RefCell::new(Inbox {
         attempts: Attempts::new(one.stream.clone()),
         left: args.count,
@@ -73,8 +73,12 @@ fn serve(
             return end;
         }
         let now = device.now();
-        if signals.stops() > 0 || limits.over.is_some_and(|over| over <= now) {
+        if signals.stops() > 0 {
             return Ok(());
+        }
+        if let Some(over) = limits.over.filter(|&over| over <= now) {
+            // Who never came through has not listened.
+            return inside.attempts.overdue(now, over).map_or(Ok(()), Err);
         }
         if let Some(failure) = inside.attempts.overdue(now, limits.connected) {
             return Err(failure);
@@ -135,10 +139,9 @@ impl Handler for Listener {
             }
         } else if state == State::QosAckRemote && self.once {
             inbox.end(Ok(()));
-        } else if state == State::QosNackRemote {
-            let status = cx.stream().status().unwrap_or_default();
-            let words = format!("{}: HTTP status {status}", inbox.attempts.stream());
-            inbox.end(Err(Failure::new(Exit::Refused, words)));
+        } else if let (State::QosNackRemote, Some(why)) = (state, reason) {
+            let failure = Failure::ended(inbox.attempts.stream(), why);
+            inbox.end(Err(failure));
         }
         if let Some(failure) = inbox.attempts.take(state, reason) {
             inbox.end(Err(failure));

@@ -8,14 +8,14 @@ use super::exit::{Exit, Failure};
 use super::journal;
 use super::keep::{has_body, is_http};
 use super::setup;
-use super::signals::Signals;
+use super::signals::{Hangup, Signals};
 use super::source::{self, Cut, Fed, Piece};
 use crate::{Context, Device, Handler, StreamId, Tx};
 use core::cell::RefCell;
 use core::time::Duration;
 use mainstay_base::{Local, Outcome, Peer, Reason};
-use mainstay_policy::{Protocol, State, Streamtype};
-use mainstay_stream::{Answer, CreateError, Flags, PayloadId};
+use mainstay_policy::{Protocol, State, Streamtype, template};
+use mainstay_stream::{Answer, Flags, PayloadId};
 use std::io::{self, Write};
 use std::rc::Rc;
 use std::sync::mpsc::Receiver;
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &args::Send) -> Result<(), Failure> {
         .streamtypes
         .get(&one.stream)
         .cloned()
-        .ok_or_else(|| setup::not_created(&one.stream, &CreateError::UnknownStreamtype))?;
+        .ok_or_else(|| setup::unknown(&one.stream, &policy))?;
     if is_http(streamtype.protocol) && !has_body(&streamtype) {
         let words = format!("{}: its http_method takes no body; use `listen`", one.stream);
         return Err(Failure::new(Exit::Usage, words));
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &args::Send) -> Result<(), Failure> {
         (false, Protocol::Mqtt) => Cut::Whole,
         (false, _) => Cut::Stream,
     };
-    let signals = Signals::new(device.waker())?;
+    let signals = Signals::new(device.waker(), Hangup::Stop)?;
     let outbox = Rc::new(RefCell::new(Outbox {
         source: source::stdin(cut, device.waker())?,
         head: None,
@@ -88,6 +88,10 @@ fn serve(
         }
         out.pull();
         if out.is_done() {
+            // The input broke, or held nothing.
+            if out.failure.is_some() || out.begun == 0 {
+                return out.failure.take().map_or(Ok(()), Err);
+            }
             drop(out);
             return confirm(device, id, outbox, streamtype.protocol);
         }
@@ -217,6 +221,19 @@ struct Sender {
     metadata: Vec<(String, String)>,
 }
 
+impl Sender {
+    /// A metadata that the MQTT topic needs and that has no value, neither here nor in the policy.
+    fn missing<'a>(&self, cx: &Context<'a>) -> Option<&'a str> {
+        let topic = cx.stream().streamtype().mqtt.topic.as_deref()?;
+        template::names(topic).find(|&name| {
+            let given =
+                self.metadata.iter().any(|(other, value)| other == name && !value.is_empty());
+            let set = cx.metadata(name).is_some_and(|value| !value.is_empty());
+            !given && !set
+        })
+    }
+}
+
 impl Handler for Sender {
     fn state(
         &mut self,
@@ -232,6 +249,9 @@ impl Handler for Sender {
                 if cx.set_metadata(name, value.as_bytes()).is_err() {
                     out.failure = Some(undeclared(out.attempts.stream(), name));
                 }
+            }
+            if let Some(name) = self.missing(cx).filter(|_| out.failure.is_none()) {
+                out.failure = Some(unset(out.attempts.stream(), name));
             }
         }
         if matches!(state, State::Disconnected | State::Unreachable) {
@@ -282,6 +302,12 @@ impl Handler for Sender {
             out.failure = failure;
         }
     }
+}
+
+/// A metadata the topic needs was not given.
+fn unset(stream: &str, name: &str) -> Failure {
+    let words = format!("{stream}: its mqtt_topic needs a value: -m {name}=VALUE");
+    Failure::new(Exit::Usage, words)
 }
 
 /// A metadata was given that the streamtype does not declare.

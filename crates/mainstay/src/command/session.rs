@@ -8,7 +8,7 @@ use super::feed::Producer;
 use super::keep::{Board, Keeper, is_http};
 use super::lines;
 use super::setup;
-use super::signals::Signals;
+use super::signals::{Hangup, Signals};
 use super::table::Table;
 use crate::{Device, StreamId};
 use core::cell::RefCell;
@@ -16,7 +16,7 @@ use core::time::Duration;
 use mainstay_base::Instant;
 use mainstay_node::Reload;
 use mainstay_policy::Policy;
-use mainstay_stream::{CreateError, Stream};
+use mainstay_stream::Stream;
 use std::io::{self, IsTerminal};
 use std::rc::Rc;
 
@@ -279,10 +279,10 @@ pub(crate) fn run(args: &args::Run) -> Result<(), Failure> {
     let names: Vec<String> =
         if all { policy.streamtypes.keys().cloned().collect() } else { args.streams.clone() };
     if let Some(unknown) = names.iter().find(|name| !policy.streamtypes.contains_key(*name)) {
-        return Err(setup::not_created(unknown, &CreateError::UnknownStreamtype));
+        return Err(setup::unknown(unknown, &policy));
     }
     let device = setup::device(policy, &args.device)?;
-    let signals = Signals::new(device.waker())?;
+    let signals = Signals::new(device.waker(), Hangup::Reload)?;
     let plan = Plan {
         streams: names.into_iter().map(|name| (name, None)).collect(),
         metadata: args.metadata.clone(),

@@ -91,14 +91,25 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         .map_err(|error| Failure::new(Exit::Usage, format!("{}: {error}", path.display())))
 }
 
+/// Streamtypes that are named to who named none of them. chosen: a line or two.
+const NAMED_MAX: usize = 12;
+
+/// The policy has no streamtype of this name.
+pub(crate) fn unknown(stream: &str, policy: &Policy) -> Failure {
+    let mut names: Vec<&str> =
+        policy.streamtypes.keys().take(NAMED_MAX).map(String::as_str).collect();
+    if policy.streamtypes.len() > NAMED_MAX {
+        names.push("..");
+    }
+    let known = if names.is_empty() { "none at all".to_owned() } else { names.join(", ") };
+    Failure::new(Exit::Policy, format!("the policy has no streamtype {stream}; it has {known}"))
+}
+
 /// Why a stream was not created.
 pub(crate) fn not_created(stream: &str, error: &CreateError) -> Failure {
     match error {
-        CreateError::UnknownStreamtype => {
-            Failure::new(Exit::Policy, format!("the policy has no streamtype {stream}"))
-        }
-        CreateError::Unsupported(key) => {
-            Failure::new(Exit::Policy, format!("{stream}: this version does not do `{key}`"))
+        CreateError::UnknownStreamtype | CreateError::Unsupported(_) => {
+            Failure::new(Exit::Policy, format!("{stream}: {error}"))
         }
         CreateError::RefusedByHandler => {
             Failure::ended(stream, Reason::Local(mainstay_base::Local::Refused))

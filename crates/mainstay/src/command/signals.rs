@@ -8,6 +8,15 @@ use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+/// What a SIGHUP asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hangup {
+    /// To read the policy again.
+    Reload,
+    /// To end, as when its terminal is closed.
+    Stop,
+}
+
 /// Listens for SIGINT, SIGTERM and SIGHUP until dropped.
 #[derive(Debug)]
 pub(crate) struct Signals {
@@ -24,14 +33,14 @@ struct Came {
 
 impl Signals {
     /// Wakes the loop through `waker` whenever a signal comes.
-    pub(crate) fn new(waker: Waker) -> io::Result<Self> {
+    pub(crate) fn new(waker: Waker, hangup: Hangup) -> io::Result<Self> {
         let mut signals = Iter::new([SIGINT, SIGTERM, SIGHUP])?;
         let handle = signals.handle();
         let came = Arc::new(Came::default());
         let inside = Arc::clone(&came);
         let thread = std::thread::Builder::new().name("signals".into()).spawn(move || {
             for signal in signals.forever() {
-                if signal == SIGHUP {
+                if signal == SIGHUP && hangup == Hangup::Reload {
                     inside.reload.store(true, Ordering::Relaxed);
                 } else {
                     inside.stops.fetch_add(1, Ordering::Relaxed);

@@ -37,7 +37,9 @@ pub(super) fn trust_store(report: &mut Report<'_>, policy: &mut Policy, entry: &
         let Some(name) = text(report, &entry.key, node) else { continue };
         if !policy.certs.contains_key(name) {
             let hint = report.suggest(name, policy.certs.keys().map(String::as_str));
-            report.fault(node.at, Code::UnknownName, name, format!("not in `certs`; {hint}"));
+            let hint = format!("not in `certs`; {hint}");
+            let hint = hint.trim_end_matches("; ").to_owned();
+            report.fault(node.at, Code::UnknownName, name, hint);
         }
         if stack.len() == limits::STACK_MAX {
             let hint = format!("at most {} certificates", limits::STACK_MAX);

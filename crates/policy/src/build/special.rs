@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
+use base64::{DecodeError, Engine as _};
 
 use super::address;
 use super::value::{array, number, object, text};
@@ -237,7 +237,11 @@ pub(super) fn der(report: &mut Report<'_>, key: &str, node: &Node) -> Option<Vec
         Err(_) if text.contains(char::is_whitespace) => {
             (Code::BadBase64, "without blanks and line ends".to_owned())
         }
-        Err(error) => (Code::BadBase64, error.to_string().to_lowercase()),
+        Err(DecodeError::InvalidByte(offset, byte)) => {
+            let wrong = char::from(byte).escape_default();
+            (Code::BadBase64, format!("`{wrong}`, its byte {}, is none of base64", offset + 1))
+        }
+        Err(_) => (Code::BadBase64, "it ends in the middle; was it cut?".to_owned()),
     };
     report.fault(node.at, code, key, hint);
     None

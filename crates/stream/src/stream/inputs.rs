@@ -279,13 +279,14 @@ impl Stream {
             self.counters.rx_messages = self.counters.rx_messages.saturating_add(1);
             self.notices.push(Notice::EndOfMessage);
         }
-        let (outcome, qos) = if response::is_success(status, &self.streamtype.http) {
-            (Outcome::Acknowledged, State::QosAckRemote)
-        } else {
-            (Outcome::Refused(Reason::Peer(Peer::Status(status))), State::QosNackRemote)
+        let refused = (!response::is_success(status, &self.streamtype.http))
+            .then_some(Reason::Peer(Peer::Status(status)));
+        let (outcome, state) = match refused {
+            None => (Outcome::Acknowledged, State::QosAckRemote),
+            Some(reason) => (Outcome::Refused(reason), State::QosNackRemote),
         };
         self.settle_all(outcome);
-        self.notices.push(Notice::state(qos));
+        self.notices.push(Notice::State { state, ordinal: 0, reason: refused });
         self.succeed();
         self.timers.disarm(Timer::Application);
         self.announced = None;
@@ -393,11 +394,11 @@ impl Stream {
             return;
         }
         self.timers.disarm(Timer::Application);
-        let state = match outcome {
-            Outcome::Acknowledged | Outcome::Sent => State::QosAckRemote,
-            Outcome::Refused(_) | Outcome::Unknown(_) => State::QosNackRemote,
+        let (state, reason) = match outcome {
+            Outcome::Acknowledged | Outcome::Sent => (State::QosAckRemote, None),
+            Outcome::Refused(why) | Outcome::Unknown(why) => (State::QosNackRemote, Some(why)),
         };
-        self.notices.push(Notice::State { state, ordinal, reason: None });
+        self.notices.push(Notice::State { state, ordinal, reason });
     }
 
     /// The connection proved good: the retry series begins anew.
