@@ -5,7 +5,7 @@ mod drain;
 use crate::heap;
 use crate::machine::Machine;
 use crate::program::{Program, Step};
-use crate::said::Said;
+use crate::said::{PLUGGED, Said};
 use core::time::Duration;
 use mainstay_base::{Instant, Rng};
 
@@ -94,7 +94,10 @@ impl<M: Machine> Run<M> {
             }
             Step::Wait(wait) => self.go(self.now + wait),
             Step::Due => self.go(self.machine.deadline().unwrap_or(self.now)),
-            Step::Plug => self.plugged = !self.plugged,
+            Step::Plug => {
+                self.said.mark(PLUGGED);
+                self.plugged = !self.plugged;
+            }
             Step::Eof => {
                 self.said.mark("end");
                 self.pending.clear();

@@ -20,7 +20,8 @@ pub enum Alike {
     Exactly,
     /// Less what is lent of a message that breaks off by the peer's fault.
     ButForBroken,
-    /// Events, and payload by channel, in any order among each other, and that unless the connection fails.
+    /// Events, and payload by channel, in any order among each other, and that unless the connection fails or the
+    /// transport takes nothing for a while.
     UnlessFailed,
 }
 

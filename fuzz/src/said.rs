@@ -3,6 +3,9 @@
 use crate::machine::Alike;
 use std::collections::BTreeMap;
 
+/// The transport takes nothing, or takes again.
+pub(crate) const PLUGGED: &str = "plugged";
+
 /// Events and payload, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Said(Vec<Word>);
@@ -81,13 +84,15 @@ impl Said {
         kept.map(|(word, _)| word).collect()
     }
 
-    /// Whether it ended by what the peer said, not by the end of the transport.
+    /// Whether it ended by what the peer said, not by the end of the transport; or that took nothing for a while, and what
+    /// cannot be answered is not read.
     fn failed(&self) -> bool {
         let ends = ["Failed(Peer(Closed))", "Failed(Network(Reset))"];
         self.0.iter().any(|word| match word {
             Word::Event(event) if event == "GoAway" => true,
             Word::Event(event) => event.starts_with("Failed") && !ends.contains(&event.as_str()),
-            Word::Payload(..) | Word::End(_) | Word::Mark(_) => false,
+            Word::Mark(what) => *what == PLUGGED,
+            Word::Payload(..) | Word::End(_) => false,
         })
     }
 

@@ -53,14 +53,21 @@ impl Session {
     pub(crate) fn handle_eof(&mut self, _now: Instant, queue: &mut Queue) {
         let reason =
             if self.closing { Reason::Local(Local::Closed) } else { Reason::Peer(Peer::Closed) };
-        queue.event(self.channel, Event::Closed(reason));
-        queue.note(Note::Off(self.channel));
+        self.end(reason, queue);
         queue.note(Note::Done);
     }
 
     pub(crate) fn handle_lost(&mut self, _now: Instant, reason: Reason, queue: &mut Queue) {
-        queue.event(self.channel, Event::Closed(reason));
-        queue.note(Note::Off(self.channel));
+        self.end(reason, queue);
+    }
+
+    /// Said once: afterwards the number may be that of another connection's channel.
+    fn end(&mut self, reason: Reason, queue: &mut Queue) {
+        let channel = core::mem::replace(&mut self.channel, NOBODY);
+        if channel != NOBODY {
+            queue.event(channel, Event::Closed(reason));
+            queue.note(Note::Off(channel));
+        }
     }
 
     pub(crate) fn handle_written(&mut self, queue: &mut Queue) {
@@ -115,5 +122,32 @@ impl Session {
     /// True once: the transport shall be half closed.
     pub(crate) const fn fin_once(&mut self) -> bool {
         !core::mem::replace(&mut self.finished, true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::Item;
+    use mainstay_base::Network;
+
+    #[test]
+    fn a_channel_that_ended_is_not_spoken_of_again() {
+        let (now, mut queue) = (Instant::ZERO, Queue::default());
+        let mut session = Session::new(ChannelId(3), 100);
+        let (start, end, total, publish) = (true, true, None, None);
+        let chunk = Chunk { bytes: b"hello", start, end, total, tag: 1, publish };
+        session.send(&chunk).unwrap();
+        session.poll_transmit(&mut Vec::new(), usize::MAX);
+        session.handle_eof(now, &mut queue);
+        assert!(matches!(queue.pop(), Some(Item::Event(ChannelId(3), Event::Closed(_)))));
+        while queue.pop_note().is_some() {}
+        // By now the number may be that of another connection's channel.
+        session.handle_written(&mut queue);
+        session.handle_lost(now, Reason::Network(Network::Reset), &mut queue);
+        let told = |item: &Item| matches!(item, Item::Event(ChannelId(3), _));
+        assert_eq!(core::iter::from_fn(|| queue.pop()).filter(told).count(), 0);
+        let off = |note: &Note| matches!(note, Note::Off(ChannelId(3)));
+        assert_eq!(core::iter::from_fn(|| queue.pop_note()).filter(off).count(), 0);
     }
 }
