@@ -14,6 +14,41 @@ use std::io;
 use std::sync::Arc;
 
 /// What a device is made of.
+///
+/// ```
+/// use mainstay::{Blobs, Builder, Policy};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let policy = Policy::parse(r#"{ "s": [] }"#, "policy.json")?.policy;
+/// let blobs = Blobs { serial: Some("A-17".into()), ..Blobs::default() };
+/// let device = Builder::new(policy)
+///     .blobs(blobs)
+///     // Asked before the platform; `None` leaves a name to it.
+///     .resolver(Box::new(|_name| None))
+///     .spawn()?;
+/// device.stop()?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Only a policy that was checked is taken, not its text:
+///
+/// ```compile_fail,E0308
+/// # use mainstay::{Builder, Policy};
+/// let builder = Builder::new(r#"{ "s": [] }"#);
+/// ```
+///
+/// One builder makes one device:
+///
+/// ```compile_fail,E0382
+/// # use mainstay::{Builder, Policy};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let builder = Builder::new(Policy::default());
+/// let one = builder.build()?;
+/// let two = builder.build()?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Default)]
 pub struct Builder {
     policy: Policy,

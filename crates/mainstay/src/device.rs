@@ -15,6 +15,37 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 /// A device: streams of one policy, run by calling [`turn`](Self::turn).
+///
+/// ```
+/// use core::time::Duration;
+/// use mainstay::{Builder, Handler, Policy, State};
+///
+/// /// Answers the default to everything.
+/// struct Silent;
+/// impl Handler for Silent {}
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let policy = r#"{ "s": [{ "feed": { "endpoint": "feed.example", "protocol": "ws", "tls": true } }] }"#;
+/// let mut device = Builder::new(Policy::parse(policy, "policy.json")?.policy).build()?;
+/// let feed = device.create("feed", Silent)?;
+/// assert_eq!(device.node().stream(feed).map(|stream| stream.state()), Some(State::Creating));
+/// device.destroy(feed);
+/// device.turn(Some(Duration::ZERO))?; // commands are carried out in the turn
+/// assert!(device.node().stream(feed).is_none());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// It stays on its thread, as its handlers do; [`Builder::spawn`](crate::Builder::spawn) makes one on another.
+///
+/// ```compile_fail,E0277
+/// # use mainstay::{Builder, Policy};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut device = Builder::new(Policy::default()).build()?;
+/// std::thread::spawn(move || device.turn(None));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Device {
     driver: Driver<Joined<Router>>,
@@ -29,6 +60,27 @@ impl Device {
 
     /// Creates a stream whose handler is called in the loop. CREATING comes before this returns
     /// (SS-210); a nailed-up stream is connecting then.
+    ///
+    /// The device owns the handler. What it shares with its caller it shares by `Rc` or `Arc`, not by a borrow:
+    ///
+    /// ```compile_fail,E0597
+    /// # use mainstay::{Answer, Builder, Context, Flags, Handler, Policy};
+    /// struct Collector<'a>(&'a mut Vec<u8>);
+    ///
+    /// impl Handler for Collector<'_> {
+    ///     fn rx(&mut self, _: &mut Context<'_>, payload: &[u8], _: Flags) -> Answer {
+    ///         self.0.extend_from_slice(payload);
+    ///         Answer::Ok
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut device = Builder::new(Policy::default()).build()?;
+    /// let mut received = Vec::new();
+    /// device.create("feed", Collector(&mut received))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `UnknownStreamtype`, `Unsupported`, `Limit`; `RefusedByHandler` when the handler answered

@@ -22,6 +22,20 @@ pub trait Handler {
     }
 
     /// Payload came: a piece of a message, lent for this call. May be empty with `EOM`.
+    ///
+    /// What is to be kept is copied; the bytes themselves lie in the device's receive buffer:
+    ///
+    /// ```compile_fail,E0521
+    /// # use mainstay::{Answer, Context, Flags, Handler};
+    /// struct Lazy;
+    ///
+    /// impl Handler for Lazy {
+    ///     fn rx(&mut self, _: &mut Context<'_>, payload: &[u8], _: Flags) -> Answer {
+    ///         std::thread::spawn(move || println!("{}", payload.len()));
+    ///         Answer::Ok
+    ///     }
+    /// }
+    /// ```
     fn rx(&mut self, cx: &mut Context<'_>, payload: &[u8], flags: Flags) -> Answer {
         let _unused = (cx, payload, flags);
         Answer::Ok

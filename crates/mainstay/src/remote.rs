@@ -7,6 +7,18 @@ use std::io;
 use std::sync::Arc;
 
 /// A device that runs on its own thread; stops when dropped. Handles work from everywhere.
+///
+/// What was opened outlives it and is told that it is closed; nothing more can be opened:
+///
+/// ```compile_fail,E0382
+/// # use mainstay::{Builder, Policy};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let device = Builder::new(Policy::default()).spawn()?;
+/// device.stop()?;
+/// let late = device.open("feed");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Remote {
     running: Running,

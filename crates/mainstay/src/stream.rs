@@ -52,6 +52,26 @@ impl core::error::Error for Closed {}
 /// A stream by handle. `Send`; dropping it destroys the stream.
 ///
 /// Every method works under any executor: nothing here knows one.
+///
+/// ```
+/// use mainstay::{Builder, Closed, CreateError, Policy, State, Stream};
+///
+/// fn anywhere<T: Send + Sync + 'static>(_: &T) {}
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let policy = r#"{ "s": [{ "feed": { "endpoint": "feed.example", "protocol": "ws", "tls": true } }] }"#;
+/// let device = Builder::new(Policy::parse(policy, "policy.json")?.policy).spawn()?;
+/// let feed: Stream = device.open("feed");
+/// anywhere(&feed);
+/// feed.reaches(State::Creating).await?;
+///
+/// // What is wrong with a name is told by the first use.
+/// let wrong = device.open("fede").recv().await;
+/// assert_eq!(wrong, Err(Closed::Refused(CreateError::UnknownStreamtype)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Stream {
     letters: Arc<Letters>,
@@ -59,6 +79,37 @@ pub struct Stream {
 }
 
 /// A message on its way; resolves to its one outcome.
+///
+/// There is one, so it can be asked for once:
+///
+/// ```compile_fail,E0382
+/// # use mainstay::{Closed, Outcome, Stream};
+/// async fn twice(stream: Stream) -> Result<(Outcome, Outcome), Closed> {
+///     let ticket = stream.post("temperature=21").await?;
+///     Ok((ticket.outcome().await, ticket.outcome().await))
+/// }
+/// ```
+///
+/// A wait that was too short gives it back:
+///
+/// ```
+/// use core::time::Duration;
+/// use mainstay::{Builder, Outcome, Policy};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let peer = std::net::TcpListener::bind("127.0.0.1:0")?; // takes connections and says nothing
+/// # let port = peer.local_addr()?.port().to_string();
+/// let policy = r#"{ "s": [{ "feed": { "endpoint": "127.0.0.1", "port": 7007, "protocol": "ws" } }] }"#;
+/// # let policy = &policy.replace("7007", &port);
+/// let device = Builder::new(Policy::parse(policy, "policy.json")?.policy).spawn()?;
+/// let feed = device.open("feed").blocking();
+/// let ticket = feed.post("temperature=21")?;
+/// let ticket = ticket.wait(Some(Duration::from_millis(1))).expect_err("nobody answers");
+/// drop(feed); // gives every message that it still holds an outcome
+/// assert!(matches!(ticket.wait(None), Ok(Outcome::Refused(_))));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "a ticket says what became of the message"]
 pub struct Ticket {
@@ -170,6 +221,17 @@ impl Stream {
     }
 
     /// The same stream for callers that block.
+    ///
+    /// It is moved, so that nobody awaits beside who blocks:
+    ///
+    /// ```compile_fail,E0382
+    /// # use mainstay::{Closed, Stream};
+    /// async fn both(stream: Stream) -> Result<(), Closed> {
+    ///     let blocking = stream.blocking();
+    ///     stream.send("temperature=21").await?;
+    ///     Ok(())
+    /// }
+    /// ```
     #[must_use]
     pub const fn blocking(self) -> Blocking {
         Blocking(self)
@@ -248,6 +310,8 @@ impl Drop for Ticket {
 }
 
 /// A stream for callers that block. Its loop must run on another thread.
+///
+/// See the [crate's page](crate#a-blocking-handle) for an example.
 #[derive(Debug)]
 pub struct Blocking(Stream);
 

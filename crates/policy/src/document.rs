@@ -58,6 +58,20 @@ impl Document {
     ///
     /// # Errors
     /// Every fault of the overlay, or of the policy that would result, each naming its file.
+    ///
+    /// # Examples
+    /// ```
+    /// use mainstay_policy::{Faults, Policy};
+    ///
+    /// # fn main() -> Result<(), Faults> {
+    /// let policy = r#"{ "s": [{ "feed": { "endpoint": "feed.example", "protocol": "ws" } }] }"#;
+    /// let base = Policy::parse(policy, "policy.json")?.document;
+    /// let over = r#"{ "s": [{ "feed": { "endpoint": "test.example" } }] }"#;
+    /// let policy = base.overlay(over, "test.json")?.policy;
+    /// assert_eq!(policy.streamtypes["feed"].endpoint.as_deref(), Some("test.example"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn overlay(&self, text: &str, origin: &str) -> Result<Parsed, Faults> {
         self.clone().with(text, origin, true)
     }
@@ -241,6 +255,26 @@ impl Policy {
     ///
     /// # Spec
     /// SS-400 to SS-422, SS-433 to SS-438.
+    ///
+    /// # Examples
+    /// ```
+    /// use mainstay_policy::Policy;
+    ///
+    /// # fn main() -> Result<(), mainstay_policy::Faults> {
+    /// let text = r#"{ "s": [{ "feed": { "endpoint": "feed.example", "protocol": "ws", "prot": 443 } }] }"#;
+    /// let parsed = Policy::parse(text, "policy.json")?;
+    /// assert_eq!(parsed.policy.streamtypes["feed"].endpoint.as_deref(), Some("feed.example"));
+    /// // Unknown keys are warnings: a policy of lws or of a later version loads.
+    /// assert_eq!(parsed.warnings[0].hint, "did you mean `port`?");
+    ///
+    /// let faults = Policy::parse(r#"{ "s": [{ "feed": { "port": 70000 } }] }"#, "policy.json").unwrap_err();
+    /// assert_eq!(
+    ///     faults.to_string(),
+    ///     "policy.json:1:29: port: out of range; 70000 is not between 0 and 65535"
+    /// );
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn parse(text: &str, origin: &str) -> Result<Parsed, Faults> {
         Document::parse(text, origin)
     }
