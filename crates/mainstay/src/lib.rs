@@ -31,17 +31,14 @@
 //!         _ordinal: u32,
 //!         _why: Option<Reason>,
 //!     ) -> Answer {
-//!         match state {
-//!             State::Creating => cx.connect(),
-//!             State::Connected => {
-//!                 if cx.send(b"hello", Flags::SOM | Flags::EOM).is_err() {
-//!                     cx.request_tx(); // no room now: `tx` is called when there is
-//!                 }
-//!             }
+//!         let done = match state {
+//!             State::Creating => Ok(cx.connect()),
+//!             // What is longer than `cx.room()` is asked for by `request_tx` and sent from `tx`.
+//!             State::Connected => cx.send(b"hello", Flags::SOM | Flags::EOM).map(|_id| ()),
 //!             State::AllRetriesFailed => return Answer::DestroyMe,
-//!             _ => {}
-//!         }
-//!         Answer::Ok
+//!             _ => Ok(()),
+//!         };
+//!         if done.is_ok() { Answer::Ok } else { Answer::DestroyMe }
 //!     }
 //!
 //!     fn rx(&mut self, _cx: &mut Context<'_>, payload: &[u8], _flags: Flags) -> Answer {
@@ -144,7 +141,7 @@ pub use handler::{Context, Handler, Tx};
 pub use mainstay_base::{
     Certificate, Instant, Local, Network, Outcome, Peer, Phase, Policy as PolicyReason, Reason,
 };
-pub use mainstay_host::{ResolveHook, Waker, WallHook};
+pub use mainstay_host::{Counters as LoopCounters, ResolveHook, Waker, WallHook};
 pub use mainstay_node::{Node, PoolConfig, ReplaceError, Resolved, StreamId};
 pub use mainstay_policy as policy;
 pub use mainstay_policy::{Policy, State};
