@@ -1,7 +1,9 @@
 //! Why something ended or was refused: a side first, then a distinct cause.
 //!
 //! One variant per cause, no strings, no types of dependencies. `code()` is stable and
-//! append-only: it goes to logs, metrics and C.
+//! append-only: it goes to logs, metrics and C. `Display` gives words for people.
+
+mod words;
 
 /// Why something ended, sorted by who must act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

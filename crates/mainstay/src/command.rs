@@ -16,7 +16,7 @@ mod keep;
 mod lines;
 mod listen;
 mod logs;
-pub(crate) mod reason;
+mod reason;
 mod send;
 pub mod session;
 mod setup;

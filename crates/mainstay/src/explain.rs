@@ -1,6 +1,5 @@
 //! What a stream would do: computed by the same code that does it, without a connection.
 
-use crate::command::reason::words;
 use core::fmt;
 use mainstay_base::{Instant, Policy as PolicyReason, Reason, RetryLimits, Rng};
 use mainstay_layers::{LayerSpec, StackSpec, TlsSpec, TrustSpec};
@@ -35,7 +34,7 @@ impl fmt::Display for Unexplained {
                 f.write_str("a value it needs is not set: an endpoint, or a credential")
             }
             Self::Attempt(reason) => {
-                write!(f, "an attempt would fail at once: {}", words(Reason::Policy(*reason)))
+                write!(f, "an attempt would fail at once: {}", Reason::Policy(*reason))
             }
         }
     }

@@ -59,7 +59,7 @@ pub trait Handler {
 pub enum Tx {
     /// Send the first `len` bytes of the buffer.
     Send {
-        /// Bytes put in.
+        /// Bytes put in. More than the buffer holds is refused with `Local::Limit`.
         len: usize,
         /// Whether they begin and end a message.
         flags: Flags,

@@ -115,7 +115,10 @@ fn dispatch(
             let buffer = scratch.get_mut(..room).unwrap_or_default();
             match handler.tx(cx, ordinal, buffer) {
                 Tx::Send { len, flags } => {
-                    cx.commands.send_returned(buffer.get(..len).unwrap_or_default(), flags);
+                    match buffer.get(..len) {
+                        Some(bytes) => cx.commands.send_returned(bytes, flags),
+                        None => cx.commands.overrun(),
+                    }
                     Answer::Ok
                 }
                 Tx::DontSend => Answer::TxDontSend,

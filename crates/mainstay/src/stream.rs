@@ -39,7 +39,7 @@ impl fmt::Display for Closed {
         match self {
             Self::Refused(error) => write!(f, "the stream was not created: {error}"),
             Self::Destroyed(Some(reason)) => {
-                write!(f, "the stream is gone: {}", crate::command::reason::words(*reason))
+                write!(f, "the stream is gone: {reason}")
             }
             Self::Destroyed(None) => f.write_str("the stream is gone"),
             Self::TooLarge => f.write_str("a message is larger than the caller allows"),

@@ -93,6 +93,64 @@ fn listener() -> (TcpListener, u16) {
     (listener, port)
 }
 
+/// Says that it put more into the buffer than fits, once.
+struct Boaster(Rc<RefCell<Vec<Outcome>>>);
+
+impl Handler for Boaster {
+    fn state(
+        &mut self,
+        cx: &mut Context<'_>,
+        state: State,
+        _ordinal: u32,
+        _reason: Option<Reason>,
+    ) -> Answer {
+        if state == State::Creating {
+            cx.request_tx();
+        }
+        Answer::Ok
+    }
+
+    fn tx(&mut self, cx: &mut Context<'_>, ordinal: u32, buffer: &mut [u8]) -> Tx {
+        cx.request_tx();
+        let flags = Flags::SOM | Flags::EOM;
+        match ordinal {
+            0 => Tx::Send { len: buffer.len() + 1, flags },
+            1 => Tx::Send { len: 1, flags },
+            _ => Tx::DontSend,
+        }
+    }
+
+    fn outcome(&mut self, _cx: &mut Context<'_>, id: PayloadId, outcome: Outcome, _through: bool) {
+        let mut outcomes = self.0.borrow_mut();
+        assert_eq!(id.0, outcomes.len() as u64);
+        outcomes.push(outcome);
+    }
+}
+
+// Covers SS-202
+#[test]
+fn what_a_handler_claims_beyond_its_buffer_is_refused_and_the_next_message_goes() {
+    let (listener, port) = listener();
+    let peer = thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        let mut byte = [0; 8];
+        socket.read(&mut byte).unwrap()
+    });
+    let policy = format!(
+        r#"{{"s": [{{"t": {{"endpoint": "127.0.0.1", "port": {port}, "protocol": "raw"}}}}]}}"#
+    );
+    let policy = Policy::parse(&policy, "test").unwrap().policy;
+    let mut device = Builder::new(policy).build().unwrap();
+    let outcomes = Rc::new(RefCell::new(Vec::new()));
+    device.create("t", Boaster(Rc::clone(&outcomes))).unwrap();
+    while outcomes.borrow().len() < 2 {
+        device.turn(Some(Duration::from_secs(20))).unwrap();
+    }
+    let refused = Outcome::Refused(Reason::Local(mainstay::Local::Limit));
+    assert_eq!(*outcomes.borrow(), [refused, Outcome::Sent]);
+    assert_eq!(peer.join().unwrap(), 1);
+}
+
 // Covers SS-545, SS-001
 #[test]
 fn a_websocket_carries_a_message_there_and_back() {

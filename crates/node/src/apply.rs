@@ -55,6 +55,7 @@ impl Node {
                     // `Context::set_metadata` has told whether there is such a metadata.
                     let _destroyed = self.set_metadata(id, name, value);
                 }
+                Command::Overrun => self.refuse(now, id, Misuse::NoRoom),
                 Command::RequestTx
                 | Command::RequestTxLen(_)
                 | Command::Connect
@@ -88,7 +89,7 @@ impl Node {
             Command::Confirm => self.confirm_validity(now, id),
             Command::Close => self.with(id, |stream| stream.close(now)),
             Command::Destroy => self.destroy(now, id),
-            Command::Send { .. } | Command::SetMetadata { .. } => {}
+            Command::Send { .. } | Command::Overrun | Command::SetMetadata { .. } => {}
         }
     }
 
@@ -96,10 +97,14 @@ impl Node {
     fn offer(&mut self, now: Instant, id: StreamId, bytes: &[u8], flags: Flags) -> bool {
         let refused = self.send(now, id, bytes, flags).err();
         if let Some(why) = refused {
-            self.refused_commands += 1;
-            self.with(id, |stream| stream.refuse(now, why));
+            self.refuse(now, id, why);
         }
         refused.is_none()
+    }
+
+    fn refuse(&mut self, now: Instant, id: StreamId, why: Misuse) {
+        self.refused_commands += 1;
+        self.with(id, |stream| stream.refuse(now, why));
     }
 
     /// How `flags` continue a message of `id`: whether the piece begins and ends one.

@@ -20,8 +20,16 @@ pub(crate) enum Command {
     Connect,
     StartTimeout(u32),
     CancelTimeout,
-    SetMetadata { name: usize, value: usize },
-    Send { len: usize, flags: Flags },
+    SetMetadata {
+        name: usize,
+        value: usize,
+    },
+    Send {
+        len: usize,
+        flags: Flags,
+    },
+    /// A piece longer than the buffer it was to lie in.
+    Overrun,
     Pause(bool),
     Confirm,
     Close,
@@ -34,7 +42,8 @@ impl Command {
         match self {
             Self::Send { len, .. } => *len,
             Self::SetMetadata { name, value } => *name + *value,
-            Self::RequestTx
+            Self::Overrun
+            | Self::RequestTx
             | Self::RequestTxLen(_)
             | Self::Connect
             | Self::StartTimeout(_)
@@ -89,12 +98,23 @@ impl Commands {
     /// Sends what a tx handler returned: before the further opportunity it may have asked for, whose
     /// announced length is the next message's, and after everything else it asked for.
     pub fn send_returned(&mut self, bytes: &[u8], flags: Flags) {
-        let asks =
-            |command: &Command| matches!(command, Command::RequestTx | Command::RequestTxLen(_));
-        let at = self.list.iter().position(asks).unwrap_or(self.list.len());
+        let at = self.returned_at();
         let before: usize = self.list.iter().take(at).map(Command::len).sum();
         self.bytes.splice(before..before, bytes.iter().copied());
         self.list.insert(at, Command::Send { len: bytes.len(), flags });
+    }
+
+    /// As `send_returned`, for a tx handler that says it put more into the buffer than that holds: its
+    /// message is refused.
+    pub fn overrun(&mut self) {
+        self.list.insert(self.returned_at(), Command::Overrun);
+    }
+
+    /// Where what tx returned belongs: before further opportunities.
+    fn returned_at(&self) -> usize {
+        let asks =
+            |command: &Command| matches!(command, Command::RequestTx | Command::RequestTxLen(_));
+        self.list.iter().position(asks).unwrap_or(self.list.len())
     }
 
     /// Lets this stream's reader sleep, or wakes it.

@@ -142,6 +142,7 @@ impl Stream {
                 Timer::Application => self.notices.push(Notice::state(State::Timeout)),
                 Timer::Settled => self.series.reset(),
                 Timer::Silence => self.fall_silent(now),
+                Timer::Offer => self.request_tx(now),
             }
         }
         self.check();

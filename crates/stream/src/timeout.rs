@@ -14,10 +14,13 @@ pub(crate) enum Timer {
     Settled,
     /// Nothing came of a response that is due or incomplete (SS-509).
     Silence,
+    /// A tx handler that had nothing to send asked to be asked again.
+    Offer,
 }
 
 impl Timer {
-    const ALL: [Self; 4] = [Self::Retry, Self::Application, Self::Settled, Self::Silence];
+    const ALL: [Self; 5] =
+        [Self::Retry, Self::Application, Self::Settled, Self::Silence, Self::Offer];
 }
 
 /// Not armed: the end of time. A quarter of the size of an `Option` per timer saved.

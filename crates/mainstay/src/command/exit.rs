@@ -1,6 +1,5 @@
 //! How the command ends: exit codes, and which reason gets which.
 
-use super::reason;
 use mainstay_base::{Local, Network, Outcome, Peer, Reason};
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -40,7 +39,7 @@ impl Failure {
 
     /// An attempt or connection of a stream ended for this reason.
     pub(crate) fn ended(stream: &str, ended: Reason) -> Self {
-        Self::new(code(ended), format!("{stream}: {}", reason::words(ended)))
+        Self::new(code(ended), format!("{stream}: {ended}"))
     }
 
     /// A message had this outcome; `None` for a good one.
@@ -48,14 +47,11 @@ impl Failure {
         match outcome {
             Outcome::Acknowledged | Outcome::Sent => None,
             Outcome::Refused(why) => {
-                let words = format!("{stream}: refused: {}", reason::words(why));
+                let words = format!("{stream}: refused: {why}");
                 Some(Self::new(code(why), words))
             }
             Outcome::Unknown(why) => {
-                let words = format!(
-                    "{stream}: it is not known whether the peer has it: {}",
-                    reason::words(why)
-                );
+                let words = format!("{stream}: it is not known whether the peer has it: {why}");
                 Some(Self::new(Exit::Unknown, words))
             }
         }

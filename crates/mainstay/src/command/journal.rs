@@ -11,7 +11,7 @@ pub(crate) fn state(cx: &Context<'_>, state: State, reason: Option<Reason>) {
     let stream = view.tag();
     let proto = super::reason::protocol(view.streamtype().protocol);
     let (code, why) = match reason {
-        Some(reason) => (reason.code(), super::reason::words(reason)),
+        Some(reason) => (reason.code(), reason.to_string()),
         None => (0, String::new()),
     };
     let name = super::reason::state(state);

@@ -173,7 +173,7 @@ impl Handler for Keeper {
         let told = board.is_chatty || is_news(cx.stream(), state);
         if told {
             board.say(self.place, || match reason {
-                Some(why) => format!("{}: {}", reason::state(state), reason::words(why)),
+                Some(why) => format!("{}: {}", reason::state(state), why),
                 None => reason::state(state),
             });
         }
@@ -223,7 +223,7 @@ impl Handler for Keeper {
         }
         let good = matches!(outcome, Outcome::Acknowledged | Outcome::Sent);
         if !good || board.is_chatty {
-            board.say(self.place, || format!("message {} {}", id.0, fate(outcome)));
+            board.say(self.place, || format!("message {} {outcome}", id.0));
         }
     }
 }
@@ -247,15 +247,6 @@ fn is_news(stream: &Stream, state: State) -> bool {
 /// Whether a stream is a transaction, and not a lasting connection.
 pub(crate) const fn is_http(protocol: Protocol) -> bool {
     matches!(protocol, Protocol::H1 | Protocol::H2 | Protocol::H3)
-}
-
-fn fate(outcome: Outcome) -> String {
-    match outcome {
-        Outcome::Acknowledged => "acknowledged".to_owned(),
-        Outcome::Sent => "sent".to_owned(),
-        Outcome::Refused(why) => format!("refused: {}", reason::words(why)),
-        Outcome::Unknown(why) => format!("unknown: {}", reason::words(why)),
-    }
 }
 
 /// Whether a streamtype's requests carry what the application sends.

@@ -123,7 +123,7 @@ fn line(row: &Row, names: usize, wide: bool) -> String {
         return format!("{name:names$}  {proto:5} not run: {why}");
     }
     let state = row.state.map(reason::state).unwrap_or_default();
-    let last = row.reason.map_or_else(|| row.last.clone(), reason::words);
+    let last = row.reason.map_or_else(|| row.last.clone(), |why| why.to_string());
     let (sent, got) = (c.tx_messages, c.rx_messages);
     let connection = row.connection.map_or_else(|| "-".to_owned(), |n| n.to_string());
     if !wide {

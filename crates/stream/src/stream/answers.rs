@@ -2,6 +2,7 @@
 
 use super::Stream;
 use crate::lifecycle::{Answer, Cause, Life};
+use crate::limits::WAIT_MIN;
 use crate::notice::Notice;
 use crate::retry::{self, Ending, Next, Start};
 use crate::timeout::{Timer, Timers};
@@ -35,10 +36,15 @@ impl Stream {
         self.check();
     }
 
-    /// The tx handler's return code where it sent nothing: no new opportunity is scheduled.
+    /// The tx handler's return code where it sent nothing: no new opportunity is scheduled. If it
+    /// asked for one all the same, that comes a little later, so that it cannot keep the loop busy.
     pub fn decline(&mut self, now: Instant, answer: Answer) {
         match answer {
-            Answer::Ok | Answer::TxDontSend => {}
+            Answer::Ok | Answer::TxDontSend => {
+                if !self.is_destroyed() && core::mem::take(&mut self.way.wanted) {
+                    self.timers.arm(Timer::Offer, now, WAIT_MIN);
+                }
+            }
             Answer::DisconnectMe => self.disconnect(now),
             Answer::DestroyMe => self.destroy(now),
         }
