@@ -26,7 +26,7 @@ fn state(name: &str) -> State {
     State::ALL.into_iter().find(|s| s.name() == lws).unwrap_or_else(|| panic!("no state {name}"))
 }
 
-// Covers SS-100, SS-101
+// Covers SS-100, SS-101, SS-218
 #[test]
 fn states_have_the_numbers_and_names_of_the_specification() {
     let rows = table("| # | Name (LWSSSCS_…)");

@@ -47,6 +47,20 @@
 // Deferred SS-245: sigv4 signing is not in this version.
 // Deferred SS-575: AWS shadow topics are refused as unsupported in this version.
 // Deferred SS-590: file endpoints fail their attempt as unsupported in this version.
+// Deferred SS-011: kept by types, not by a test: what a handler asks is carried out after it returned (ADR 0011).
+// Deferred SS-018: urgent tx and rx parse; streams that are ready at once are served in their order.
+// Deferred SS-023: there are clients only; the other roles come with servers, sinks and the proxy link.
+// Deferred SS-024: fulfilment by a proxy process needs the proxy link, which is not in this version.
+// Deferred SS-200: a stream is created from its streamtype's name; credit and inline policy come with their features.
+// Deferred SS-217: the proxy listener is not in this version.
+// Deferred SS-219: handlers are lent the stream and commands, never the whole device.
+// Deferred SS-223: an application shares its handler's state by `Rc`; a handle gives no typed access to it.
+// Deferred SS-243: what is known of a connection and the tag are there; logging every live stream is not.
+// Deferred SS-246: constants for the C interface, which is not in this version.
+// Deferred SS-249: the flags of `StreamInfo` belong to sinks, servers and the proxy link.
+// Deferred SS-251: a policy inline at creation is not taken; an overlay adds a streamtype.
+// Deferred SS-456: metadata of server streams and over the proxy come with those.
+// Deferred SS-535: HTTP/3 needs QUIC, which is not in this version.
 
 mod blobs;
 mod counters;

@@ -141,7 +141,7 @@ mod tests {
         Streamtype { metadata, ..Streamtype::default() }
     }
 
-    // Covers SS-225, SS-227
+    // Covers SS-225, SS-227, SS-240
     #[test]
     fn only_declared_names_take_values_and_the_later_set_wins() {
         let (streamtype, mut metadata) = (streamtype(), Metadata::default());

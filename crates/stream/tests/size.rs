@@ -1,8 +1,7 @@
 //! What a stream costs in memory while it does nothing.
-#![expect(unsafe_code, reason = "a global allocator that counts is unsafe by its trait")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
-use core::alloc::{GlobalAlloc, Layout};
-use core::cell::Cell;
+use cap::Cap;
 use mainstay_base::{Instant, Rng};
 use mainstay_policy::{Policy, Protocol, Streamtype};
 use mainstay_pool as pool;
@@ -10,34 +9,20 @@ use mainstay_stream::{Answer, Event, Flags, Info, Request, Stream};
 use std::alloc::System;
 use std::sync::Arc;
 
-/// Counts what the thread that asks holds.
-struct Counting;
-
-thread_local! {
-    static HELD: Cell<usize> = const { Cell::new(0) };
-}
-
-fn held() -> usize {
-    HELD.with(Cell::get)
-}
-
-// SAFETY: every call is passed on to the system's allocator unchanged; only a number is kept.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _gone = HELD.try_with(|held| held.set(held.get().wrapping_add(layout.size())));
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        let _gone = HELD.try_with(|held| held.set(held.get().wrapping_sub(layout.size())));
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(at, layout) };
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
+
+/// Bytes in use by everybody. The thread that runs the tests is somebody too, so what is counted once
+/// may be off: the middle of several counts is not.
+fn held() -> i64 {
+    i64::try_from(ALLOCATOR.allocated()).unwrap_or(i64::MAX)
+}
+
+fn median(measure: impl Fn() -> i64) -> i64 {
+    let mut counts = [0; 9].map(|_| measure());
+    counts.sort_unstable();
+    counts[counts.len() / 2]
+}
 
 /// Answers everything with OK until nothing is left.
 fn drain(stream: &mut Stream, rng: &mut Rng) {
@@ -51,8 +36,17 @@ fn drain(stream: &mut Stream, rng: &mut Rng) {
     }
 }
 
+/// One test, because the count is everybody's.
 #[test]
-fn a_connected_nailed_up_ws_stream_costs_less_than_five_hundred_bytes() {
+fn a_connected_stream_costs_less_than_five_hundred_bytes_and_a_steady_exchange_nothing() {
+    let cost = median(connected);
+    assert!((200..=480).contains(&cost), "{cost} bytes");
+    assert!(size_of::<Stream>() <= 480, "{} bytes", size_of::<Stream>());
+    assert_eq!(median(steady), 0);
+}
+
+/// What a connected nailed-up ws stream holds.
+fn connected() -> i64 {
     let streamtype = Streamtype {
         endpoint: Some("peer.example".into()),
         protocol: Protocol::Ws,
@@ -81,13 +75,11 @@ fn a_connected_nailed_up_ws_stream_costs_less_than_five_hundred_bytes() {
         stream.handle_event(Instant::ZERO, &mut rng, pool::Event::SentThrough(tag));
         drain(&mut stream, &mut rng);
     }
-    let cost = held().wrapping_sub(before);
-    assert!(cost <= 480, "{cost} bytes");
-    assert!(size_of::<Stream>() <= 480, "{} bytes", size_of::<Stream>());
+    held() - before
 }
 
-#[test]
-fn a_steady_exchange_allocates_nothing() {
+/// What ten messages leave behind, the most of them.
+fn steady() -> i64 {
     let streamtype = Streamtype {
         endpoint: Some("peer.example".into()),
         protocol: Protocol::Raw,
@@ -103,11 +95,12 @@ fn a_steady_exchange_allocates_nothing() {
     stream.handle_event(Instant::ZERO, &mut rng, pool::Event::Opened);
     drain(&mut stream, &mut rng);
     let before = held();
+    let mut most = 0;
     for tag in 0..10 {
         stream.send(Instant::ZERO, b"x", Flags::NONE).unwrap();
         stream.handle_event(Instant::ZERO, &mut rng, pool::Event::SentThrough(tag));
-        assert_eq!(held(), before, "message {tag}");
+        most = most.max(held() - before);
         drain(&mut stream, &mut rng);
     }
-    assert_eq!(held(), before);
+    most.max(held() - before)
 }

@@ -132,6 +132,8 @@ pub(super) fn crates(manifests: &[Manifest], sources: &[Source]) -> Vec<String> 
         }
         if exempt {
             findings.extend(unsafe_elsewhere(&own));
+        } else {
+            findings.extend(unsafe_allowed(&own));
         }
         findings.extend(configured(&manifest.folder, &own));
     }
@@ -143,6 +145,13 @@ fn is_crate_root(path: &str, folder: &str) -> bool {
         matches!(p, "src/lib.rs" | "src/main.rs")
             || p.starts_with("src/bin/") && p.matches('/').count() == 2
     })
+}
+
+/// The workspace denies unsafe code, so a file that has some, tests too, has to ask for it.
+fn unsafe_allowed(own: &[&Source]) -> Vec<String> {
+    const ASKS: [&str; 2] = [concat!("expect(", "unsafe_code"), concat!("allow(", "unsafe_code")];
+    let asking = own.iter().filter(|source| ASKS.iter().any(|ask| source.text.contains(ask)));
+    asking.map(|source| format!("{}: only host and capi may be unsafe", source.path)).collect()
 }
 
 fn unsafe_elsewhere(own: &[&Source]) -> Vec<String> {
@@ -236,7 +245,9 @@ mod tests {
         for (folder, wrong) in [("crates/layers", 1), ("crates/tls", 1), ("crates/host", 0)] {
             let manifest = Manifest { folder: folder.to_owned(), ..Manifest::default() };
             let root = Source::new(&format!("{folder}/src/lib.rs"), "//! A.\n");
-            assert_eq!(crates(&[manifest], &[root]).len(), wrong, "{folder}");
+            let asks = concat!("#![forbid(unsafe_code)]\n#![expect(", "unsafe_code)]\n");
+            let test = Source::new(&format!("{folder}/tests/a.rs"), asks);
+            assert_eq!(crates(&[manifest], &[root, test]).len(), 2 * wrong, "{folder}");
         }
     }
 

@@ -253,7 +253,7 @@ fn no_value_can_break_out_of_its_line() {
     assert_eq!(fault(script), Fault::Invalid);
 }
 
-// Covers SS-453, SS-516
+// Covers SS-453, SS-516, SS-007
 #[test]
 fn a_content_length_from_metadata_marks_a_body_and_forms_have_their_type_once() {
     let mut streamtype = http("POST");
