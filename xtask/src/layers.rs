@@ -12,6 +12,9 @@ const PICTURE: &[(&str, &[&str])] = &[
     // vocabulary
     ("mainstay-base", &[]),
     ("mainstay-policy", &["mainstay-base"]),
+    ("mainstay-wire", &[]),
+    // the column of packets
+    ("mainstay-tcp", &["mainstay-base", "mainstay-wire"]),
     // byte machines
     ("mainstay-tls", VOCABULARY),
     ("mainstay-http", VOCABULARY),

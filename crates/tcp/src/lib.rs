@@ -1,0 +1,9 @@
+//! TCP as a value: endpoints, listeners and the engine that owns what outlives them.
+//!
+//! Segments, time and a secret go in; segments, events and one deadline come out. No allocator, no clock, no global,
+//! no floating point, no `unsafe`.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+pub mod congestion;

@@ -1,0 +1,149 @@
+//! The TCP header (RFC 9293 §3.1). Options are in `options`; the checksum covers a pseudo-header and is therefore
+//! added by who knows the addresses (`checksum`).
+
+mod flags;
+mod options;
+
+pub use flags::Flags;
+pub use options::{Cookie, OPTIONS_MAX, Options, SackBlock, SackBlocks, Timestamps, UserTimeout};
+
+use zerocopy::byteorder::network_endian::{U16, U32};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+/// A header without options. RFC 9293 §3.1
+pub const HEADER_MIN: usize = 20;
+/// A header with as many options as its length field can say. RFC 9293 §3.1
+pub const HEADER_MAX: usize = HEADER_MIN + OPTIONS_MAX;
+/// Where the checksum stands in the header. RFC 9293 §3.1
+pub const CHECKSUM_OFFSET: usize = 16;
+
+/// The header of one segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Header {
+    /// The sender's port.
+    pub source: u16,
+    /// The receiver's port.
+    pub destination: u16,
+    /// The number of the first octet of payload, or of the SYN.
+    pub sequence: u32,
+    /// The next number the sender expects; meaningful with [`Flags::ACK`].
+    pub acknowledgment: u32,
+    /// The control bits.
+    pub flags: Flags,
+    /// The window as it stands in the header, not scaled.
+    pub window: u16,
+    /// The urgent pointer; meaningful with [`Flags::URG`].
+    pub urgent: u16,
+    /// The options.
+    pub options: Options,
+}
+
+impl Header {
+    /// The header at the start of `segment`, and how long it is; `None` if it is too short for itself (TCP-100).
+    ///
+    /// Options that are malformed are left out and noted (TCP-372). The checksum is not looked at.
+    #[must_use]
+    #[inline]
+    pub fn parse(segment: &[u8]) -> Option<(Self, usize)> {
+        let (fixed, rest) = Fixed::ref_from_prefix(segment).ok()?;
+        let [offset, low] = fixed.offset_and_flags;
+        let options_len = (usize::from(offset >> 4) * 4).checked_sub(HEADER_MIN)?;
+        let options = Options::parse(rest.get(..options_len)?);
+        let header = Self {
+            source: fixed.source.get(),
+            destination: fixed.destination.get(),
+            sequence: fixed.sequence.get(),
+            acknowledgment: fixed.acknowledgment.get(),
+            flags: Flags::from_bytes([offset, low]),
+            window: fixed.window.get(),
+            urgent: fixed.urgent.get(),
+            options,
+        };
+        Some((header, HEADER_MIN + options_len))
+    }
+
+    /// Writes the header with a checksum of zero and says how long it is; `None` if `out` is too short.
+    ///
+    /// Options that do not fit into 40 bytes any more are left out, in the order of [`Options::emit`].
+    #[must_use]
+    #[inline]
+    pub fn emit(&self, out: &mut [u8]) -> Option<usize> {
+        let (fixed, rest) = out.split_first_chunk_mut::<HEADER_MIN>()?;
+        let options_len = self.options.emit(self.flags.contains(Flags::SYN), rest)?;
+        let len = HEADER_MIN + options_len;
+        let words = u8::try_from(len / 4).unwrap_or(0); // at most 15
+        let [high, low] = self.flags.to_bytes();
+        let header = Fixed {
+            source: self.source.into(),
+            destination: self.destination.into(),
+            sequence: self.sequence.into(),
+            acknowledgment: self.acknowledgment.into(),
+            offset_and_flags: [(words << 4) | high, low],
+            window: self.window.into(),
+            checksum: U16::ZERO,
+            urgent: self.urgent.into(),
+        };
+        fixed.copy_from_slice(header.as_bytes());
+        Some(len)
+    }
+}
+
+/// The fixed part as it stands on the wire.
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct Fixed {
+    source: U16,
+    destination: U16,
+    sequence: U32,
+    acknowledgment: U32,
+    offset_and_flags: [u8; 2],
+    window: U16,
+    checksum: U16,
+    urgent: U16,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Header {
+        Header {
+            source: 49_152,
+            destination: 443,
+            sequence: 0xfffe_0001,
+            acknowledgment: 7,
+            flags: Flags::ACK | Flags::PSH,
+            window: 512,
+            urgent: 0,
+            options: Options {
+                timestamps: Some(Timestamps { value: 9, echo: 8 }),
+                ..Options::default()
+            },
+        }
+    }
+
+    #[test]
+    fn what_was_written_reads_the_same() {
+        let mut out = [0; HEADER_MAX];
+        let len = sample().emit(&mut out).unwrap();
+        assert_eq!(len, 32);
+        assert_eq!(Header::parse(&out[..len]), Some((sample(), 32)));
+    }
+
+    #[test]
+    fn a_header_longer_than_the_segment_is_none() {
+        let mut out = [0; HEADER_MAX];
+        let len = sample().emit(&mut out).unwrap();
+        assert_eq!(Header::parse(&out[..len - 1]), None);
+        assert_eq!(Header::parse(&out[..19]), None);
+        out[12] = 0x40; // a data offset of four words
+        assert_eq!(Header::parse(&out), None);
+    }
+
+    #[test]
+    fn too_little_room_writes_nothing() {
+        let mut out = [0xaa; HEADER_MAX];
+        assert_eq!(sample().emit(&mut out[..31]), None);
+        assert_eq!(sample().emit(&mut out[..19]), None);
+    }
+}
