@@ -7,3 +7,6 @@
 #![forbid(unsafe_code)]
 
 pub mod congestion;
+pub mod offset;
+pub mod reassembly;
+pub mod scoreboard;
