@@ -244,4 +244,22 @@ mod tests {
         reverse(&mut marks, 3..101);
         assert_eq!(marks, before);
     }
+
+    // Covers TCP-455
+    #[test]
+    fn rotated_bits_are_where_the_rotated_bytes_are() {
+        let capacity = 203;
+        let held = |position: usize| position % 7 == 3 || position % 11 == 5;
+        for by in 0..capacity {
+            let mut marks = [0; 26];
+            (0..capacity)
+                .filter(|position| held(*position))
+                .for_each(|position| set(&mut marks, position..position + 1));
+            <Bitmap as Assembly<u16>>::rotate(&mut Bitmap, &mut marks, capacity, by);
+            for position in 0..capacity {
+                let bit = get(&marks, position, 1) == 1;
+                assert_eq!(bit, held((position + by) % capacity), "{position} rotated by {by}");
+            }
+        }
+    }
 }
