@@ -32,7 +32,7 @@ fn step(longest: usize) -> impl Strategy<Value = Step> {
 }
 
 fn steps() -> impl Strategy<Value = (usize, Vec<Step>)> {
-    (1..400_usize).prop_flat_map(|capacity| {
+    prop_oneof![4 => 1..400_usize, 1 => 1000..3000_usize].prop_flat_map(|capacity| {
         let longest = 2 + capacity / 3;
         (Just(capacity), prop::collection::vec(step(longest), 1..120))
     })

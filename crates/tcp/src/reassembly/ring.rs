@@ -311,11 +311,13 @@ impl Place {
     #[inline]
     fn copy(self, data: &mut [u8], offset: usize, bytes: &[u8]) {
         let at = wrap(self.edge + offset, self.capacity);
-        let (near, far) = bytes.split_at(bytes.len().min(self.capacity - at));
-        data[at..at + near.len()].copy_from_slice(near);
-        if !far.is_empty() {
-            data[..far.len()].copy_from_slice(far);
+        if let Some(place) = data.get_mut(at..at + bytes.len()) {
+            place.copy_from_slice(bytes);
+            return;
         }
+        let (near, far) = bytes.split_at(self.capacity - at);
+        data[at..].copy_from_slice(near);
+        data[..far.len()].copy_from_slice(far);
     }
 }
 
