@@ -10,3 +10,15 @@ pub mod congestion;
 pub mod offset;
 pub mod reassembly;
 pub mod scoreboard;
+
+mod error;
+mod event;
+mod prf;
+pub mod queue;
+mod seq;
+mod time;
+
+pub use error::{SendError, TcpError};
+pub use event::{Disconnected, Event, Soft, State};
+pub use prf::{Prf, Secret, SipHash, Tuple};
+pub use seq::Seq;

@@ -1,0 +1,179 @@
+//! The keyed function behind everything an outsider must not guess: initial sequence numbers, timestamp offsets,
+//! ports, cookies, flow labels, hash seeds (TCP-520, TCP-521).
+
+use core::net::SocketAddr;
+
+/// A pseudo-random function with a 128-bit key. Provided: [`SipHash`].
+pub trait Prf {
+    /// 64 bits of `key` and `message`.
+    fn hash(key: &Secret, message: &[u8]) -> u64;
+}
+
+/// 128 bits of the caller's entropy; overwritten when dropped (TCP-546).
+#[derive(Clone)]
+pub struct Secret([u64; 2]);
+
+impl Secret {
+    /// A secret from the driver's entropy.
+    #[must_use]
+    pub const fn new(bytes: [u8; 16]) -> Self {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = bytes;
+        Self([
+            u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+            u64::from_le_bytes([i, j, k, l, m, n, o, p]),
+        ])
+    }
+}
+
+impl core::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0 = [0; 2];
+        // Else the compiler may leave out a write that nobody reads.
+        core::hint::black_box(&self.0);
+    }
+}
+
+/// What a hash is for: the same four-tuple gives unrelated values in each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Domain {
+    Sequence = 1,
+    Timestamp = 2,
+    Port = 3,
+    PortTable = 4,
+    Cookie = 5,
+    FlowLabel = 6,
+    Bucket = 7,
+    SynCookie = 8,
+}
+
+/// Who talks to whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tuple {
+    /// Our address and port.
+    pub local: SocketAddr,
+    /// The peer's.
+    pub peer: SocketAddr,
+}
+
+impl Tuple {
+    /// 64 bits of the tuple in one domain.
+    pub(crate) fn hash<F: Prf>(&self, key: &Secret, domain: Domain) -> u64 {
+        let mut message = [0; 40];
+        message[0] = domain as u8;
+        write_address(&self.local, &mut message, 1);
+        write_address(&self.peer, &mut message, 20);
+        F::hash(key, &message)
+    }
+
+    /// 64 bits of the addresses without the ports.
+    pub(crate) fn hash_addresses<F: Prf>(&self, key: &Secret, domain: Domain) -> u64 {
+        let mut bare = *self;
+        bare.local.set_port(0);
+        bare.hash::<F>(key, domain)
+    }
+}
+
+/// Family, address and port in 19 bytes.
+fn write_address(address: &SocketAddr, message: &mut [u8; 40], at: usize) {
+    let mut field = [0; 19];
+    match address {
+        SocketAddr::V4(v4) => {
+            field[0] = 4;
+            field[1..5].copy_from_slice(&v4.ip().octets());
+        }
+        SocketAddr::V6(v6) => {
+            field[0] = 6;
+            field[1..17].copy_from_slice(&v6.ip().octets());
+        }
+    }
+    field[17..].copy_from_slice(&address.port().to_be_bytes());
+    if let Some(place) = message.get_mut(at..at + 19) {
+        place.copy_from_slice(&field);
+    }
+}
+
+/// `SipHash-2-4` (Aumasson and Bernstein, 2012).
+#[derive(Clone, Copy, Debug)]
+pub struct SipHash;
+
+impl Prf for SipHash {
+    fn hash(key: &Secret, message: &[u8]) -> u64 {
+        let [k0, k1] = key.0;
+        let mut v = [
+            k0 ^ 0x736f_6d65_7073_6575,
+            k1 ^ 0x646f_7261_6e64_6f6d,
+            k0 ^ 0x6c79_6765_6e65_7261,
+            k1 ^ 0x7465_6462_7974_6573,
+        ];
+        let (words, tail) = message.as_chunks::<8>();
+        for word in words {
+            absorb(&mut v, u64::from_le_bytes(*word));
+        }
+        let mut last = [0; 8];
+        last[..tail.len()].copy_from_slice(tail);
+        last[7] = message.len().to_le_bytes()[0];
+        absorb(&mut v, u64::from_le_bytes(last));
+        v[2] ^= 0xff;
+        for _ in 0..4 {
+            round(&mut v);
+        }
+        v[0] ^ v[1] ^ v[2] ^ v[3]
+    }
+}
+
+fn absorb(v: &mut [u64; 4], word: u64) {
+    v[3] ^= word;
+    round(v);
+    round(v);
+    v[0] ^= word;
+}
+
+fn round(v: &mut [u64; 4]) {
+    let [mut a, mut b, mut c, mut d] = *v;
+    a = a.wrapping_add(b);
+    b = b.rotate_left(13) ^ a;
+    a = a.rotate_left(32);
+    c = c.wrapping_add(d);
+    d = d.rotate_left(16) ^ c;
+    a = a.wrapping_add(d);
+    d = d.rotate_left(21) ^ a;
+    c = c.wrapping_add(b);
+    b = b.rotate_left(17) ^ c;
+    c = c.rotate_left(32);
+    *v = [a, b, c, d];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Covers TCP-520
+    #[test]
+    fn the_function_is_siphash_2_4() {
+        let key = Secret::new(core::array::from_fn(|n| u8::try_from(n).unwrap()));
+        let message: [u8; 15] = core::array::from_fn(|n| u8::try_from(n).unwrap());
+        assert_eq!(SipHash::hash(&key, &message), 0xa129_ca61_49be_45e5); // the paper, appendix A
+        assert_eq!(SipHash::hash(&key, &[]), 0x726f_db47_dd0e_0e31); // the authors' first vector
+    }
+
+    // Covers TCP-521
+    #[test]
+    fn each_use_has_a_domain_of_its_own() {
+        let key = Secret::new([7; 16]);
+        let tuple = Tuple {
+            local: "10.0.0.1:80".parse().unwrap(),
+            peer: "10.0.0.2:81".parse().unwrap(),
+        };
+        let swapped = Tuple { local: tuple.peer, peer: tuple.local };
+        let one = tuple.hash::<SipHash>(&key, Domain::Sequence);
+        assert_ne!(one, tuple.hash::<SipHash>(&key, Domain::Timestamp));
+        assert_ne!(one, swapped.hash::<SipHash>(&key, Domain::Sequence));
+        assert_ne!(one, tuple.hash::<SipHash>(&Secret::new([8; 16]), Domain::Sequence));
+    }
+}

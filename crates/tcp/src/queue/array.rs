@@ -1,0 +1,186 @@
+//! Queues of lent buffers in slots: in the endpoint itself, or in a slice of the caller's.
+
+use super::{Slices, TxBuf, TxQueue};
+use core::fmt;
+
+/// Where the buffers of a [`SlotQueue`] stand.
+pub trait Slots<B> {
+    /// The slots.
+    fn slots(&self) -> &[Option<B>];
+    /// The same, to change them.
+    fn slots_mut(&mut self) -> &mut [Option<B>];
+}
+
+impl<B, const N: usize> Slots<B> for [Option<B>; N] {
+    fn slots(&self) -> &[Option<B>] {
+        self
+    }
+
+    fn slots_mut(&mut self) -> &mut [Option<B>] {
+        self
+    }
+}
+
+impl<B> Slots<B> for &mut [Option<B>] {
+    fn slots(&self) -> &[Option<B>] {
+        self
+    }
+
+    fn slots_mut(&mut self) -> &mut [Option<B>] {
+        self
+    }
+}
+
+/// Up to `N` buffers in the endpoint.
+pub type ArrayQueue<B, const N: usize> = SlotQueue<B, [Option<B>; N]>;
+
+/// Buffers in slots: a ring that starts at `head`.
+pub struct SlotQueue<B, S> {
+    slots: S,
+    head: usize,
+    count: usize,
+    /// Acknowledged bytes of the buffers that are still here.
+    acknowledged: usize,
+    /// Bytes that are not acknowledged.
+    len: usize,
+    buffers: core::marker::PhantomData<B>,
+}
+
+impl<B: TxBuf, const N: usize> Default for ArrayQueue<B, N> {
+    fn default() -> Self {
+        Self::new([const { None }; N])
+    }
+}
+
+impl<B, S> fmt::Debug for SlotQueue<B, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SlotQueue").field("count", &self.count).field("len", &self.len).finish()
+    }
+}
+
+impl<B: TxBuf, S: Slots<B>> SlotQueue<B, S> {
+    /// An empty queue over slots that should all be `None`.
+    pub const fn new(slots: S) -> Self {
+        Self {
+            slots,
+            head: 0,
+            count: 0,
+            acknowledged: 0,
+            len: 0,
+            buffers: core::marker::PhantomData,
+        }
+    }
+
+    fn place(&self, index: usize) -> usize {
+        let size = self.slots.slots().len().max(1);
+        (self.head + index) % size
+    }
+
+    fn buffer(&self, index: usize) -> Option<&B> {
+        self.slots.slots().get(self.place(index))?.as_ref()
+    }
+
+    fn last_mut(&mut self) -> Option<&mut B> {
+        let place = self.place(self.count.checked_sub(1)?);
+        self.slots.slots_mut().get_mut(place)?.as_mut()
+    }
+
+    fn pop(&mut self) -> Option<B> {
+        let buffer = self.slots.slots_mut().get_mut(self.head)?.take()?;
+        self.head = self.place(1);
+        self.count -= 1;
+        Some(buffer)
+    }
+}
+
+impl<B: TxBuf, S: Slots<B>> TxQueue for SlotQueue<B, S> {
+    type Buf = B;
+
+    fn push(&mut self, buffer: B) -> Result<(), B> {
+        if self.count == self.slots.slots().len() {
+            return Err(buffer);
+        }
+        let (place, len) = (self.place(self.count), buffer.bytes().len());
+        let Some(slot) = self.slots.slots_mut().get_mut(place) else { return Err(buffer) };
+        *slot = Some(buffer);
+        self.count += 1;
+        self.len += len;
+        Ok(())
+    }
+
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn tail_mut(&mut self) -> Option<&mut [u8]> {
+        if self.len == 0 {
+            return None;
+        }
+        self.last_mut().map(TxBuf::capacity_tail)
+    }
+
+    fn extend(&mut self, count: usize) -> bool {
+        if self.len == 0 {
+            return false;
+        }
+        let Some(last) = self.last_mut() else { return false };
+        if last.capacity_tail().len() < count {
+            return false;
+        }
+        last.extend(count);
+        self.len += count;
+        true
+    }
+
+    fn slices(&self, offset: usize, len: usize) -> Slices<'_> {
+        let mut slices = Slices::EMPTY;
+        let (mut skip, mut want) = (self.acknowledged + offset, len);
+        for index in 0..self.count {
+            let Some(buffer) = self.buffer(index) else { break };
+            let bytes = buffer.bytes();
+            let Some(rest) = bytes.get(skip..) else {
+                skip -= bytes.len();
+                continue;
+            };
+            skip = 0;
+            let part = rest.get(..want).unwrap_or(rest);
+            if !slices.push(part) {
+                break;
+            }
+            want -= part.len();
+            if want == 0 {
+                break;
+            }
+        }
+        slices
+    }
+
+    fn acknowledge(&mut self, count: usize) {
+        let count = count.min(self.len);
+        self.acknowledged += count;
+        self.len -= count;
+    }
+
+    fn done(&mut self) -> Option<B> {
+        if !self.has_done() {
+            return None;
+        }
+        let buffer = self.pop()?;
+        self.acknowledged -= buffer.bytes().len();
+        Some(buffer)
+    }
+
+    fn reclaim(&mut self) -> Option<B> {
+        let buffer = self.pop()?;
+        let len = buffer.bytes().len();
+        let acknowledged = len.min(self.acknowledged);
+        self.acknowledged -= acknowledged;
+        self.len -= len - acknowledged;
+        Some(buffer)
+    }
+
+    fn has_done(&self) -> bool {
+        self.count > 0
+            && self.buffer(0).is_some_and(|buffer| buffer.bytes().len() <= self.acknowledged)
+    }
+}
