@@ -5,9 +5,11 @@
 use core::fmt::Debug;
 use mainstay_base::Instant;
 
+pub mod cubic;
 pub mod hystart;
 pub mod reno;
 
+pub use cubic::Cubic;
 pub use hystart::HyStart;
 pub use reno::{NewReno, NewRenoHyStart};
 
