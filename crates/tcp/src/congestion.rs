@@ -5,10 +5,12 @@
 use core::fmt::Debug;
 use mainstay_base::Instant;
 
+pub mod bbr;
 pub mod cubic;
 pub mod hystart;
 pub mod reno;
 
+pub use bbr::Bbr3;
 pub use cubic::Cubic;
 pub use hystart::HyStart;
 pub use reno::{NewReno, NewRenoHyStart};
