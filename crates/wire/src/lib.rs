@@ -7,5 +7,15 @@
 
 #![no_std]
 #![forbid(unsafe_code)]
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![cfg_attr(
+    test,
+    expect(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "a test that panics fails"
+    )
+)]
 
+pub mod checksum;
 pub mod tcp;
