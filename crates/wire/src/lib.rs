@@ -10,7 +10,11 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 #![cfg_attr(test, expect(clippy::indexing_slicing, reason = "a test that panics fails"))]
 
+pub mod arp;
 pub mod checksum;
 pub mod ethernet;
 pub mod ip;
+pub mod ipv4;
+pub mod ipv6;
 pub mod tcp;
+pub mod udp;
