@@ -147,8 +147,8 @@ fn alerts_routers(mut options: &[u8]) -> bool {
             1 => options = rest,
             _ if options.starts_with(&ROUTER_ALERT) => return true,
             _ => {
-                let after = rest.first().and_then(|len| options.get(usize::from(*len).max(2)..));
-                options = after.unwrap_or_default();
+                let len = rest.first().filter(|len| **len >= 2);
+                options = len.and_then(|len| options.get(usize::from(*len)..)).unwrap_or_default();
             }
         }
     }
@@ -175,15 +175,15 @@ struct Fixed {
 mod tests {
     use super::*;
 
-    /// From a capture: UDP, DF, TTL 64.
-    const CAPTURED: [u8; HEADER_MIN] = [
+    /// UDP, two bytes of payload, not to be cut, TTL 64.
+    const SAMPLE: [u8; HEADER_MIN] = [
         0x45, 0x00, 0x00, 0x16, 0x00, 0x00, 0x40, 0x00, 0x40, 0x11, 0xb8, 0xbe, 0xc0, 0xa8, 0x00,
         0x01, 0xc0, 0xa8, 0x00, 0xc7,
     ];
 
     fn packet() -> [u8; 24] {
         let mut packet = [0xee; 24];
-        packet[..20].copy_from_slice(&CAPTURED);
+        packet[..20].copy_from_slice(&SAMPLE);
         packet
     }
 
@@ -205,7 +205,7 @@ mod tests {
         assert!(header.dont_fragment && !header.is_fragment());
         let mut out = [0; HEADER_MIN];
         assert_eq!(header.emit(&mut out), Some(HEADER_MIN));
-        assert_eq!(out, CAPTURED);
+        assert_eq!(out, SAMPLE);
         assert_eq!(header.emit(&mut out[1..]), None);
     }
 
@@ -251,7 +251,7 @@ mod tests {
             ([7, 255, 0, 0, 0, 0, 0, 0], false),
         ] {
             let mut packet = [0; 30];
-            packet[..20].copy_from_slice(&CAPTURED);
+            packet[..20].copy_from_slice(&SAMPLE);
             (packet[0], packet[3]) = (0x47, 30);
             packet[20..28].copy_from_slice(&options);
             resum(&mut packet);
