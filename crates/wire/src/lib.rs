@@ -29,5 +29,7 @@ pub mod ipv4;
 pub mod ipv6;
 pub mod mld;
 pub mod ndp;
+pub mod offload;
+pub mod segment;
 pub mod tcp;
 pub mod udp;
