@@ -5,6 +5,19 @@
 use core::fmt::Debug;
 use mainstay_base::Instant;
 
+pub mod bbr;
+pub mod cubic;
+pub mod hystart;
+pub mod reno;
+
+pub use bbr::Bbr3;
+pub use cubic::Cubic;
+pub use hystart::HyStart;
+pub use reno::{NewReno, NewRenoHyStart};
+
+/// No window is larger. RFC 7323 §2.3: 65535 << 14.
+pub const WINDOW_MAX: u32 = 1 << 30;
+
 /// One controller of one connection.
 ///
 /// All amounts are bytes of payload, all round-trip times microseconds.
@@ -123,4 +136,40 @@ pub enum Signal {
     },
     /// The retransmission timer expired.
     Rto,
+}
+
+/// The segment size as controllers keep it; none divides by it, but a window of no segments would never grow.
+fn clamp_mss(mss: u32) -> u16 {
+    u16::try_from(mss.max(1)).unwrap_or(u16::MAX)
+}
+
+/// The initial window in whole segments, at least one (RFC 6928 allows no more than ten).
+fn initial_segments(initial: u32, mss: u16) -> u8 {
+    let segments = initial.checked_div(u32::from(mss)).unwrap_or(1);
+    u8::try_from(segments.max(1)).unwrap_or(u8::MAX)
+}
+
+#[cfg(test)]
+mod testing {
+    use super::*;
+
+    /// A plain acknowledgement of `acked` bytes while the window is the limit.
+    pub(super) fn ack(acked: u32) -> AckSample {
+        AckSample {
+            now: Instant::ZERO,
+            acked,
+            sacked: 0,
+            lost: 0,
+            flight_before: acked,
+            flight: 0,
+            rtt: None,
+            min_rtt: u32::MAX,
+            rate: None,
+            cwnd_limited: true,
+            in_recovery: false,
+            after_rto: false,
+            round_start: false,
+            ce_bytes: 0,
+        }
+    }
 }

@@ -1,0 +1,1 @@
+//! BBRv3 rule by rule.
