@@ -7,18 +7,41 @@
 #![forbid(unsafe_code)]
 
 pub mod congestion;
+pub mod losses;
 pub mod offset;
+pub mod profile;
+pub mod queue;
+pub mod rate;
 pub mod reassembly;
 pub mod scoreboard;
 
+mod acknowledge;
+mod bits;
+mod challenge;
+mod endpoint;
 mod error;
 mod event;
+mod limits;
+mod negotiate;
 mod prf;
-pub mod queue;
+mod receive;
+mod recovery;
+mod rtt;
+mod segment_arrives;
 mod seq;
+mod settings;
+mod tell;
 mod time;
+mod timeout;
+mod timers;
+mod transmit;
 
+pub use endpoint::{Address, Endpoint, Facts, Push};
 pub use error::{SendError, TcpError};
 pub use event::{Disconnected, Event, Soft, State};
 pub use prf::{Prf, Secret, SipHash, Tuple};
+pub use profile::{Host, Profile, SettingsOf, Std, Tiny};
+pub use segment_arrives::Ignored;
 pub use seq::Seq;
+pub use settings::{Keepalive, Settings};
+pub use timers::{Misc, Rtx, Timer};

@@ -45,6 +45,16 @@ pub trait Sacked: Default + Debug {
     /// How many ranges there are.
     fn count(&self) -> usize;
 
+    /// How many bytes of `left..right` are held.
+    fn within(&self, left: usize, right: usize) -> usize {
+        self.above(left) - self.above(right.max(left))
+    }
+
+    /// How many ranges begin at or behind `offset`.
+    fn ranges_from(&self, offset: usize) -> usize {
+        self.ranges().filter(|range| range.0 >= offset).count()
+    }
+
     /// Whether there are none.
     fn is_empty(&self) -> bool {
         self.count() == 0

@@ -1,0 +1,184 @@
+//! Switches of a connection, one bit each (TCP-652).
+
+/// A set of switches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Bits(u64);
+
+macro_rules! bits {
+    ($($(#[$doc:meta])* $name:ident = $bit:expr;)*) => {
+        impl Bits {
+            $($(#[$doc])* pub(crate) const $name: Self = Self(1 << $bit);)*
+        }
+    };
+}
+
+bits! {
+    // What was agreed on.
+    /// Timestamps.
+    TIMESTAMPS = 0;
+    /// Selective acknowledgement.
+    SACK = 1;
+    /// Explicit congestion notification.
+    ECN = 2;
+    /// Window scaling.
+    SCALE = 3;
+    /// The connection was accepted, not asked for (TCP-118).
+    PASSIVE = 4;
+
+    // What the application wants.
+    /// Small segments do not wait (TCP-048).
+    NO_DELAY = 5;
+    /// The last small segment waits for more (TCP-040).
+    MORE = 6;
+    /// No more will be sent.
+    FIN_QUEUED = 7;
+    /// Neither direction is wanted any more (TCP-065).
+    CLOSED_BOTH = 8;
+    /// It was told nothing is ready and wants to know when (TCP-045).
+    WANTS_READY = 9;
+
+    // What is to be sent.
+    /// Our SYN.
+    SEND_SYN = 10;
+    /// An acknowledgement, at once.
+    ACK_NOW = 11;
+    /// Something that makes the peer tell its state (TCP-160, TCP-171).
+    SEND_PROBE = 12;
+    /// The last segment or new data, to find out about a loss at the end (TCP-285).
+    SEND_TLP = 13;
+    /// One segment whatever the window says.
+    FORCE = 14;
+    /// What waits to be a full segment has waited long enough (TCP-151).
+    OVERRIDE = 15;
+    /// Something may be ready to leave.
+    OUTPUT = 16;
+
+    // What has happened.
+    /// Our FIN has left.
+    FIN_SENT = 17;
+    /// The peer's FIN is known but not in sequence.
+    FIN_PENDING = 18;
+    /// The peer's FIN is in sequence.
+    FIN_RECEIVED = 19;
+    /// An episode of recovery.
+    RECOVERY = 20;
+    /// It began with a timeout.
+    AFTER_RTO = 21;
+    /// It began with a mark, not a loss.
+    AFTER_MARK = 22;
+    /// A probe for a loss at the end is out.
+    TLP_OUT = 23;
+    /// It was something sent before.
+    TLP_RESENT = 24;
+    /// The peer sent marks that we echo until it says so (TCP-302).
+    ECHO = 25;
+    /// The peer is to be told that we reduced (TCP-303).
+    REDUCED = 26;
+    /// A SYN was repeated, so the first window is one segment.
+    SYN_REPEATED = 27;
+    /// `rtt_seq` is being timed (TCP-402).
+    TIMING = 28;
+    /// There is a duplicate to report (TCP-482).
+    DUPLICATE = 29;
+    /// The window held back the sender.
+    CWND_LIMITED = 30;
+    /// The peer pointed at urgent data that lies ahead.
+    URGENT_IN = 31;
+    /// We point at urgent data.
+    URGENT_OUT = 32;
+    /// Undoing the episode is possible.
+    UNDO = 33;
+    /// Something of the peer's was accepted since the timer of keepalive was set.
+    HEARD = 34;
+
+    // What is to be told.
+    /// Accepted and established.
+    TELL_ACCEPTED = 35;
+    /// Established.
+    TELL_ESTABLISHED = 36;
+    /// Progress.
+    TELL_PROGRESS = 37;
+    /// There is more to read.
+    TELL_RECEIVE = 38;
+    /// Urgent data.
+    TELL_URGENT = 39;
+    /// A soft error.
+    TELL_SOFT = 40;
+    /// Buffers are to be reclaimed.
+    RECLAIM = 41;
+    /// TIME-WAIT began.
+    TELL_TIME_WAIT = 42;
+    /// The end.
+    TELL_END = 43;
+    /// The end of the stream was told.
+    TOLD_END_OF_STREAM = 44;
+
+    // Which deadlines are armed.
+    /// The acknowledgement.
+    ARMED_ACK = 45;
+    /// The retransmission.
+    ARMED_RTX = 46;
+    /// The rest.
+    ARMED_MISC = 47;
+    /// Pacing.
+    ARMED_PACE = 48;
+    /// The user timeout.
+    ARMED_USER = 49;
+    /// The handshake's Fast Open data is not confirmed.
+    EARLY_DATA = 50;
+    /// The SYN carried data that the peer may refuse.
+    SYN_DATA = 51;
+    /// The peer's window was closed when it was last looked at.
+    PERSISTING = 52;
+}
+
+impl Bits {
+    /// Whether any bit of `other` is set.
+    #[inline]
+    pub(crate) const fn has(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    #[inline]
+    pub(crate) const fn set(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
+    #[inline]
+    pub(crate) const fn unset(&mut self, other: Self) {
+        self.0 &= !other.0;
+    }
+
+    #[inline]
+    pub(crate) const fn put(&mut self, other: Self, on: bool) {
+        if on {
+            self.set(other);
+        } else {
+            self.unset(other);
+        }
+    }
+
+    /// Whether it was set; it is not any more.
+    #[inline]
+    pub(crate) const fn take(&mut self, other: Self) -> bool {
+        let was = self.has(other);
+        self.unset(other);
+        was
+    }
+
+    #[inline]
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// Everything that is to be told.
+pub(crate) const TELL: Bits = Bits::TELL_ACCEPTED
+    .and(Bits::TELL_ESTABLISHED)
+    .and(Bits::TELL_PROGRESS)
+    .and(Bits::TELL_RECEIVE)
+    .and(Bits::TELL_URGENT)
+    .and(Bits::TELL_SOFT)
+    .and(Bits::RECLAIM)
+    .and(Bits::TELL_TIME_WAIT)
+    .and(Bits::TELL_END);

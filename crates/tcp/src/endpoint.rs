@@ -1,0 +1,398 @@
+//! One end of a connection: its numbers, what it owns, and what the application may ask of it.
+//!
+//! What arrives is in `segment_arrives`, what leaves in `transmit`, losses in `recovery`; this file has the parts and the
+//! calls of the application (section 1 of the specification).
+
+mod address;
+mod view;
+
+pub use address::Address;
+pub use view::Facts;
+
+use crate::bits::Bits;
+use crate::challenge::Allowance;
+use crate::congestion::CongestionControl;
+use crate::error::TcpError;
+use crate::event::{Disconnected, Soft, State};
+use crate::prf::Tuple;
+use crate::losses::Losses as _;
+use crate::profile::Profile;
+use crate::queue::TxQueue;
+use crate::reassembly::Ring;
+use crate::recovery::Episode;
+use crate::rtt::RoundTrip;
+use crate::seq::Seq;
+use crate::time::Now;
+use crate::timers::{Misc, Rtx, Slot};
+
+/// How a send ends (TCP-040, TCP-166).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Push {
+    /// Nothing follows for now.
+    #[default]
+    Now,
+    /// More follows soon: the last segment waits until it is full, 200 ms at most.
+    More,
+    /// Nothing follows, and it is urgent up to here (RFC 6093: better not).
+    Urgent,
+}
+
+/// One end of a connection.
+///
+/// Its memory is this value, the receive storage and what the queue holds; nothing the peer does makes it grow.
+#[derive(Debug)]
+pub struct Endpoint<P: Profile> {
+    pub(crate) state: State,
+    pub(crate) ended: Option<Disconnected>,
+    pub(crate) soft: Option<Soft>,
+    pub(crate) rtx: Rtx,
+    pub(crate) misc: Misc,
+    pub(crate) bits: Bits,
+
+    pub(crate) local: P::Address,
+    pub(crate) peer: P::Address,
+    pub(crate) local_port: u16,
+    pub(crate) peer_port: u16,
+
+    // Send sequence (RFC 9293 §3.3.1); `nxt` never goes back.
+    pub(crate) una: Seq,
+    pub(crate) nxt: Seq,
+    pub(crate) wnd: u32,
+    pub(crate) wnd_max: u32,
+    pub(crate) wl1: Seq,
+    pub(crate) wl2: Seq,
+    pub(crate) urgent_out: Seq,
+    /// The end of the newest small segment that is not acknowledged (TCP-152).
+    pub(crate) small: Seq,
+
+    // Receive sequence.
+    pub(crate) rcv_nxt: Seq,
+    /// The highest right edge that was advertised.
+    pub(crate) rcv_adv: Seq,
+    /// The last acknowledgement that was sent.
+    pub(crate) ack_sent: Seq,
+    pub(crate) fin: Seq,
+    pub(crate) urgent_in: Seq,
+    /// Bytes to report as a duplicate (TCP-482).
+    pub(crate) duplicate: (Seq, Seq),
+    /// Bytes that came and are not acknowledged.
+    pub(crate) unacknowledged: u32,
+    pub(crate) ring: Ring<P::Offset, P::Assembly>,
+
+    // Timestamps (RFC 7323).
+    pub(crate) ts_recent: u32,
+    pub(crate) ts_recent_at: u32,
+    pub(crate) ts_offset: u32,
+
+    // Round trip and repetition.
+    pub(crate) trip: RoundTrip,
+    /// What is being timed where there are no records, and since when.
+    pub(crate) rtt_seq: Seq,
+    pub(crate) rtt_sent: u32,
+    /// When repeating began, in coarse ticks.
+    pub(crate) repeating_since: u32,
+    /// When something was last sent, in microseconds.
+    pub(crate) sent_at: u32,
+    pub(crate) pace_at: u32,
+    pub(crate) round_end: Seq,
+    pub(crate) tail_end: Seq,
+    pub(crate) slots: P::Slots,
+
+    // Recovery and congestion.
+    pub(crate) episode: Episode<<P::Congestion as CongestionControl>::Snapshot>,
+    pub(crate) congestion: P::Congestion,
+    pub(crate) board: P::Board,
+    pub(crate) losses: P::Losses,
+    pub(crate) rate: P::Rate,
+
+    pub(crate) acked_event: u32,
+    pub(crate) challenge: Allowance,
+    /// The payload the peer and the path take, options not subtracted.
+    pub(crate) mss: u16,
+    /// What we offered, the unit of acknowledging.
+    pub(crate) rcv_mss: u16,
+    pub(crate) shift_out: u8,
+    pub(crate) shift_in: u8,
+    pub(crate) retries: u8,
+    pub(crate) duplicates: u8,
+    pub(crate) probes: u8,
+    pub(crate) owed: u8,
+    pub(crate) quick: u8,
+
+    pub(crate) queue: P::Queue,
+    pub(crate) storage: P::Storage,
+    pub(crate) settings: P::Settings,
+    pub(crate) context: P::Context,
+}
+
+/// What the engine draws for a new connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Birth {
+    pub(crate) iss: Seq,
+    pub(crate) ts_offset: u32,
+    /// The largest payload one of our packets can carry without options.
+    pub(crate) mss: u16,
+}
+
+impl<P: Profile> Endpoint<P> {
+    /// An endpoint without a connection (TCP-010, TCP-013).
+    ///
+    /// # Errors
+    /// [`TcpError::BufferTooSmall`] if the storage has no room for a single byte (TCP-012).
+    pub fn new(
+        storage: P::Storage,
+        queue: P::Queue,
+        settings: P::Settings,
+        context: P::Context,
+    ) -> Result<Self, TcpError> {
+        if Ring::<P::Offset, P::Assembly>::capacity(storage.as_ref()) == 0 {
+            return Err(TcpError::BufferTooSmall);
+        }
+        let congestion = P::Congestion::new(settings.as_ref().congestion, 536, 4 * 536);
+        let mut endpoint = Self {
+            state: State::Closed,
+            ended: None,
+            soft: None,
+            rtx: Rtx::default(),
+            misc: Misc::default(),
+            bits: Bits::default(),
+            local: P::Address::UNSPECIFIED,
+            peer: P::Address::UNSPECIFIED,
+            local_port: 0,
+            peer_port: 0,
+            una: Seq(0),
+            nxt: Seq(0),
+            wnd: 0,
+            wnd_max: 0,
+            wl1: Seq(0),
+            wl2: Seq(0),
+            urgent_out: Seq(0),
+            small: Seq(0),
+            rcv_nxt: Seq(0),
+            rcv_adv: Seq(0),
+            ack_sent: Seq(0),
+            fin: Seq(0),
+            urgent_in: Seq(0),
+            duplicate: (Seq(0), Seq(0)),
+            unacknowledged: 0,
+            ring: Ring::new(),
+            ts_recent: 0,
+            ts_recent_at: 0,
+            ts_offset: 0,
+            trip: RoundTrip::UNKNOWN,
+            rtt_seq: Seq(0),
+            rtt_sent: 0,
+            repeating_since: 0,
+            sent_at: 0,
+            pace_at: 0,
+            round_end: Seq(0),
+            tail_end: Seq(0),
+            slots: P::Slots::default(),
+            episode: Episode::default(),
+            congestion,
+            board: P::Board::default(),
+            losses: P::Losses::default(),
+            rate: P::Rate::default(),
+            acked_event: 0,
+            challenge: Allowance::default(),
+            mss: 536,
+            rcv_mss: 536,
+            shift_out: 0,
+            shift_in: 0,
+            retries: 0,
+            duplicates: 0,
+            probes: 0,
+            owed: 0,
+            quick: 0,
+            queue,
+            storage,
+            settings,
+            context,
+        };
+        endpoint.ring.clear(endpoint.storage.as_mut());
+        endpoint.bits.put(Bits::NO_DELAY, !endpoint.settings.as_ref().nagle);
+        Ok(endpoint)
+    }
+
+    /// What it was made of; buffers that were not polled are still in the queue.
+    pub fn into_parts(self) -> (P::Storage, P::Queue, P::Context) {
+        (self.storage, self.queue, self.context)
+    }
+
+    /// Clears everything but what the application gave, and what it may still read.
+    fn reset(&mut self, birth: Birth) {
+        let settings = self.settings.as_ref();
+        let (quick, congestion) = (settings.quick_acks, settings.congestion);
+        let delay = self.bits.has(Bits::NO_DELAY);
+        self.bits = Bits::default();
+        self.bits.put(Bits::NO_DELAY, delay);
+        (self.ended, self.soft) = (None, None);
+        (self.una, self.nxt) = (birth.iss, birth.iss);
+        (self.wnd, self.wnd_max) = (0, 0);
+        (self.urgent_out, self.small) = (birth.iss, birth.iss);
+        (self.round_end, self.tail_end, self.rtt_seq) = (birth.iss, birth.iss, birth.iss);
+        (self.unacknowledged, self.acked_event) = (0, 0);
+        self.ring.clear(self.storage.as_mut());
+        (self.ts_recent, self.ts_offset) = (0, birth.ts_offset);
+        self.trip = RoundTrip::UNKNOWN;
+        self.episode = Episode::default();
+        self.board = P::Board::default();
+        self.losses = P::Losses::default();
+        self.rate = P::Rate::default();
+        self.challenge = Allowance::default();
+        (self.mss, self.rcv_mss) = (birth.mss, birth.mss);
+        (self.shift_out, self.shift_in) = (0, 0);
+        (self.retries, self.duplicates, self.probes, self.owed) = (0, 0, 0, 0);
+        self.quick = quick;
+        self.congestion =
+            P::Congestion::new(congestion, u32::from(birth.mss), initial_window(birth.mss));
+    }
+
+    /// Starts a connection: the SYN leaves with the next poll (TCP-027).
+    pub(crate) fn connect(&mut self, now: Now, birth: Birth) {
+        self.reset(birth);
+        self.state = State::SynSent;
+        self.bits.set(Bits::SEND_SYN.and(Bits::OUTPUT));
+        self.bits.put(Bits::TIMESTAMPS, self.settings.as_ref().timestamps);
+        self.bits.put(Bits::SACK, self.settings.as_ref().sack);
+        self.bits.put(Bits::ECN, self.settings.as_ref().ecn);
+        self.repeating_since = now.seconds();
+    }
+
+    /// Who it is connected to, or was.
+    pub(crate) fn tuple(&self) -> Tuple {
+        Tuple {
+            local: (self.local.ip(), self.local_port).into(),
+            peer: (self.peer.ip(), self.peer_port).into(),
+        }
+    }
+
+    /// Whether bytes may be queued (TCP-041, TCP-042).
+    pub(crate) fn can_queue(&self) -> Result<(), TcpError> {
+        match self.state {
+            State::Closed | State::Armed | State::TimeWait => Err(TcpError::NotOpen),
+            _ if self.bits.has(Bits::FIN_QUEUED) => Err(TcpError::SendClosed),
+            _ => Ok(()),
+        }
+    }
+
+    /// `count` bytes were queued (TCP-040, TCP-045, TCP-166).
+    pub(crate) fn queued(&mut self, now: Now, count: usize, push: Push) {
+        if count == 0 {
+            return;
+        }
+        self.bits.put(Bits::MORE, push == Push::More);
+        if push == Push::Urgent {
+            self.urgent_out = self.data_base() + clamp(self.queue.len());
+            self.bits.set(Bits::URGENT_OUT);
+        }
+        self.bits.set(Bits::WANTS_READY.and(Bits::OUTPUT));
+        self.restart_after_idle(now);
+    }
+
+    /// No more will be sent (TCP-060).
+    pub(crate) fn finish(&mut self) -> Result<(), TcpError> {
+        match self.state {
+            State::Closed | State::Armed | State::TimeWait => return Err(TcpError::NotOpen),
+            State::Established => self.state = State::FinWait1,
+            State::CloseWait => self.state = State::LastAck,
+            State::SynSent
+            | State::SynReceived
+            | State::FinWait1
+            | State::FinWait2
+            | State::Closing
+            | State::LastAck => {}
+        }
+        self.bits.set(Bits::FIN_QUEUED.and(Bits::OUTPUT));
+        self.bits.unset(Bits::MORE.and(Bits::WANTS_READY));
+        Ok(())
+    }
+
+    /// Neither direction is wanted any more; `true` if unread bytes make that an abort (TCP-065).
+    pub(crate) fn close(&mut self, now: Now) -> Result<bool, TcpError> {
+        self.finish()?;
+        if self.ring.unread() > 0 {
+            return Ok(true);
+        }
+        self.bits.set(Bits::CLOSED_BOTH);
+        if self.state == State::FinWait2 {
+            self.await_end(now);
+        }
+        Ok(false)
+    }
+
+    /// The first `count` bytes were read (TCP-054).
+    pub(crate) fn commit(&mut self, count: usize) -> Result<(), TcpError> {
+        if !self.ring.commit(self.storage.as_ref().len(), count) {
+            return Err(TcpError::InvalidArgs);
+        }
+        if count > 0 && self.state.can_receive() && self.window_may_open() {
+            self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
+        }
+        Ok(())
+    }
+
+    /// Ends the connection (TCP-062 to TCP-068): timers stop, buffers are to be reclaimed, one reason is told.
+    pub(crate) fn terminate(&mut self, reason: Disconnected) {
+        let keep = matches!(reason, Disconnected::Normal | Disconnected::Refused);
+        if !keep {
+            self.ring.clear(self.storage.as_mut());
+        }
+        for slot in Slot::ALL {
+            self.disarm(slot);
+        }
+        self.state = State::Closed;
+        self.ended = Some(reason);
+        let told = self.bits.has(Bits::TELL_ACCEPTED.and(Bits::TELL_ESTABLISHED));
+        self.bits.unset(
+            Bits::OUTPUT
+                .and(Bits::SEND_SYN)
+                .and(Bits::WANTS_READY)
+                .and(Bits::TELL_PROGRESS)
+                .and(Bits::TELL_SOFT),
+        );
+        if !keep && !told {
+            self.bits.unset(Bits::TELL_RECEIVE);
+        }
+        self.bits.set(Bits::RECLAIM.and(Bits::TELL_END));
+        self.losses.clear();
+        self.board = P::Board::default();
+        (self.una, self.nxt) = (self.nxt, self.nxt);
+    }
+
+    /// The sequence number of the first byte in the queue.
+    #[inline]
+    pub(crate) fn data_base(&self) -> Seq {
+        let syn = matches!(self.state, State::SynSent | State::SynReceived);
+        self.una + u32::from(syn)
+    }
+
+    /// Bytes, SYN and FIN that are neither acknowledged nor held nor lost (RFC 6675 §4, pipe).
+    #[inline]
+    pub(crate) fn outstanding(&self) -> u32 {
+        let gone = clamp(crate::scoreboard::Sacked::sacked(&self.board)) + self.losses.lost();
+        (self.nxt - self.una).saturating_sub(gone)
+    }
+
+    /// Queued bytes that were never sent.
+    #[inline]
+    pub(crate) fn backlog(&self) -> u32 {
+        let fin = u32::from(self.bits.has(Bits::FIN_SENT));
+        let sent = self.nxt.since(self.data_base()).saturating_sub(fin);
+        clamp(self.queue.len()).saturating_sub(sent)
+    }
+}
+
+/// The window a connection starts with (RFC 6928 §2).
+pub(crate) fn initial_window(mss: u16) -> u32 {
+    use crate::limits::{INITIAL_WINDOW_BYTES, INITIAL_WINDOW_SEGMENTS};
+    let mss = u32::from(mss);
+    (INITIAL_WINDOW_SEGMENTS * mss).min((2 * mss).max(INITIAL_WINDOW_BYTES))
+}
+
+/// A length as 32 bits; there are no longer ones in a connection.
+#[inline]
+pub(crate) fn clamp(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,128 @@
+//! What the two SYNs agree on (section 4 of the specification).
+
+use crate::bits::Bits;
+use crate::congestion::CongestionControl;
+use crate::endpoint::{Endpoint, initial_window};
+use crate::limits::{MSS_DEFAULT_V4, MSS_DEFAULT_V6, MSS_MIN, SHIFT_MAX};
+use crate::profile::Profile;
+use crate::reassembly::Ring;
+use crate::seq::Seq;
+use crate::time::Now;
+use core::net::IpAddr;
+use mainstay_wire::tcp::{Flags, Header, Options, Timestamps};
+
+/// What timestamps take in every segment. RFC 7323 appendix A
+pub(crate) const TIMESTAMPS_LEN: u16 = 12;
+
+use crate::endpoint::Address as _;
+
+impl<P: Profile> Endpoint<P> {
+    /// The options of our SYN or SYN-ACK (TCP-350, TCP-352, TCP-354).
+    pub(crate) fn syn_options(&self, now: Now, answer: bool) -> Options {
+        Options {
+            mss: Some(self.rcv_mss),
+            window_scale: self.offers_scale(answer).then(|| self.wanted_shift()),
+            sack_permitted: self.bits.has(Bits::SACK),
+            timestamps: self.timestamps(now, answer),
+            ..Options::default()
+        }
+    }
+
+    fn offers_scale(&self, answer: bool) -> bool {
+        if answer {
+            return self.bits.has(Bits::SCALE);
+        }
+        self.settings.as_ref().window_scale || self.capacity() > usize::from(u16::MAX)
+    }
+
+    /// The smallest shift with which the whole storage can be offered.
+    pub(crate) fn wanted_shift(&self) -> u8 {
+        let capacity = self.capacity();
+        (0..SHIFT_MAX).find(|shift| usize::from(u16::MAX) << shift >= capacity).unwrap_or(SHIFT_MAX)
+    }
+
+    /// The bytes the receive storage has room for.
+    #[inline]
+    pub(crate) fn capacity(&self) -> usize {
+        Ring::<P::Offset, P::Assembly>::capacity(self.storage.as_ref())
+    }
+
+    /// Our timestamps, if they were agreed on or are offered (TCP-356, TCP-357).
+    #[inline]
+    pub(crate) fn timestamps(&self, now: Now, acknowledges: bool) -> Option<Timestamps> {
+        self.bits.has(Bits::TIMESTAMPS).then(|| Timestamps {
+            value: now.millis().wrapping_add(self.ts_offset),
+            echo: if acknowledges { self.ts_recent } else { 0 },
+        })
+    }
+
+    /// Takes the peer's SYN or SYN-ACK.
+    pub(crate) fn take_syn(&mut self, now: Now, header: &Header) {
+        let options = &header.options;
+        let answer = header.flags.contains(Flags::ACK);
+        let default = match self.peer.ip() {
+            IpAddr::V4(_) => MSS_DEFAULT_V4,
+            IpAddr::V6(_) => MSS_DEFAULT_V6,
+        };
+        self.mss = options.mss.unwrap_or(default).max(MSS_MIN).min(self.mss);
+        let offered = self.bits;
+        let settings = self.settings.as_ref();
+        let (sack, timestamps) = if answer {
+            (offered.has(Bits::SACK), offered.has(Bits::TIMESTAMPS))
+        } else {
+            (settings.sack, settings.timestamps)
+        };
+        let ecn = settings.ecn && self.ecn_agreed(header.flags, answer);
+        let scale = options.window_scale.filter(|_| !answer || self.offers_scale(false));
+        // Timestamps that would leave no room for payload are not worth it (TCP-541).
+        let room = self.mss >= TIMESTAMPS_LEN + 36;
+        let stamps = options.timestamps.filter(|_| timestamps && room);
+        self.bits.put(Bits::SACK, sack && options.sack_permitted);
+        self.bits.put(Bits::TIMESTAMPS, stamps.is_some());
+        self.bits.put(Bits::ECN, ecn);
+        self.bits.put(Bits::SCALE, scale.is_some());
+        if let Some(shift) = scale {
+            (self.shift_out, self.shift_in) = (shift.min(SHIFT_MAX), self.wanted_shift());
+        }
+        if let Some(stamps) = stamps {
+            (self.ts_recent, self.ts_recent_at) = (stamps.value, now.seconds());
+        }
+        self.rcv_nxt = Seq(header.sequence) + 1;
+        self.ack_sent = self.rcv_nxt;
+        self.urgent_in = self.rcv_nxt;
+        self.rcv_adv = self.rcv_nxt + u32::from(self.first_window());
+        self.wnd = u32::from(header.window); // never scaled in a SYN (TCP-124)
+        self.wnd_max = self.wnd;
+        (self.wl1, self.wl2) = (Seq(header.sequence), Seq(header.acknowledgment));
+    }
+
+    /// RFC 3168 §6.1.1: both bits on the SYN, only one on its answer (TCP-300).
+    fn ecn_agreed(&self, flags: Flags, answer: bool) -> bool {
+        let (echo, reduced) = (flags.contains(Flags::ECE), flags.contains(Flags::CWR));
+        if answer { self.bits.has(Bits::ECN) && echo && !reduced } else { echo && reduced }
+    }
+
+    /// The window of a SYN: not scaled (TCP-471).
+    pub(crate) fn first_window(&self) -> u16 {
+        u16::try_from(self.capacity()).unwrap_or(u16::MAX)
+    }
+
+    /// The payload of a full segment without other options than timestamps.
+    #[inline]
+    pub(crate) fn payload_max(&self) -> u32 {
+        let stamps = if self.bits.has(Bits::TIMESTAMPS) { TIMESTAMPS_LEN } else { 0 };
+        u32::from(self.mss.saturating_sub(stamps).max(1))
+    }
+
+    /// The congestion controller begins with what was agreed on (TCP-254).
+    pub(crate) fn begin_congestion(&mut self) {
+        let mss = self.payload_max();
+        let start = if self.bits.has(Bits::SYN_REPEATED) {
+            mss
+        } else {
+            initial_window(u16::try_from(mss).unwrap_or(u16::MAX))
+        };
+        let config = self.settings.as_ref().congestion;
+        self.congestion = P::Congestion::new(config, mss, start);
+    }
+}

@@ -1,0 +1,120 @@
+//! What a connection is made of: sizes and parts, chosen once by a type (section 0.1 of the specification).
+
+use crate::congestion::{CongestionControl, NewReno, Cubic};
+use crate::endpoint::Address;
+use crate::losses::{Episode, Losses, Rack, Record, Ring};
+use crate::offset::Offset;
+use crate::prf::{Prf, SipHash};
+use crate::queue::TxQueue;
+use crate::rate::Rate;
+use crate::reassembly::{Assembly, Bitmap};
+use crate::scoreboard::{Sacked, Scoreboard};
+use crate::settings::Settings;
+use core::fmt::Debug;
+use core::marker::PhantomData;
+use core::net::{IpAddr, Ipv6Addr};
+
+/// The parts of a connection.
+pub trait Profile {
+    /// Where received bytes lie.
+    type Storage: AsRef<[u8]> + AsMut<[u8]>;
+    /// Where bytes to send wait.
+    type Queue: TxQueue;
+    /// What the application keeps with an endpoint.
+    type Context;
+    /// How addresses are kept.
+    type Address: Address;
+    /// Positions in the receive storage and in the flight.
+    type Offset: Offset;
+    /// What arrived out of order.
+    type Assembly: Assembly<Self::Offset>;
+    /// What the peer holds out of order.
+    type Board: Sacked + Default + Debug;
+    /// What is lost.
+    type Losses: Losses<Stamp = <Self::Rate as Rate>::Stamp>;
+    /// How fast the path delivers.
+    type Rate: Rate;
+    /// How much may be sent.
+    type Congestion: CongestionControl;
+    /// The settings, or a reference to shared ones.
+    type Settings: AsRef<SettingsOf<Self>>;
+    /// The keyed function.
+    type Prf: Prf;
+    /// Deadlines: acknowledgement, retransmission, the rest, and if there are five of them pacing and user timeout.
+    type Slots: AsRef<[u32]> + AsMut<[u32]> + Default + Copy + Debug;
+
+    /// Deadlines are kept in units of two to the power of this microseconds (TCP-401).
+    const TICK_SHIFT: u32;
+}
+
+/// The settings of a profile.
+pub type SettingsOf<P> = Settings<<<P as Profile>::Congestion as CongestionControl>::Config>;
+
+/// Low-power nodes: windows up to 65 535 bytes, a clock of about a millisecond, no records.
+#[derive(Debug)]
+pub struct Tiny<B, Q, X = ()>(PhantomData<(B, Q, X)>);
+
+impl<B: AsRef<[u8]> + AsMut<[u8]>, Q: TxQueue, X> Profile for Tiny<B, Q, X> {
+    type Storage = B;
+    type Queue = Q;
+    type Context = X;
+    type Address = Ipv6Addr;
+    type Offset = u16;
+    type Assembly = Bitmap;
+    type Board = Scoreboard<u16, 4>;
+    type Losses = Episode;
+    type Rate = ();
+    type Congestion = NewReno;
+    type Settings = &'static SettingsOf<Self>;
+    type Prf = SipHash;
+    type Slots = [u32; 3];
+    const TICK_SHIFT: u32 = 10;
+}
+
+/// Embedded systems: both IP versions, RACK with 8 records.
+#[derive(Debug)]
+pub struct Std<B, Q, X = ()>(PhantomData<(B, Q, X)>);
+
+impl<B: AsRef<[u8]> + AsMut<[u8]>, Q: TxQueue, X> Profile for Std<B, Q, X> {
+    type Storage = B;
+    type Queue = Q;
+    type Context = X;
+    type Address = IpAddr;
+    type Offset = u32;
+    type Assembly = Bitmap;
+    type Board = Scoreboard<u32, 8>;
+    type Losses = Rack<(), Ring<Record<()>, 8>>;
+    type Rate = ();
+    type Congestion = Cubic;
+    type Settings = &'static SettingsOf<Self>;
+    type Prf = SipHash;
+    type Slots = [u32; 5];
+    const TICK_SHIFT: u32 = 10;
+}
+
+/// Gateways and servers: large windows, 64 records, pacing.
+#[derive(Debug)]
+pub struct Host<B, Q, X = (), C = Cubic>(PhantomData<(B, Q, X, C)>);
+
+impl<B, Q, X, C> Profile for Host<B, Q, X, C>
+where
+    B: AsRef<[u8]> + AsMut<[u8]>,
+    Q: TxQueue,
+    C: CongestionControl,
+    C::Config: 'static,
+{
+    type Storage = B;
+    type Queue = Q;
+    type Context = X;
+    type Address = IpAddr;
+    type Offset = u32;
+    type Assembly = Bitmap;
+    type Board = Scoreboard<u32, 32>;
+    type Losses = Rack<(), Ring<Record<()>, 64>>;
+    type Rate = ();
+    type Congestion = C;
+    type Settings = &'static SettingsOf<Self>;
+    type Prf = SipHash;
+    type Slots = [u32; 5];
+    const TICK_SHIFT: u32 = 3;
+}

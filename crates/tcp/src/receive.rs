@@ -1,0 +1,178 @@
+//! The receiving side: text into the ring, the window, and when to acknowledge (section 6 of the specification).
+
+use crate::bits::Bits;
+use crate::endpoint::{Endpoint, clamp};
+use crate::event::{Disconnected, State};
+use crate::limits::DUPLICATES_MAX;
+use crate::profile::Profile;
+use crate::rtt::millis;
+use crate::segment_arrives::Segment;
+use crate::seq::Seq;
+use crate::time::Now;
+use crate::timers::{Misc, Slot};
+use mainstay_wire::tcp::{SackBlock, SackBlocks};
+
+impl<P: Profile> Endpoint<P> {
+    /// Seventh: the text (TCP-450 to TCP-454), already cut to the window.
+    pub(crate) fn take_text(&mut self, now: Now, segment: &Segment<'_>, start: Seq, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        if !self.state.can_receive() || self.bits.has(Bits::FIN_RECEIVED) {
+            self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT)); // beyond the end: acknowledged, not taken (TCP-058)
+            return;
+        }
+        if self.bits.has(Bits::CLOSED_BOTH) {
+            self.terminate(Disconnected::Reset); // nobody will read it (TCP-065); the engine answers the rest
+            return;
+        }
+        let offset = start.since(self.rcv_nxt) as usize;
+        let room = self.ring.room(self.storage.as_ref()).saturating_sub(offset);
+        let bytes = bytes.get(..room).unwrap_or(bytes);
+        let gap = self.ring.out_of_order() > 0;
+        let written = self.ring.write(self.storage.as_mut(), offset, bytes);
+        if let Some((left, right)) = written.duplicate {
+            self.report_duplicate(self.rcv_nxt + clamp(left), self.rcv_nxt + clamp(right));
+        }
+        self.rcv_nxt += clamp(written.advanced);
+        if written.advanced > 0 {
+            self.bits.set(Bits::TELL_RECEIVE);
+        }
+        if offset > 0 || gap || written.fresh == 0 {
+            self.owed = self.owed.saturating_add(1).min(DUPLICATES_MAX);
+            self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
+            return;
+        }
+        self.owe_ack(now, segment, clamp(written.advanced));
+    }
+
+    /// In sequence: now, or a little later (TCP-410, TCP-411, TCP-475).
+    #[inline]
+    fn owe_ack(&mut self, now: Now, segment: &Segment<'_>, len: u32) {
+        self.unacknowledged = self.unacknowledged.saturating_add(len);
+        let unit = segment.unit.unwrap_or(self.rcv_mss).max(1);
+        let two = 2 * u32::from(unit.min(self.rcv_mss));
+        let small = self.capacity() < 2 * usize::from(self.rcv_mss);
+        // Options make a full segment a little shorter than what was offered.
+        if self.quick > 0 || small || self.unacknowledged + 2 * 40 >= two {
+            self.quick = self.quick.saturating_sub(1);
+            self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
+        } else if !self.is_armed(Slot::Ack) {
+            let delay = u32::from(self.settings.as_ref().delayed_ack).min(499);
+            self.arm(Slot::Ack, now, u64::from(millis(delay)));
+        }
+    }
+
+    /// Eighth: the end (TCP-141, TCP-142). One that came early takes effect when the gap closes.
+    pub(crate) fn take_fin(&mut self, now: Now, segment: &Segment<'_>, fin: bool) {
+        use mainstay_wire::tcp::Flags;
+        if fin && segment.header.flags.contains(Flags::FIN) && !self.bits.has(Bits::FIN_RECEIVED) {
+            let syn = u32::from(segment.header.flags.contains(Flags::SYN));
+            self.fin = Seq(segment.header.sequence) + syn + clamp(segment.payload.len());
+            self.bits.set(Bits::FIN_PENDING.and(Bits::ACK_NOW).and(Bits::OUTPUT));
+        }
+        if !self.bits.has(Bits::FIN_PENDING) || self.fin != self.rcv_nxt {
+            return;
+        }
+        self.bits.unset(Bits::FIN_PENDING);
+        self.bits.set(
+            Bits::FIN_RECEIVED.and(Bits::TELL_RECEIVE).and(Bits::ACK_NOW).and(Bits::OUTPUT),
+        );
+        self.rcv_nxt += 1;
+        self.rcv_adv = self.rcv_adv.later(self.rcv_nxt);
+        match self.state {
+            State::Established => self.state = State::CloseWait,
+            State::FinWait1 => self.state = State::Closing,
+            State::FinWait2 => self.enter_time_wait(now),
+            State::Closed
+            | State::Armed
+            | State::SynSent
+            | State::SynReceived
+            | State::CloseWait
+            | State::Closing
+            | State::LastAck
+            | State::TimeWait => {}
+        }
+    }
+
+    /// Both sides have finished (TCP-068, TCP-182).
+    pub(crate) fn enter_time_wait(&mut self, now: Now) {
+        for slot in Slot::ALL {
+            self.disarm(slot);
+        }
+        self.state = State::TimeWait;
+        self.misc = Misc::TimeWait;
+        self.arm(Slot::Misc, now, self.time_wait());
+        self.bits.unset(Bits::WANTS_READY);
+        self.bits.set(Bits::TELL_TIME_WAIT);
+    }
+
+    /// In microseconds.
+    pub(crate) fn time_wait(&self) -> u64 {
+        u64::from(self.settings.as_ref().time_wait.clamp(1000, 240_000)) * 1000
+    }
+
+    /// To be said once, first among the blocks (RFC 2883, TCP-482).
+    pub(crate) fn report_duplicate(&mut self, left: Seq, right: Seq) {
+        if self.bits.has(Bits::SACK) {
+            self.duplicate = (left, right);
+            self.bits.set(Bits::DUPLICATE);
+        }
+    }
+
+    /// Whether the right edge can move far enough to be worth saying (RFC 9293 §3.8.6.2.2, TCP-474).
+    pub(crate) fn window_may_open(&self) -> bool {
+        let edge = self.rcv_nxt + clamp(self.ring.room(self.storage.as_ref()));
+        let gain = edge.since(self.rcv_adv);
+        let full = clamp(self.capacity());
+        let step = if self.rcv_adv.after(self.rcv_nxt) { full / 2 } else { full / 4 };
+        gain > 0 && gain >= step.min(u32::from(self.rcv_mss)).max(1)
+    }
+
+    /// The window for the next segment; moves the advertised edge, never to the left (TCP-470, TCP-472).
+    #[inline]
+    pub(crate) fn advertise(&mut self) -> u16 {
+        if self.window_may_open() {
+            self.rcv_adv = self.rcv_nxt + clamp(self.ring.room(self.storage.as_ref()));
+        }
+        let window = self.rcv_adv.since(self.rcv_nxt);
+        let shift = self.shift_in;
+        let rounded = window.div_ceil(1 << shift);
+        let field = u16::try_from(rounded).unwrap_or(u16::MAX);
+        self.rcv_adv = self.rcv_nxt + (u32::from(field) << shift);
+        field
+    }
+
+    /// An acknowledgement is leaving, alone or with data (TCP-412).
+    #[inline]
+    pub(crate) fn acknowledged_peer(&mut self) {
+        self.ack_sent = self.rcv_nxt;
+        self.unacknowledged = 0;
+        self.disarm(Slot::Ack);
+        self.owed = self.owed.saturating_sub(1);
+        if self.owed == 0 {
+            self.bits.unset(Bits::ACK_NOW);
+        }
+    }
+
+    /// What arrived out of order, the duplicate first (TCP-370, TCP-480 to TCP-482).
+    pub(crate) fn sack_blocks(&mut self) -> SackBlocks {
+        let mut blocks = SackBlocks::EMPTY;
+        if !self.bits.has(Bits::SACK) {
+            return blocks;
+        }
+        if self.bits.take(Bits::DUPLICATE) {
+            let (left, right) = self.duplicate;
+            blocks.push(SackBlock { left: left.0, right: right.0 });
+        }
+        if self.ring.out_of_order() > 0 {
+            let mut runs = [(0, 0); 4];
+            let count = self.ring.runs(self.storage.as_ref(), &mut runs);
+            for (left, right) in runs.into_iter().take(count) {
+                let (left, right) = (self.rcv_nxt + clamp(left), self.rcv_nxt + clamp(right));
+                blocks.push(SackBlock { left: left.0, right: right.0 });
+            }
+        }
+        blocks
+    }
+}

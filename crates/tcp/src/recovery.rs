@@ -1,0 +1,299 @@
+//! Episodes of recovery: they begin with a loss or a mark, shrink the window in step with what arrives (RFC 9937), and
+//! end when everything sent before is acknowledged, or when they prove to have been for nothing (section 3 of the
+//! specification).
+
+use crate::acknowledge::Told;
+use crate::bits::Bits;
+use crate::congestion::{AckSample, CongestionControl, Signal};
+use crate::endpoint::{Endpoint, clamp};
+use crate::limits::DUP_THRESH;
+use crate::losses::{Flight, Found, Losses};
+use crate::profile::Profile;
+use crate::rate::Rate;
+use crate::scoreboard::Sacked;
+use crate::seq::Seq;
+use crate::time::{Now, later};
+
+/// One episode.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Episode<S> {
+    /// It ends here.
+    recover: Seq,
+    /// It began here.
+    start: Seq,
+    /// RFC 9937: delivered and sent during it, what was outstanding when it began, and what may be now.
+    delivered: u32,
+    sent: u32,
+    flight: u32,
+    cwnd: u32,
+    /// How the controller was before it (TCP-297).
+    before: Option<S>,
+    /// Segments sent again that no report has called needless (TCP-295).
+    resent: u16,
+    /// Our timestamp when the first of them left.
+    first_resent: u32,
+}
+
+impl<S> Default for Episode<S> {
+    fn default() -> Self {
+        Self {
+            recover: Seq(0),
+            start: Seq(0),
+            delivered: 0,
+            sent: 0,
+            flight: 0,
+            cwnd: 0,
+            before: None,
+            resent: 0,
+            first_resent: 0,
+        }
+    }
+}
+
+impl<P: Profile> Endpoint<P> {
+    /// What may be outstanding.
+    #[inline]
+    pub(crate) fn cwnd(&self) -> u32 {
+        let shrinking = self.bits.has(Bits::RECOVERY) && !self.bits.has(Bits::AFTER_RTO);
+        if shrinking && !P::Congestion::OWNS_RECOVERY {
+            return self.episode.cwnd;
+        }
+        self.congestion.cwnd()
+    }
+
+    /// What an acknowledgement means for recovery and for the window.
+    pub(crate) fn recover(&mut self, now: Now, ack: Seq, told: &Told<<P::Rate as Rate>::Stamp>) {
+        self.undo_if_spurious(now, told);
+        if told.duplicate {
+            self.losses.duplicated(self.nxt);
+        }
+        if self.bits.has(Bits::RECOVERY) && ack.at_or_after(self.episode.recover) {
+            self.end_recovery(now);
+        }
+        let found = self.find_losses(now, told);
+        self.rate.lost(found.lost);
+        if found.lost > 0 && !self.bits.has(Bits::RECOVERY) {
+            self.begin_recovery(now, Signal::Loss, told.flight_before);
+        } else if told.marked && !self.bits.has(Bits::RECOVERY) && told.acked > 0 {
+            let ce_bytes = told.acked;
+            self.begin_recovery(now, Signal::Ecn { ce_bytes }, told.flight_before);
+            self.bits.set(Bits::REDUCED.and(Bits::AFTER_MARK));
+        }
+        self.reduce(told, found);
+        self.tell_controller(now, told, found);
+        self.end_tail_probe(now, ack, told);
+        self.rearm(now, found.recheck);
+        self.bits.set(Bits::OUTPUT);
+    }
+
+    fn find_losses(&mut self, now: Now, told: &Told<<P::Rate as Rate>::Stamp>) -> Found {
+        let mss = self.payload_max();
+        let sack = self.bits.has(Bits::SACK);
+        let recovering = self.bits.has(Bits::RECOVERY);
+        let duplicates = if sack {
+            clamp(self.board.sacked()).div_ceil(mss)
+        } else {
+            u32::from(self.duplicates)
+        };
+        if self.board.starts_at_zero() {
+            self.board.clear(); // the peer took back what it said it holds (TCP-273)
+        }
+        let flight =
+            Flight { una: self.una, nxt: self.nxt, board: &self.board, mss, now: now.micros };
+        let mut found = self.losses.detect(&flight, told.trips, recovering, duplicates);
+        let partial = recovering && told.acked > 0 && self.una.before(self.episode.recover);
+        let third = !recovering && duplicates >= DUP_THRESH;
+        if !sack && self.una != self.nxt && (partial || third) && self.losses.lost() == 0 {
+            found.lost += self.losses.lose_first(&flight, mss);
+        }
+        found
+    }
+
+    /// Something was lost or marked (TCP-251, TCP-290).
+    pub(crate) fn begin_recovery(&mut self, now: Now, signal: Signal, flight: u32) {
+        let stamp = now.millis().wrapping_add(self.ts_offset);
+        self.episode = Episode {
+            recover: self.nxt,
+            start: self.una,
+            delivered: 0,
+            sent: 0,
+            flight: flight.max(1),
+            cwnd: flight,
+            before: Some(self.congestion.snapshot()),
+            resent: 0,
+            first_resent: stamp,
+        };
+        self.congestion.on_congestion(now.instant, signal, flight);
+        self.bits.unset(Bits::AFTER_RTO.and(Bits::AFTER_MARK).and(Bits::TLP_OUT));
+        self.bits.set(Bits::RECOVERY.and(Bits::OUTPUT).and(Bits::UNDO));
+        self.bits.put(Bits::FORCE, signal == Signal::Loss);
+    }
+
+    /// The retransmission timer expired (RFC 6298 §5, TCP-254).
+    pub(crate) fn begin_after_timeout(&mut self, now: Now) {
+        let fresh = !self.bits.has(Bits::RECOVERY.and(Bits::AFTER_RTO)) || self.retries <= 1;
+        let flight = self.outstanding();
+        if fresh {
+            self.begin_recovery(now, Signal::Rto, flight);
+        } else {
+            // Another expiry of the same: the controller was told, and undoing means going back to before the first.
+            self.episode.recover = self.nxt;
+        }
+        self.board.clear();
+        let view = Flight {
+            una: self.una,
+            nxt: self.nxt,
+            board: &self.board,
+            mss: self.payload_max(),
+            now: now.micros,
+        };
+        let lost = self.losses.lose_all(&view);
+        self.rate.lost(lost);
+        self.duplicates = 0;
+        self.bits.set(Bits::RECOVERY.and(Bits::AFTER_RTO).and(Bits::FORCE).and(Bits::OUTPUT));
+    }
+
+    fn end_recovery(&mut self, now: Now) {
+        let shrank = !self.bits.has(Bits::AFTER_RTO) || P::Congestion::OWNS_RECOVERY;
+        self.bits.unset(
+            Bits::RECOVERY.and(Bits::AFTER_RTO).and(Bits::AFTER_MARK).and(Bits::FORCE).and(Bits::UNDO),
+        );
+        self.losses.recovered();
+        if shrank {
+            self.congestion.on_recovery_end(now.instant);
+        }
+    }
+
+    /// Proportional rate reduction (RFC 9937 §6, TCP-290).
+    fn reduce(&mut self, told: &Told<<P::Rate as Rate>::Stamp>, found: Found) {
+        if !self.bits.has(Bits::RECOVERY) || self.bits.has(Bits::AFTER_RTO) {
+            return;
+        }
+        let (pipe, ssthresh) = (self.outstanding(), self.congestion.ssthresh());
+        let mss = self.payload_max();
+        let episode = &mut self.episode;
+        episode.delivered = episode.delivered.saturating_add(told.delivered);
+        let mut count = if pipe > ssthresh {
+            let share = u64::from(episode.delivered) * u64::from(ssthresh);
+            let share = share.div_ceil(u64::from(episode.flight));
+            u32::try_from(share).unwrap_or(u32::MAX).saturating_sub(episode.sent)
+        } else {
+            let mut limit = episode.delivered.saturating_sub(episode.sent).max(told.delivered);
+            if told.acked > 0 && found.lost == 0 {
+                limit = limit.saturating_add(mss);
+            }
+            limit.min(ssthresh - pipe)
+        };
+        if episode.sent == 0 && count == 0 {
+            count = mss; // at least one, on entry
+        }
+        episode.cwnd = pipe.saturating_add(count);
+    }
+
+    /// So much left during the episode.
+    #[inline]
+    pub(crate) fn recovery_sent(&mut self, len: u32, again: bool) {
+        if !self.bits.has(Bits::RECOVERY) {
+            return;
+        }
+        self.episode.sent = self.episode.sent.saturating_add(len);
+        if again {
+            self.episode.resent = self.episode.resent.saturating_add(1);
+        }
+    }
+
+    fn tell_controller(&mut self, now: Now, told: &Told<<P::Rate as Rate>::Stamp>, found: Found) {
+        let round_start = self.una.after(self.round_end);
+        if round_start {
+            self.round_end = self.nxt;
+        }
+        let rate = told
+            .newest
+            .and_then(|newest| self.rate.sample(newest.stamp, newest.sent, self.trip.min));
+        let after_rto = self.bits.has(Bits::AFTER_RTO);
+        let cwnd = self.congestion.cwnd();
+        let slow = cwnd < self.congestion.ssthresh();
+        let sample = AckSample {
+            now: now.instant,
+            acked: told.acked,
+            sacked: told.sacked,
+            lost: found.lost,
+            flight_before: told.flight_before,
+            flight: self.outstanding(),
+            rtt: told.rtt,
+            min_rtt: self.trip.min,
+            rate,
+            cwnd_limited: self.bits.has(Bits::CWND_LIMITED)
+                || (slow && told.flight_before >= cwnd / 2),
+            in_recovery: self.bits.has(Bits::RECOVERY) && !after_rto,
+            after_rto,
+            round_start,
+            ce_bytes: if told.marked { told.acked } else { 0 },
+        };
+        self.congestion.on_ack(&sample);
+    }
+
+    /// Whether an echoed timestamp shows that the original arrived (RFC 3522, TCP-295).
+    pub(crate) fn predates_resending(&self, echo: Option<u32>) -> bool {
+        let Some(echo) = echo.filter(|_| self.bits.has(Bits::TIMESTAMPS)) else { return false };
+        echo != 0
+            && self.bits.has(Bits::UNDO)
+            && self.episode.resent > 0
+            && later(self.episode.first_resent, echo)
+    }
+
+    /// Everything sent again was for nothing: back to before (TCP-295, TCP-296).
+    fn undo_if_spurious(&mut self, now: Now, told: &Told<<P::Rate as Rate>::Stamp>) {
+        if !self.bits.has(Bits::UNDO) || self.episode.resent == 0 {
+            return;
+        }
+        if told.duplicate {
+            self.episode.resent -= 1;
+        }
+        let eifel = told.original && told.acked > 0;
+        // RFC 5682: after a timeout something arrives that was never sent again.
+        let forward = self.bits.has(Bits::AFTER_RTO)
+            && told.acked > 0
+            && told.newest.is_some_and(|newest| {
+                !newest.resent && !later(newest.sent, self.sent_at) && newest.end.at_or_before(self.episode.recover)
+            });
+        if !(self.episode.resent == 0 || eifel || forward) {
+            return;
+        }
+        if let Some(before) = self.episode.before.take() {
+            self.congestion.undo(before);
+        }
+        if self.bits.has(Bits::AFTER_RTO)
+            && let Some(rtt) = told.rtt
+        {
+            self.trip.reseed(now, rtt);
+        }
+        self.losses.unlose();
+        self.bits.unset(
+            Bits::RECOVERY.and(Bits::AFTER_RTO).and(Bits::AFTER_MARK).and(Bits::UNDO).and(Bits::FORCE),
+        );
+    }
+
+    /// RFC 8985 §7.4 (TCP-286).
+    fn end_tail_probe(&mut self, now: Now, ack: Seq, told: &Told<<P::Rate as Rate>::Stamp>) {
+        if !self.bits.has(Bits::TLP_OUT) || ack.before(self.tail_end) {
+            return;
+        }
+        let both = told.duplicate || (ack == self.tail_end && told.acked == 0);
+        if !self.bits.has(Bits::TLP_RESENT) || both {
+            self.bits.unset(Bits::TLP_OUT);
+        } else if ack.after(self.tail_end) {
+            // Only one copy arrived, so the original was lost: one response, and nothing left to repair.
+            self.bits.unset(Bits::TLP_OUT);
+            if !self.bits.has(Bits::RECOVERY) {
+                self.congestion.on_congestion(now.instant, Signal::Loss, told.flight_before);
+                self.congestion.on_recovery_end(now.instant);
+            }
+        }
+    }
+
+    /// For the snapshot of facts: whether the window is being reduced, and since where.
+    pub(crate) fn recovering_since(&self) -> Option<Seq> {
+        self.bits.has(Bits::RECOVERY).then_some(self.episode.start)
+    }
+}

@@ -1,0 +1,378 @@
+//! What a segment does to a connection: RFC 9293 §3.10.7, step by step, with RFC 5961 and RFC 7323.
+
+use crate::bits::Bits;
+use crate::endpoint::{Endpoint, clamp};
+use crate::event::{Disconnected, State};
+use crate::limits::PAWS_SECONDS;
+use crate::losses::Losses as _;
+use crate::profile::Profile;
+use crate::seq::Seq;
+use crate::time::{Now, later};
+use crate::timers::{Misc, Slot};
+use mainstay_wire::ip::Ecn;
+use mainstay_wire::tcp::{Flags, Header};
+
+/// A segment whose checksum is right.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Segment<'a> {
+    pub(crate) header: &'a Header,
+    pub(crate) payload: &'a [u8],
+    pub(crate) ecn: Ecn,
+    /// What the wire carried in one packet, if a device joined several (TCP-604).
+    pub(crate) unit: Option<u16>,
+}
+
+/// Why a segment was not taken; each has a counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ignored {
+    /// Too short, or longer than itself (TCP-100).
+    Malformed,
+    /// The checksum is wrong.
+    Checksum,
+    /// From or to an address or port that cannot be (TCP-100, TCP-101).
+    Address,
+    /// Nobody here is meant, and nothing is to be answered.
+    Stranger,
+    /// Not acceptable where it stands (TCP-131).
+    Window,
+    /// Older than what came before (TCP-130).
+    Old,
+    /// It acknowledges what cannot be (TCP-136).
+    Acknowledgment,
+    /// Flags that make no sense here (TCP-104, TCP-123).
+    Flags,
+    /// A reset that is not exactly where it should be (TCP-133).
+    Reset,
+    /// A SYN where there is a connection already (TCP-134).
+    Syn,
+    /// There was no room to answer or to remember it.
+    Overload,
+}
+
+/// What comes of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    Taken,
+    Dropped(Ignored),
+    /// Taken no further; answered by a reset with this sequence number (RFC 9293 §3.10.7.4).
+    Reset(Seq),
+}
+
+/// A step said: go on, or this is what comes of it.
+type Step = Result<(), Arrival>;
+
+impl<P: Profile> Endpoint<P> {
+    /// A segment for this connection.
+    pub(crate) fn handle_segment(&mut self, now: Now, segment: &Segment<'_>) -> Arrival {
+        let result = if self.state == State::SynSent {
+            self.arrives_in_syn_sent(now, segment)
+        } else {
+            self.arrives(now, segment)
+        };
+        match result {
+            Ok(()) => Arrival::Taken,
+            Err(arrival) => arrival,
+        }
+    }
+
+    /// RFC 9293 §3.10.7.3.
+    fn arrives_in_syn_sent(&mut self, now: Now, segment: &Segment<'_>) -> Step {
+        let header = segment.header;
+        let (flags, ack) = (header.flags, Seq(header.acknowledgment));
+        let acknowledges = flags.contains(Flags::ACK);
+        if acknowledges && !(self.una.before(ack) && ack.at_or_before(self.nxt)) {
+            let reset = flags.contains(Flags::RST);
+            return Err(if reset { Arrival::Dropped(Ignored::Reset) } else { Arrival::Reset(ack) });
+        }
+        if flags.contains(Flags::RST) {
+            if !acknowledges {
+                return Err(Arrival::Dropped(Ignored::Reset));
+            }
+            self.terminate(Disconnected::Refused);
+            return Ok(());
+        }
+        if !flags.contains(Flags::SYN) {
+            return Err(Arrival::Dropped(Ignored::Flags));
+        }
+        self.take_syn(now, header);
+        if !acknowledges {
+            // Simultaneous open (TCP-122): the same SYN again, now as an answer.
+            self.state = State::SynReceived;
+            self.bits.set(Bits::SEND_SYN.and(Bits::OUTPUT));
+            return Ok(());
+        }
+        let all = self.nxt - self.una;
+        self.sample_syn(now, segment);
+        self.una += 1;
+        self.state = State::Established;
+        let early = (ack - self.una).min(all - 1);
+        self.establish(now);
+        if early > 0 {
+            self.una += early;
+            self.queue_acknowledged(early);
+        }
+        self.reject_early_data(now);
+        self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
+        self.take_text(now, segment, Seq(header.sequence) + 1, segment.payload);
+        self.take_fin(now, segment, true);
+        Ok(())
+    }
+
+    /// RFC 9293 §3.10.7.4, in its order.
+    fn arrives(&mut self, now: Now, segment: &Segment<'_>) -> Step {
+        self.check_timestamps(now, segment)?;
+        let text = self.check_sequence(now, segment)?;
+        self.check_reset(now, segment)?;
+        self.check_syn(now, segment)?;
+        self.check_ack(now, segment)?;
+        self.heard(now);
+        self.remember_timestamp(now, segment);
+        self.note_ecn(segment);
+        if self.state == State::Closed || self.state == State::TimeWait {
+            return Ok(());
+        }
+        self.check_urgent(segment);
+        if !text.bytes.is_empty() {
+            self.take_text(now, segment, text.start, text.bytes);
+        }
+        if self.state != State::Closed {
+            self.take_fin(now, segment, text.fin);
+        }
+        Ok(())
+    }
+
+    /// First: PAWS (RFC 7323 §5, TCP-130).
+    fn check_timestamps(&mut self, now: Now, segment: &Segment<'_>) -> Step {
+        if !self.bits.has(Bits::TIMESTAMPS) || segment.header.flags.contains(Flags::RST) {
+            return Ok(());
+        }
+        let Some(stamps) = segment.header.options.timestamps else { return Ok(()) };
+        if !later(self.ts_recent, stamps.value) {
+            return Ok(());
+        }
+        if now.seconds().wrapping_sub(self.ts_recent_at) > PAWS_SECONDS {
+            return Ok(());
+        }
+        self.challenge(now);
+        Err(Arrival::Dropped(Ignored::Old))
+    }
+
+    /// Second: is any of it in the window (TCP-131)? What is not is cut off (TCP-132).
+    fn check_sequence<'a>(
+        &mut self,
+        now: Now,
+        segment: &Segment<'a>,
+    ) -> Result<Text<'a>, Arrival> {
+        let header = segment.header;
+        let flags = header.flags;
+        let syn = u32::from(flags.contains(Flags::SYN));
+        let start = Seq(header.sequence);
+        if syn == 1 && self.state == State::SynReceived && start + 1 == self.rcv_nxt {
+            return Err(self.repeated_syn(flags));
+        }
+        let fin = flags.contains(Flags::FIN);
+        let end = start + syn + clamp(segment.payload.len()) + u32::from(fin);
+        let (left, right) = (self.rcv_nxt, self.rcv_adv.later(self.rcv_nxt));
+        let closed = left == right;
+        let acceptable = if start == end {
+            start.at_or_after(left) && (start.before(right) || start == left)
+        } else if closed {
+            false
+        } else {
+            start.before(right) && end.after(left)
+        };
+        if !acceptable && !(closed && start == left) {
+            if flags.contains(Flags::RST) {
+                return Err(Arrival::Dropped(Ignored::Reset));
+            }
+            return Err(self.refuse_sequence(now, start, end, fin));
+        }
+        if !acceptable {
+            // A closed window still lets acknowledgements, resets and urgent pointers through (MUST-66).
+            self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
+            return Ok(Text { start, bytes: &[], fin: false });
+        }
+        Ok(self.trim(segment, start + syn))
+    }
+
+    /// Answers what is not acceptable, and remembers a duplicate for the answer (TCP-131, TCP-482).
+    fn refuse_sequence(&mut self, now: Now, start: Seq, end: Seq, fin: bool) -> Arrival {
+        if self.state == State::TimeWait && fin && end == self.rcv_nxt {
+            self.arm(Slot::Misc, now, self.time_wait());
+            self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
+            return Arrival::Taken;
+        }
+        if start.before(end) && end.at_or_before(self.rcv_nxt) {
+            self.report_duplicate(start, end);
+        }
+        self.challenge(now);
+        Arrival::Dropped(Ignored::Window)
+    }
+
+    /// The part of the payload that lies in the window.
+    fn trim<'a>(&mut self, segment: &Segment<'a>, start: Seq) -> Text<'a> {
+        let fin = segment.header.flags.contains(Flags::FIN);
+        let mut bytes = segment.payload;
+        let before = self.rcv_nxt.since(start);
+        if before > 0 && !bytes.is_empty() {
+            let cut = (before as usize).min(bytes.len());
+            self.report_duplicate(start, start + clamp(cut));
+            bytes = bytes.get(cut..).unwrap_or(&[]);
+        }
+        let start = start.later(self.rcv_nxt);
+        let room = self.rcv_adv.since(start) as usize;
+        let fits = bytes.len() <= room;
+        Text { start, bytes: bytes.get(..room).unwrap_or(bytes), fin: fin && fits }
+    }
+
+    /// Third: resets (RFC 5961 §3, TCP-133).
+    fn check_reset(&mut self, now: Now, segment: &Segment<'_>) -> Step {
+        if !segment.header.flags.contains(Flags::RST) {
+            return Ok(());
+        }
+        let at = Seq(segment.header.sequence);
+        if at != self.rcv_nxt && at != self.ack_sent {
+            self.challenge(now);
+            return Err(Arrival::Dropped(Ignored::Reset));
+        }
+        if self.state == State::TimeWait {
+            return Err(Arrival::Dropped(Ignored::Reset)); // RFC 1337
+        }
+        let passive = self.state == State::SynReceived && self.bits.has(Bits::PASSIVE);
+        self.terminate(if passive { Disconnected::Refused } else { Disconnected::Reset });
+        Err(Arrival::Taken)
+    }
+
+    /// Fourth: a SYN has no place here (RFC 5961 §4, TCP-134).
+    fn check_syn(&mut self, now: Now, segment: &Segment<'_>) -> Step {
+        if !segment.header.flags.contains(Flags::SYN) {
+            return Ok(());
+        }
+        self.challenge(now);
+        Err(Arrival::Dropped(Ignored::Syn))
+    }
+
+    /// Fifth: the acknowledgement (TCP-135, TCP-136).
+    fn check_ack(&mut self, now: Now, segment: &Segment<'_>) -> Step {
+        let header = segment.header;
+        if !header.flags.contains(Flags::ACK) {
+            return Err(Arrival::Dropped(Ignored::Flags));
+        }
+        let ack = Seq(header.acknowledgment);
+        if self.state == State::SynReceived {
+            if !(self.una.before(ack) && ack.at_or_before(self.nxt)) {
+                return Err(Arrival::Reset(ack));
+            }
+            self.sample_syn(now, segment);
+            self.una += 1;
+            self.state = State::Established;
+            self.wnd = u32::from(header.window) << self.shift_out;
+            self.wnd_max = self.wnd_max.max(self.wnd);
+            (self.wl1, self.wl2) = (Seq(header.sequence), ack);
+            self.establish(now);
+        }
+        let oldest = self.una - self.wnd_max;
+        if ack.before(oldest) || ack.after(self.nxt) {
+            self.challenge(now);
+            return Err(Arrival::Dropped(Ignored::Acknowledgment));
+        }
+        self.take_ack(now, segment, ack);
+        Ok(())
+    }
+
+    /// Sixth: urgent data (RFC 6093, TCP-165).
+    fn check_urgent(&mut self, segment: &Segment<'_>) {
+        let header = segment.header;
+        if !header.flags.contains(Flags::URG) || !self.state.can_receive() {
+            return;
+        }
+        let end = Seq(header.sequence) + u32::from(header.urgent);
+        let end = end.earlier(self.rcv_adv); // no further than the window (TCP-545)
+        if end.after(self.urgent_in) && end.after(self.rcv_nxt) {
+            self.urgent_in = end;
+            self.bits.set(Bits::URGENT_IN.and(Bits::TELL_URGENT));
+        }
+    }
+
+    /// A repeated SYN gets the same answer again, no more often than the timer would (TCP-081).
+    fn repeated_syn(&mut self, flags: Flags) -> Arrival {
+        if flags.contains(Flags::RST) {
+            return Arrival::Dropped(Ignored::Reset);
+        }
+        if self.owed == 0 {
+            self.owed = 1;
+            self.bits.set(Bits::SEND_SYN.and(Bits::OUTPUT));
+        }
+        Arrival::Taken
+    }
+
+    /// The handshake is over.
+    fn establish(&mut self, now: Now) {
+        self.retries = 0;
+        self.owed = 0;
+        self.disarm(Slot::Rtx);
+        self.disarm(Slot::Misc);
+        self.bits.unset(Bits::SEND_SYN);
+        if self.bits.has(Bits::PASSIVE) {
+            self.bits.set(Bits::TELL_ACCEPTED);
+        }
+        self.bits.set(Bits::TELL_ESTABLISHED.and(Bits::OUTPUT));
+        self.begin_congestion();
+        self.round_end = self.nxt;
+        if self.bits.has(Bits::FIN_QUEUED) {
+            self.state = State::FinWait1;
+        }
+        self.arm_keepalive(now);
+        self.losses.clear();
+    }
+
+    /// The peer lives (TCP-105, TCP-172).
+    #[inline]
+    fn heard(&mut self, now: Now) {
+        self.probes = 0;
+        if self.misc == Misc::Keepalive && self.is_armed(Slot::Misc) {
+            self.arm_keepalive(now);
+        }
+    }
+
+    /// RFC 7323 §4.3, TCP-358.
+    #[inline]
+    fn remember_timestamp(&mut self, now: Now, segment: &Segment<'_>) {
+        if let Some(stamps) = segment.header.options.timestamps
+            && self.bits.has(Bits::TIMESTAMPS)
+            && !later(self.ts_recent, stamps.value)
+            && Seq(segment.header.sequence).at_or_before(self.ack_sent)
+        {
+            (self.ts_recent, self.ts_recent_at) = (stamps.value, now.seconds());
+        }
+    }
+
+    /// RFC 3168 §6.1.3 (TCP-302).
+    #[inline]
+    fn note_ecn(&mut self, segment: &Segment<'_>) {
+        if !self.bits.has(Bits::ECN) {
+            return;
+        }
+        if segment.header.flags.contains(Flags::CWR) {
+            self.bits.unset(Bits::ECHO);
+        }
+        if segment.ecn == Ecn::Ce {
+            self.bits.set(Bits::ECHO);
+        }
+    }
+
+    /// An acknowledgement for what is not acceptable, if the connection may give one more (TCP-510, TCP-511).
+    pub(crate) fn challenge(&mut self, now: Now) {
+        if self.challenge.take(now) {
+            self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
+        }
+    }
+}
+
+/// What of a segment lies in the window.
+struct Text<'a> {
+    start: Seq,
+    bytes: &'a [u8],
+    fin: bool,
+}

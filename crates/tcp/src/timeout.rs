@@ -1,0 +1,243 @@
+//! What is done when a deadline comes (sections 2.8, 2.10, 2.12 and 5 of the specification).
+
+use crate::bits::Bits;
+use crate::endpoint::Endpoint;
+use crate::event::{Disconnected, Soft, State};
+use crate::limits::TLP_ACK_DELAY;
+use crate::losses::{Flight, Losses, Trips};
+use crate::congestion::Signal;
+use crate::profile::Profile;
+use crate::rate::Rate;
+use crate::scoreboard::Sacked;
+use crate::time::Now;
+use crate::timers::{Misc, Rtx, Slot};
+
+/// When the application and the IP layer are told that something is amiss (R1). RFC 9293 §3.8.3
+const R1: u8 = 3;
+
+impl<P: Profile> Endpoint<P> {
+    /// Runs what is due, in the order of TCP-086; `true` if the peer is to be told by a reset that it is over.
+    pub(crate) fn handle_timeout(&mut self, now: Now) -> bool {
+        if self.is_due(Slot::Ack, now) {
+            self.disarm(Slot::Ack);
+            let owed = self.unacknowledged > 0;
+            self.bits.put(Bits::OVERRIDE, self.backlog() > 0);
+            self.bits.set(Bits::OUTPUT);
+            if owed {
+                self.bits.set(Bits::ACK_NOW);
+            }
+        }
+        if self.is_due(Slot::Rtx, now) {
+            self.disarm(Slot::Rtx);
+            self.retransmission_due(now);
+        }
+        let mut reset = false;
+        if self.is_due(Slot::Misc, now) {
+            self.disarm(Slot::Misc);
+            reset = self.rest_due(now);
+        }
+        if self.is_due(Slot::Pace, now) {
+            self.disarm(Slot::Pace);
+            self.bits.set(Bits::OUTPUT);
+        }
+        if self.is_due(Slot::User, now) {
+            self.disarm(Slot::User);
+            reset |= self.state.is_synchronized();
+            self.terminate(Disconnected::TimedOut);
+        }
+        reset
+    }
+
+    fn retransmission_due(&mut self, now: Now) {
+        match self.rtx {
+            Rtx::Timeout => self.timed_out(now),
+            Rtx::TailProbe => {
+                self.bits.set(Bits::SEND_TLP.and(Bits::OUTPUT));
+            }
+            Rtx::Reordering => self.reordering_due(now),
+            Rtx::Persist => {
+                self.retries = self.retries.saturating_add(1);
+                self.bits.set(Bits::SEND_PROBE.and(Bits::OUTPUT));
+            }
+        }
+    }
+
+    /// RFC 6298 §5.4 to §5.7, RFC 9293 §3.8.3 (TCP-164, TCP-254).
+    fn timed_out(&mut self, now: Now) {
+        let handshake = matches!(self.state, State::SynSent | State::SynReceived);
+        if self.retries == 0 && !handshake {
+            self.repeating_since = now.seconds();
+        }
+        self.retries = self.retries.saturating_add(1);
+        let settings = self.settings.as_ref();
+        let limit = if handshake { settings.syn_limit } else { settings.data_limit };
+        // Coarse seconds are longer than seconds; one more makes sure that it is never too early.
+        let passed = now.seconds().wrapping_sub(self.repeating_since);
+        if settings.user_timeout.is_none() && passed > limit.div_ceil(1000) {
+            self.terminate(Disconnected::TimedOut);
+            return;
+        }
+        if self.retries >= R1 {
+            self.soft = Some(Soft::Retransmitting);
+            self.bits.set(Bits::TELL_SOFT);
+        }
+        if handshake {
+            self.bits.set(Bits::SEND_SYN.and(Bits::SYN_REPEATED).and(Bits::OUTPUT));
+            self.bits.unset(Bits::TIMING);
+            return;
+        }
+        self.bits.unset(Bits::TIMING.and(Bits::TLP_OUT).and(Bits::SEND_TLP));
+        self.begin_after_timeout(now);
+    }
+
+    /// What may only have been reordered is lost (TCP-284).
+    fn reordering_due(&mut self, now: Now) {
+        let trips = Trips {
+            min: self.trip.min,
+            smoothed: self.trip.smoothed().unwrap_or(u32::MAX),
+            original: false,
+        };
+        let recovering = self.bits.has(Bits::RECOVERY);
+        let mss = self.payload_max();
+        let before = self.outstanding();
+        let flight =
+            Flight { una: self.una, nxt: self.nxt, board: &self.board, mss, now: now.micros };
+        let duplicates = u32::try_from(self.board.sacked()).unwrap_or(u32::MAX).div_ceil(mss);
+        let found = self.losses.detect(&flight, trips, recovering, duplicates);
+        self.rate.lost(found.lost);
+        if found.lost > 0 && !recovering {
+            self.begin_recovery(now, Signal::Loss, before);
+        }
+        self.bits.set(Bits::OUTPUT);
+        self.rearm(now, found.recheck);
+    }
+
+    /// `true` if a reset is due.
+    fn rest_due(&mut self, now: Now) -> bool {
+        match self.misc {
+            Misc::Keepalive => return self.keepalive_due(now),
+            Misc::FinWait2 | Misc::TimeWait => self.terminate(Disconnected::Normal),
+            Misc::Handshake => {
+                self.terminate(Disconnected::TimedOut);
+                return false;
+            }
+        }
+        false
+    }
+
+    /// RFC 9293 §3.8.4 (TCP-171, TCP-172).
+    fn keepalive_due(&mut self, now: Now) -> bool {
+        let Some(keepalive) = self.settings.as_ref().keepalive else { return false };
+        if self.probes >= keepalive.count {
+            self.terminate(Disconnected::TimedOut);
+            return true;
+        }
+        if self.una == self.nxt {
+            self.probes += 1;
+            self.bits.set(Bits::SEND_PROBE.and(Bits::OUTPUT));
+        }
+        self.arm(Slot::Misc, now, u64::from(keepalive.interval) * 1_000_000);
+        false
+    }
+
+    /// The peer was heard, or the connection has begun (TCP-105).
+    pub(crate) fn arm_keepalive(&mut self, now: Now) {
+        if let Some(keepalive) = self.settings.as_ref().keepalive
+            && self.state.is_synchronized()
+            && self.state != State::TimeWait
+        {
+            self.misc = Misc::Keepalive;
+            self.arm(Slot::Misc, now, u64::from(keepalive.idle) * 1_000_000);
+        }
+    }
+
+    pub(crate) fn arm_user_timeout(&mut self, now: Now) {
+        if let Some(limit) = self.settings.as_ref().user_timeout {
+            self.arm(Slot::User, now, u64::from(limit) * 1000);
+        }
+    }
+
+    /// The retransmission deadline for what is in flight now (TCP-284, TCP-285, TCP-404).
+    pub(crate) fn rearm(&mut self, now: Now, recheck: Option<u32>) {
+        if self.una == self.nxt {
+            if !(self.is_armed(Slot::Rtx) && self.rtx == Rtx::Persist) {
+                self.disarm(Slot::Rtx);
+            }
+            return;
+        }
+        if matches!(self.state, State::SynSent | State::SynReceived | State::Closed) {
+            return;
+        }
+        if self.wnd == 0 {
+            self.arm_persist(now);
+            return;
+        }
+        let rto = self.rto_backed_off();
+        if let Some(recheck) = recheck {
+            self.rtx = Rtx::Reordering;
+            self.arm(Slot::Rtx, now, u64::from(recheck.max(1)));
+        } else if self.may_probe_tail() {
+            self.rtx = Rtx::TailProbe;
+            self.arm(Slot::Rtx, now, u64::from(self.tail_wait().min(rto)));
+        } else {
+            self.rtx = Rtx::Timeout;
+            self.arm(Slot::Rtx, now, u64::from(rto));
+        }
+    }
+
+    /// RFC 8985 §7.2.
+    fn may_probe_tail(&self) -> bool {
+        P::Losses::BY_TIME
+            && self.bits.has(Bits::SACK)
+            && !self.bits.has(Bits::RECOVERY.and(Bits::TLP_OUT).and(Bits::SEND_TLP))
+            && self.retries == 0
+            && self.board.is_empty()
+    }
+
+    /// RFC 8985 §7.2: two round trips, and the peer's delay if only one segment is out.
+    fn tail_wait(&self) -> u32 {
+        let Some(smoothed) = self.trip.smoothed() else { return 1_000_000 };
+        let single = self.nxt - self.una <= self.payload_max();
+        let delay = if single { TLP_ACK_DELAY } else { 0 };
+        smoothed.saturating_mul(2).saturating_add(delay).max(1000)
+    }
+
+    /// The window is closed: ask again, less and less often (RFC 9293 §3.8.6.1, TCP-160, TCP-163).
+    pub(crate) fn arm_persist(&mut self, now: Now) {
+        if self.is_armed(Slot::Rtx) && self.rtx == Rtx::Persist {
+            return;
+        }
+        if !self.bits.has(Bits::PERSISTING) {
+            self.bits.set(Bits::PERSISTING);
+            self.retries = 0;
+        }
+        self.rtx = Rtx::Persist;
+        let max = crate::rtt::millis(self.settings.as_ref().persist_max);
+        self.arm(Slot::Rtx, now, u64::from(self.rto_backed_off().min(max)));
+        if !self.is_armed(Slot::User) {
+            self.arm_user_timeout(now);
+        }
+    }
+
+    /// After an acknowledgement: a window that opens ends the probing at once (TCP-161).
+    pub(crate) fn window_moved(&mut self, now: Now) {
+        if self.wnd > 0 && self.bits.take(Bits::PERSISTING) {
+            self.retries = 0;
+            if self.rtx == Rtx::Persist {
+                self.disarm(Slot::Rtx);
+            }
+            if self.una != self.nxt {
+                let flight = Flight {
+                    una: self.una,
+                    nxt: self.nxt,
+                    board: &self.board,
+                    mss: self.payload_max(),
+                    now: now.micros,
+                };
+                self.losses.lose_all(&flight);
+                self.bits.set(Bits::FORCE);
+            }
+        }
+        self.bits.set(Bits::OUTPUT);
+    }
+}

@@ -1,0 +1,143 @@
+//! Deadlines: five at most, each with a kind where it has several meanings (TCP-406).
+
+use crate::bits::Bits;
+use crate::endpoint::Endpoint;
+use crate::profile::Profile;
+use crate::time::{Now, later};
+use mainstay_base::Instant;
+
+/// A deadline of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub(crate) enum Slot {
+    Ack = 0,
+    Rtx = 1,
+    Misc = 2,
+    Pace = 3,
+    User = 4,
+}
+
+/// What the retransmission deadline means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rtx {
+    /// Nothing came back (RFC 6298).
+    #[default]
+    Timeout,
+    /// Something at the end may be lost (RFC 8985 §7).
+    TailProbe,
+    /// What may only be reordered is lost (RFC 8985 §6).
+    Reordering,
+    /// The window is closed (RFC 9293 §3.8.6.1).
+    Persist,
+}
+
+/// What the deadline for the rest means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Misc {
+    /// A silent peer is probed.
+    #[default]
+    Keepalive,
+    /// The peer does not finish.
+    FinWait2,
+    /// Old segments are gone.
+    TimeWait,
+    /// The handshake takes too long.
+    Handshake,
+}
+
+/// One armed deadline (TCP-425).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Timer {
+    /// An acknowledgement waits.
+    Acknowledge,
+    /// See there.
+    Retransmit(Rtx),
+    /// See there.
+    Misc(Misc),
+    /// The next segment waits for its time.
+    Pace,
+    /// Nothing was acknowledged for too long.
+    UserTimeout,
+}
+
+impl Slot {
+    pub(crate) const ALL: [Self; 5] = [Self::Ack, Self::Rtx, Self::Misc, Self::Pace, Self::User];
+
+    const fn armed(self) -> Bits {
+        match self {
+            Self::Ack => Bits::ARMED_ACK,
+            Self::Rtx => Bits::ARMED_RTX,
+            Self::Misc => Bits::ARMED_MISC,
+            Self::Pace => Bits::ARMED_PACE,
+            Self::User => Bits::ARMED_USER,
+        }
+    }
+}
+
+impl<P: Profile> Endpoint<P> {
+    /// Sets a deadline `micros` from now; a profile without that slot ignores it.
+    #[inline]
+    pub(crate) fn arm(&mut self, slot: Slot, now: Now, micros: u64) {
+        if let Some(place) = self.slots.as_mut().get_mut(slot as usize) {
+            *place = now.tick_after(P::TICK_SHIFT, micros);
+            self.bits.set(slot.armed());
+        }
+    }
+
+    #[inline]
+    pub(crate) fn disarm(&mut self, slot: Slot) {
+        self.bits.unset(slot.armed());
+    }
+
+    #[inline]
+    pub(crate) fn is_armed(&self, slot: Slot) -> bool {
+        self.bits.has(slot.armed())
+    }
+
+    /// Whether the deadline is set and has come.
+    pub(crate) fn is_due(&self, slot: Slot, now: Now) -> bool {
+        self.is_armed(slot) && !later(self.tick_of(slot), now.tick(P::TICK_SHIFT))
+    }
+
+    fn tick_of(&self, slot: Slot) -> u32 {
+        self.slots.as_ref().get(slot as usize).copied().unwrap_or(0)
+    }
+
+    /// Microseconds until a deadline that is set; zero if it has come.
+    pub(crate) fn remaining(&self, slot: Slot, now: Now) -> u64 {
+        let ticks = self.tick_of(slot).wrapping_sub(now.tick(P::TICK_SHIFT));
+        if ticks & (1 << 31) != 0 { 0 } else { u64::from(ticks) << P::TICK_SHIFT }
+    }
+
+    /// The moment of a deadline that is set.
+    fn moment(&self, slot: Slot, now: Now) -> Instant {
+        let ticks = self.tick_of(slot).wrapping_sub(now.tick(P::TICK_SHIFT));
+        if ticks & (1 << 31) != 0 {
+            return now.instant;
+        }
+        let tick = (now.instant.as_micros() >> P::TICK_SHIFT) + u64::from(ticks);
+        Instant::from_micros(tick << P::TICK_SHIFT)
+    }
+
+    /// The earliest deadline.
+    pub(crate) fn next_deadline(&self, now: Now) -> Option<Instant> {
+        let armed = Slot::ALL.into_iter().filter(|slot| self.is_armed(*slot));
+        armed.map(|slot| self.moment(slot, now)).min()
+    }
+
+    /// Each deadline that is set, with its meaning (TCP-425).
+    pub(crate) fn armed_timers(&self, now: Now) -> impl Iterator<Item = (Timer, Instant)> {
+        let armed = Slot::ALL.into_iter().filter(|slot| self.is_armed(*slot));
+        armed.map(move |slot| {
+            let timer = match slot {
+                Slot::Ack => Timer::Acknowledge,
+                Slot::Rtx => Timer::Retransmit(self.rtx),
+                Slot::Misc => Timer::Misc(self.misc),
+                Slot::Pace => Timer::Pace,
+                Slot::User => Timer::UserTimeout,
+            };
+            (timer, self.moment(slot, now))
+        })
+    }
+}

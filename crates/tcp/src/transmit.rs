@@ -1,0 +1,498 @@
+//! What leaves next (TCP-144): one segment or super-segment per call, chosen in a fixed order.
+
+use crate::bits::Bits;
+use crate::congestion::CongestionControl;
+use crate::endpoint::{Endpoint, clamp};
+use crate::event::State;
+use crate::limits::HOLD_MICROS;
+use crate::losses::{Flight, Hole, Losses};
+use crate::negotiate::TIMESTAMPS_LEN;
+use crate::profile::Profile;
+use crate::queue::TxQueue;
+use crate::rate::Rate;
+use crate::rtt::millis;
+use crate::seq::Seq;
+use crate::time::{Now, later};
+use crate::timers::{Rtx, Slot};
+use mainstay_wire::tcp::{Flags, Header, Options};
+
+/// A segment that leaves: its header, and where its payload lies in the queue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) header: Header,
+    pub(crate) offset: usize,
+    pub(crate) len: usize,
+    /// It is to be cut into segments of so much payload (TCP-600).
+    pub(crate) unit: Option<u16>,
+    /// May be marked instead of dropped (TCP-301).
+    pub(crate) ecn: bool,
+}
+
+/// What part of the stream a segment carries.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    start: Seq,
+    len: u32,
+    fin: bool,
+    again: bool,
+}
+
+impl<P: Profile> Endpoint<P> {
+    /// The next segment; `None` when nothing may leave now.
+    pub(crate) fn poll_transmit(&mut self, now: Now) -> Option<Outgoing> {
+        if !self.bits.has(Bits::OUTPUT) {
+            return None;
+        }
+        let out = match self.state {
+            State::Closed | State::Armed => None,
+            State::SynSent | State::SynReceived => self.poll_syn(now),
+            State::TimeWait => self.poll_ack(now),
+            State::Established
+            | State::FinWait1
+            | State::FinWait2
+            | State::CloseWait
+            | State::Closing
+            | State::LastAck => self.poll_open(now),
+        };
+        if out.is_none() {
+            self.bits.unset(Bits::OUTPUT);
+        }
+        out
+    }
+
+    fn poll_open(&mut self, now: Now) -> Option<Outgoing> {
+        if let Some(out) = self.poll_lost(now) {
+            return Some(out);
+        }
+        if self.bits.take(Bits::SEND_TLP)
+            && let Some(out) = self.poll_tail(now)
+        {
+            return Some(out);
+        }
+        if let Some(out) = self.poll_new(now) {
+            return Some(out);
+        }
+        if self.bits.take(Bits::SEND_PROBE) {
+            return Some(self.probe(now));
+        }
+        self.poll_ack(now)
+    }
+
+    /// Our SYN, or the answer to the peer's (TCP-116, TCP-122, TCP-300).
+    fn poll_syn(&mut self, now: Now) -> Option<Outgoing> {
+        if !self.bits.take(Bits::SEND_SYN) {
+            return None;
+        }
+        let answer = self.state == State::SynReceived;
+        let mut header = self.header(self.una, Flags::SYN, self.syn_options(now, answer));
+        header.window = self.first_window();
+        if answer {
+            header.flags |= Flags::ACK;
+            header.acknowledgment = self.rcv_nxt.0;
+            self.ack_sent = self.rcv_nxt;
+        }
+        if self.bits.has(Bits::ECN) && self.retries < 2 {
+            header.flags |= if answer { Flags::ECE } else { Flags::ECE | Flags::CWR };
+        }
+        if self.nxt == self.una {
+            self.nxt = self.una + 1;
+            self.rtt_sent = now.micros;
+            self.bits.set(Bits::TIMING);
+        } else {
+            self.bits.unset(Bits::TIMING);
+        }
+        self.owed = 0;
+        self.rtx = Rtx::Timeout;
+        let wait = self.rto_backed_off();
+        self.arm(Slot::Rtx, now, u64::from(wait));
+        Some(Outgoing { header, offset: 0, len: 0, unit: None, ecn: false })
+    }
+
+    /// What is lost, oldest first, as far as the window allows; the first of an episode in any case.
+    fn poll_lost(&mut self, now: Now) -> Option<Outgoing> {
+        if self.losses.lost() == 0 {
+            self.bits.unset(Bits::FORCE);
+            return None;
+        }
+        let mss = self.payload_max();
+        let view = Flight { una: self.una, nxt: self.nxt, board: &self.board, mss, now: now.micros };
+        let hole = self.losses.next(&view)?;
+        let force = self.bits.has(Bits::FORCE);
+        let room = self.cwnd().saturating_sub(self.outstanding());
+        let unit = self.unit();
+        let edge = self.una + self.wnd.max(1);
+        let want = (hole.end - hole.start).min(edge.since(hole.start));
+        if want == 0 || (!force && (room < unit.min(want) || self.paced(now))) {
+            return None;
+        }
+        let len = want.min(if force { unit } else { self.super_len(room, unit) });
+        self.bits.unset(Bits::FORCE);
+        Some(self.resend(now, Hole { start: hole.start, end: hole.start + len }))
+    }
+
+    /// Sends part of the flight again.
+    fn resend(&mut self, now: Now, hole: Hole) -> Outgoing {
+        let end_of_data = self.nxt - u32::from(self.bits.has(Bits::FIN_SENT));
+        let data_end = hole.end.earlier(end_of_data);
+        let fin = hole.end.after(end_of_data);
+        let len = data_end.since(hole.start);
+        let out = self.segment(now, Part { start: hole.start, len, fin, again: true });
+        let stamp = self.rate.stamp(now.micros, self.outstanding() + len, false);
+        let view = Flight {
+            una: self.una,
+            nxt: self.nxt,
+            board: &self.board,
+            mss: self.payload_max(),
+            now: now.micros,
+        };
+        self.losses.resent(&view, hole, stamp);
+        self.bits.unset(Bits::TIMING);
+        self.recovery_sent(len, true);
+        self.pace(now, len);
+        if !self.is_armed(Slot::Rtx) || self.rtx != Rtx::Reordering {
+            self.rearm(now, None);
+        }
+        out
+    }
+
+    /// A probe for a loss at the end: new data if there is some, else the last segment again (RFC 8985 §7.3).
+    fn poll_tail(&mut self, now: Now) -> Option<Outgoing> {
+        if self.una == self.nxt {
+            return None;
+        }
+        let unit = self.unit();
+        let edge = self.una + self.wnd;
+        let fresh = self.backlog().min(edge.since(self.nxt)).min(unit);
+        self.bits.set(Bits::TLP_OUT);
+        let out = if fresh > 0 {
+            self.bits.unset(Bits::TLP_RESENT);
+            self.send_new(now, fresh, unit)
+        } else {
+            self.bits.set(Bits::TLP_RESENT);
+            let len = unit.min(self.nxt - self.una);
+            self.resend(now, Hole { start: self.nxt - len, end: self.nxt })
+        };
+        self.tail_end = self.nxt;
+        self.rearm(now, None); // now the timeout proper
+        Some(out)
+    }
+
+    /// New data, and the end after it (TCP-150 to TCP-154).
+    fn poll_new(&mut self, now: Now) -> Option<Outgoing> {
+        let backlog = self.backlog();
+        if backlog == 0 {
+            return self.poll_fin(now);
+        }
+        let edge = (self.una + self.wnd).since(self.nxt);
+        let room = self.cwnd().saturating_sub(self.outstanding());
+        let unit = self.unit();
+        if edge == 0 {
+            if self.una == self.nxt {
+                self.arm_persist(now);
+            }
+            return None;
+        }
+        if room < unit.min(backlog) && self.una != self.nxt {
+            self.bits.set(Bits::CWND_LIMITED);
+            return None;
+        }
+        let len = self.choose(now, backlog, edge, room.max(unit), unit)?;
+        if self.paced(now) {
+            return None;
+        }
+        Some(self.send_new(now, len, unit))
+    }
+
+    /// How much new data makes a segment worth sending (RFC 9293 §3.8.6.2.1, TCP-151, TCP-152).
+    fn choose(&mut self, now: Now, backlog: u32, edge: u32, room: u32, unit: u32) -> Option<u32> {
+        let usable = edge.min(room);
+        if backlog >= unit && usable >= unit {
+            let most = self.super_len(usable, unit).min(backlog);
+            return Some(if most > unit { most - most % unit } else { most });
+        }
+        let overridden = self.bits.has(Bits::OVERRIDE);
+        if backlog <= usable {
+            let held = self.bits.has(Bits::MORE) && !self.bits.has(Bits::FIN_QUEUED);
+            let free = self.bits.has(Bits::NO_DELAY.and(Bits::FIN_QUEUED))
+                || self.small.at_or_before(self.una);
+            if overridden || (free && !held) {
+                return Some(backlog);
+            }
+            if held {
+                self.hold(now);
+            }
+            return None;
+        }
+        if overridden || usable >= self.wnd_max / 2 {
+            return Some(usable);
+        }
+        if self.una == self.nxt {
+            self.hold(now); // nothing will come back to open the window further (TCP-162)
+        }
+        None
+    }
+
+    /// What waits to be a full segment waits no longer than this.
+    fn hold(&mut self, now: Now) {
+        if !self.is_armed(Slot::Ack) || self.remaining(Slot::Ack, now) > u64::from(HOLD_MICROS) {
+            self.arm(Slot::Ack, now, u64::from(HOLD_MICROS));
+        }
+    }
+
+    fn send_new(&mut self, now: Now, len: u32, unit: u32) -> Outgoing {
+        let start = self.nxt;
+        let fin = self.bits.has(Bits::FIN_QUEUED) && len == self.backlog();
+        let out = self.segment(now, Part { start, len, fin, again: false });
+        let idle = self.una == self.nxt;
+        self.nxt = start + len + u32::from(fin);
+        if fin {
+            self.bits.set(Bits::FIN_SENT);
+        }
+        if len < unit || len % unit != 0 {
+            self.small = self.nxt;
+        }
+        self.bits.unset(Bits::OVERRIDE);
+        if !P::Losses::BY_TIME && !self.bits.has(Bits::TIMING) {
+            (self.rtt_seq, self.rtt_sent) = (self.nxt, now.micros);
+            self.bits.set(Bits::TIMING);
+        }
+        let stamp = self.rate.stamp(now.micros, self.outstanding(), idle);
+        self.losses.sent(self.una, self.nxt, now.micros, stamp);
+        self.recovery_sent(len, false);
+        self.pace(now, len);
+        self.sent_at = now.micros;
+        if idle || !self.is_armed(Slot::Rtx) || self.rtx == Rtx::TailProbe {
+            self.rearm(now, None);
+            if idle && !self.is_armed(Slot::User) {
+                self.arm_user_timeout(now);
+            }
+        }
+        if self.backlog() == 0 {
+            self.bits.unset(Bits::CWND_LIMITED);
+            if self.outstanding() < self.cwnd() {
+                self.rate.app_limited(self.outstanding());
+            }
+        }
+        out
+    }
+
+    /// The end alone.
+    fn poll_fin(&mut self, now: Now) -> Option<Outgoing> {
+        if !self.bits.has(Bits::FIN_QUEUED) || self.bits.has(Bits::FIN_SENT) {
+            return None;
+        }
+        Some(self.send_new(now, 0, self.unit()))
+    }
+
+    /// Something that the peer has to answer (TCP-160, TCP-171).
+    fn probe(&mut self, now: Now) -> Outgoing {
+        let persisting = self.bits.has(Bits::PERSISTING) && self.wnd == 0;
+        if persisting {
+            self.disarm(Slot::Rtx);
+        }
+        let out = if persisting && self.una != self.nxt {
+            self.resend(now, Hole { start: self.una, end: self.una + 1 })
+        } else if persisting && self.backlog() > 0 {
+            self.send_new(now, 1, self.unit())
+        } else {
+            let options = self.options(now);
+            let mut header = self.header(self.nxt - 1, Flags::ACK, options);
+            self.fill_acknowledgment(&mut header);
+            Outgoing { header, offset: 0, len: 0, unit: None, ecn: false }
+        };
+        if persisting {
+            self.arm_persist(now);
+        }
+        out
+    }
+
+    /// An acknowledgement that is owed and did not ride on data.
+    fn poll_ack(&mut self, now: Now) -> Option<Outgoing> {
+        if !self.bits.has(Bits::ACK_NOW) {
+            return None;
+        }
+        let options = self.options(now);
+        let mut header = self.header(self.nxt, Flags::ACK, options);
+        self.fill_acknowledgment(&mut header);
+        Some(Outgoing { header, offset: 0, len: 0, unit: None, ecn: false })
+    }
+
+    /// A segment with part of the stream.
+    fn segment(&mut self, now: Now, part: Part) -> Outgoing {
+        let options = self.options(now);
+        let mut header = self.header(part.start, Flags::ACK, options);
+        let unit = self.unit();
+        let base = self.data_base();
+        let queued_end = base + clamp(self.queue.len());
+        if part.len > 0 && part.start + part.len == queued_end {
+            header.flags |= Flags::PSH;
+        }
+        if part.fin {
+            header.flags |= Flags::FIN;
+        }
+        if !part.again && part.len > 0 && self.bits.take(Bits::REDUCED) {
+            header.flags |= Flags::CWR;
+        }
+        self.point_at_urgent(&mut header);
+        self.fill_acknowledgment(&mut header);
+        let len = part.len as usize;
+        Outgoing {
+            header,
+            offset: part.start.since(base) as usize,
+            len,
+            unit: (part.len > unit).then(|| u16::try_from(unit).unwrap_or(u16::MAX)),
+            ecn: self.bits.has(Bits::ECN) && !part.again && len > 0,
+        }
+    }
+
+    /// RFC 9293 §3.8.5, TCP-166.
+    fn point_at_urgent(&mut self, header: &mut Header) {
+        if !self.bits.has(Bits::URGENT_OUT) {
+            return;
+        }
+        let ahead = self.urgent_out.since(Seq(header.sequence));
+        if ahead == 0 {
+            if self.una.at_or_after(self.urgent_out) {
+                self.bits.unset(Bits::URGENT_OUT);
+            }
+            return;
+        }
+        header.flags |= Flags::URG;
+        header.urgent = u16::try_from(ahead).unwrap_or(u16::MAX);
+    }
+
+    fn header(&self, sequence: Seq, flags: Flags, options: Options) -> Header {
+        Header {
+            source: self.local_port,
+            destination: self.peer_port,
+            sequence: sequence.0,
+            acknowledgment: 0,
+            flags,
+            window: 0,
+            urgent: 0,
+            options,
+        }
+    }
+
+    /// The current acknowledgement and window (TCP-155); what was owed is paid with it (TCP-412).
+    #[inline]
+    fn fill_acknowledgment(&mut self, header: &mut Header) {
+        header.acknowledgment = self.rcv_nxt.0;
+        header.window = self.advertise();
+        if self.bits.has(Bits::ECHO) {
+            header.flags |= Flags::ECE;
+        }
+        self.acknowledged_peer();
+    }
+
+    /// Timestamps, and what arrived out of order.
+    #[inline]
+    fn options(&mut self, now: Now) -> Options {
+        let mut options = Options { timestamps: self.timestamps(now, true), ..Options::default() };
+        if self.bits.has(Bits::DUPLICATE) || self.ring.out_of_order() > 0 {
+            options.sack = self.sack_blocks();
+        }
+        options
+    }
+
+    /// The payload of a full segment, less where blocks have to be reported in it (TCP-156).
+    #[inline]
+    fn unit(&self) -> u32 {
+        let full = self.payload_max();
+        let blocks = self.bits.has(Bits::DUPLICATE) || self.ring.out_of_order() > 0;
+        if blocks && self.bits.has(Bits::SACK) {
+            return full.saturating_sub(40 - u32::from(TIMESTAMPS_LEN)).max(1);
+        }
+        full
+    }
+
+    /// How long a super-segment may be (TCP-600, TCP-603).
+    #[inline]
+    fn super_len(&self, room: u32, unit: u32) -> u32 {
+        let most = u32::from(self.settings.as_ref().gso_max);
+        if most <= unit || unit < self.payload_max() {
+            return unit;
+        }
+        let most = most.min(room).min((self.wnd_max / 2).max(unit)).min(self.quantum().max(unit));
+        (most - most % unit).max(unit)
+    }
+
+    /// Bytes per second; `None` where segments are not spread (TCP-310).
+    fn pacing_rate(&self) -> Option<u64> {
+        if !self.settings.as_ref().pacing {
+            return None;
+        }
+        if let Some(rate) = self.congestion.pacing_rate() {
+            return Some(rate.max(1));
+        }
+        let smoothed = u64::from(self.trip.smoothed()?.max(1));
+        let cwnd = u64::from(self.cwnd());
+        let slow = self.congestion.cwnd() < self.congestion.ssthresh();
+        let gain = if slow { 20 } else { 12 };
+        Some((cwnd * 1_000_000 / smoothed * gain / 10).max(1))
+    }
+
+    /// The most to send at once when pacing.
+    fn quantum(&self) -> u32 {
+        let Some(rate) = self.pacing_rate() else { return u32::MAX };
+        if let Some(quantum) = self.congestion.send_quantum() {
+            return quantum;
+        }
+        u32::try_from(rate / 1000).unwrap_or(u32::MAX).max(2 * self.payload_max())
+    }
+
+    /// Whether the next segment has to wait for its time.
+    #[inline]
+    fn paced(&mut self, now: Now) -> bool {
+        if !self.settings.as_ref().pacing || !later(self.pace_at, now.micros) {
+            return false;
+        }
+        let wait = self.pace_at.wrapping_sub(now.micros);
+        if wait > 1 << 30 {
+            self.pace_at = now.micros; // a time of long ago
+            return false;
+        }
+        self.arm(Slot::Pace, now, u64::from(wait));
+        true
+    }
+
+    /// So much has left: when the next may.
+    #[inline]
+    fn pace(&mut self, now: Now, len: u32) {
+        let Some(rate) = self.pacing_rate() else { return };
+        let gap = u64::from(len) * 1_000_000 / rate;
+        // What was late by less than a round of the clock is made up for.
+        let behind = now.micros.wrapping_sub(self.pace_at);
+        let from = if behind > PACE_CREDIT_MICROS { now.micros } else { self.pace_at };
+        self.pace_at = from.wrapping_add(u32::try_from(gap).unwrap_or(u32::MAX / 4));
+    }
+
+    /// Data after silence: the window is what it was at the start (RFC 5681 §4.1, TCP-159).
+    pub(crate) fn restart_after_idle(&mut self, now: Now) {
+        if self.una != self.nxt || !self.state.is_synchronized() {
+            return;
+        }
+        let idle = now.micros.wrapping_sub(self.sent_at);
+        let rto = self.rto();
+        if idle > rto && self.trip.smoothed().is_some() {
+            self.congestion.on_idle(now.instant, idle, rto);
+            self.sent_at = now.micros.wrapping_sub(rto); // once
+        }
+    }
+
+    /// After the handshake, what a SYN's data was not acknowledged goes out as new data (TCP-366).
+    pub(crate) fn reject_early_data(&mut self, _now: Now) {
+        if self.bits.take(Bits::SYN_DATA) {
+            self.nxt = self.una;
+        }
+    }
+
+    /// Used by the engine when a device had no room (TCP-553).
+    pub(crate) fn retry_after(&self) -> u32 {
+        self.trip.smoothed().map_or(millis(10), |smoothed| (smoothed / 4).max(1000))
+    }
+}
+
+/// How late a paced segment may be and still be followed as if it had been in time, in microseconds.
+/// chosen: a loop's sleep and a scheduler's slice
+const PACE_CREDIT_MICROS: u32 = 1000;
