@@ -130,6 +130,8 @@ bits! {
     SYN_DATA = 51;
     /// The peer's window was closed when it was last looked at.
     PERSISTING = 52;
+    /// The application chose the local address or port.
+    BOUND = 53;
 }
 
 impl Bits {

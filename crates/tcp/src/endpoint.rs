@@ -41,7 +41,6 @@ pub enum Push {
 /// One end of a connection.
 ///
 /// Its memory is this value, the receive storage and what the queue holds; nothing the peer does makes it grow.
-#[derive(Debug)]
 pub struct Endpoint<P: Profile> {
     pub(crate) state: State,
     pub(crate) ended: Option<Disconnected>,
@@ -84,6 +83,7 @@ pub struct Endpoint<P: Profile> {
     pub(crate) ts_recent: u32,
     pub(crate) ts_recent_at: u32,
     pub(crate) ts_offset: u32,
+    pub(crate) flow: u32,
 
     // Round trip and repetition.
     pub(crate) trip: RoundTrip,
@@ -126,11 +126,18 @@ pub struct Endpoint<P: Profile> {
     pub(crate) context: P::Context,
 }
 
+impl<P: Profile> core::fmt::Debug for Endpoint<P> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Endpoint").field("facts", &self.facts()).finish_non_exhaustive()
+    }
+}
+
 /// What the engine draws for a new connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Birth {
     pub(crate) iss: Seq,
     pub(crate) ts_offset: u32,
+    pub(crate) flow: u32,
     /// The largest payload one of our packets can carry without options.
     pub(crate) mss: u16,
 }
@@ -180,6 +187,7 @@ impl<P: Profile> Endpoint<P> {
             ts_recent: 0,
             ts_recent_at: 0,
             ts_offset: 0,
+            flow: 0,
             trip: RoundTrip::UNKNOWN,
             rtt_seq: Seq(0),
             rtt_sent: 0,
@@ -221,12 +229,13 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Clears everything but what the application gave, and what it may still read.
-    fn reset(&mut self, birth: Birth) {
+    pub(crate) fn begin(&mut self, birth: Birth) {
         let settings = self.settings.as_ref();
         let (quick, congestion) = (settings.quick_acks, settings.congestion);
-        let delay = self.bits.has(Bits::NO_DELAY);
+        let (delay, bound) = (self.bits.has(Bits::NO_DELAY), self.bits.has(Bits::BOUND));
         self.bits = Bits::default();
         self.bits.put(Bits::NO_DELAY, delay);
+        self.bits.put(Bits::BOUND, bound);
         (self.ended, self.soft) = (None, None);
         (self.una, self.nxt) = (birth.iss, birth.iss);
         (self.wnd, self.wnd_max) = (0, 0);
@@ -234,7 +243,7 @@ impl<P: Profile> Endpoint<P> {
         (self.round_end, self.tail_end, self.rtt_seq) = (birth.iss, birth.iss, birth.iss);
         (self.unacknowledged, self.acked_event) = (0, 0);
         self.ring.clear(self.storage.as_mut());
-        (self.ts_recent, self.ts_offset) = (0, birth.ts_offset);
+        (self.ts_recent, self.ts_offset, self.flow) = (0, birth.ts_offset, birth.flow);
         self.trip = RoundTrip::UNKNOWN;
         self.episode = Episode::default();
         self.board = P::Board::default();
@@ -251,13 +260,35 @@ impl<P: Profile> Endpoint<P> {
 
     /// Starts a connection: the SYN leaves with the next poll (TCP-027).
     pub(crate) fn connect(&mut self, now: Now, birth: Birth) {
-        self.reset(birth);
+        self.begin(birth);
         self.state = State::SynSent;
         self.bits.set(Bits::SEND_SYN.and(Bits::OUTPUT));
         self.bits.put(Bits::TIMESTAMPS, self.settings.as_ref().timestamps);
         self.bits.put(Bits::SACK, self.settings.as_ref().sack);
         self.bits.put(Bits::ECN, self.settings.as_ref().ecn);
         self.repeating_since = now.seconds();
+    }
+
+    /// Whom it is about to be connected to; addresses of a kind it cannot keep were refused before.
+    pub(crate) fn set_tuple(&mut self, tuple: &Tuple) {
+        if let (Some(local), Some(peer)) =
+            (P::Address::new(tuple.local.ip()), P::Address::new(tuple.peer.ip()))
+        {
+            (self.local, self.local_port) = (local, tuple.local.port());
+            (self.peer, self.peer_port) = (peer, tuple.peer.port());
+        }
+    }
+
+    /// Whether something may be ready to leave.
+    #[inline]
+    pub(crate) fn has_output(&self) -> bool {
+        self.bits.has(Bits::OUTPUT)
+    }
+
+    /// The IPv6 flow label: as hard to guess as the timestamps' offset, and unrelated to what they show (RFC 6437).
+    #[inline]
+    pub(crate) const fn flow_label(&self) -> u32 {
+        self.flow
     }
 
     /// Who it is connected to, or was.
@@ -310,7 +341,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Neither direction is wanted any more; `true` if unread bytes make that an abort (TCP-065).
-    pub(crate) fn close(&mut self, now: Now) -> Result<bool, TcpError> {
+    pub(crate) fn close_at(&mut self, now: Now) -> Result<bool, TcpError> {
         self.finish()?;
         if self.ring.unread() > 0 {
             return Ok(true);

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod congestion;
+pub mod index;
 pub mod losses;
 pub mod offset;
 pub mod profile;
@@ -19,6 +20,7 @@ mod acknowledge;
 mod bits;
 mod challenge;
 mod endpoint;
+mod engine;
 mod error;
 mod event;
 mod limits;
@@ -37,6 +39,10 @@ mod timers;
 mod transmit;
 
 pub use endpoint::{Address, Endpoint, Facts, Push};
+pub use engine::{
+    Config, Counters, Engine, FastOpen, Handle, IcmpError, IcmpKind, Incoming, Ingress, Listener, ListenerHandle, Live,
+    Meta, Path, Paths, Slot, Summed, Tables, Transmit, Unknown,
+};
 pub use error::{SendError, TcpError};
 pub use event::{Disconnected, Event, Soft, State};
 pub use prf::{Prf, Secret, SipHash, Tuple};

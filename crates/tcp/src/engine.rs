@@ -1,0 +1,460 @@
+//! The engine: many endpoints and listeners behind five inputs and three outputs (TCP-003), and what outlives an
+//! endpoint.
+
+mod icmp;
+mod incoming;
+mod live;
+mod output;
+mod reply;
+
+pub use icmp::{IcmpError, IcmpKind};
+pub use incoming::{Incoming, Ingress, Meta};
+pub use live::{FastOpen, Live, Path, Paths};
+pub use output::{Summed, Transmit};
+
+use crate::endpoint::{Address as _, Birth, Endpoint};
+use crate::error::TcpError;
+use crate::event::{Event, State};
+use crate::index::{Index, List};
+use crate::prf::{Domain, Secret, Tuple};
+use crate::profile::Profile;
+use crate::queue::TxQueue;
+use crate::seq::Seq;
+use crate::time::Now;
+use core::net::SocketAddr;
+use mainstay_base::{Instant, Rng};
+use reply::Replies;
+
+/// Where the engine keeps things: the caller's memory, all of it (TCP-655).
+pub trait Tables {
+    /// What the endpoints are made of.
+    type Profile: Profile;
+    /// One place per endpoint.
+    type Slots: AsRef<[Slot<Self::Profile>]> + AsMut<[Slot<Self::Profile>]>;
+    /// One place per listener.
+    type Listeners: AsRef<[Listener]> + AsMut<[Listener]>;
+    /// How endpoints are found.
+    type Index: Index;
+}
+
+/// A place for an endpoint.
+pub struct Slot<P: Profile> {
+    endpoint: Option<Endpoint<P>>,
+    generation: u32,
+    indexed: bool,
+}
+
+impl<P: Profile> Default for Slot<P> {
+    fn default() -> Self {
+        Self { endpoint: None, generation: 0, indexed: false }
+    }
+}
+
+impl<P: Profile> core::fmt::Debug for Slot<P> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let state = self.endpoint.as_ref().map(Endpoint::state);
+        f.debug_struct("Slot").field("state", &state).finish_non_exhaustive()
+    }
+}
+
+/// A place for a listener (TCP-071, TCP-072).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Listener {
+    address: Option<SocketAddr>,
+    generation: u32,
+}
+
+/// Names an endpoint; one that is gone is not mistaken for its successor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Handle {
+    slot: u32,
+    generation: u32,
+}
+
+impl Handle {
+    /// The place in the caller's slice.
+    #[must_use]
+    pub const fn slot(self) -> usize {
+        self.slot as usize
+    }
+}
+
+/// Names a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ListenerHandle {
+    slot: u32,
+    generation: u32,
+}
+
+/// What can be set for the whole engine.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// What is done with a segment that nobody here is meant by (TCP-112).
+    pub unknown: Unknown,
+    /// The device adds checksums: only the pseudo-header is summed (TCP-610).
+    pub partial_checksums: bool,
+    /// The first and last port a connect may choose (TCP-522).
+    pub ports: (u16, u16),
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        // RFC 6335 §6: the dynamic ports.
+        Self { unknown: Unknown::Reset, partial_checksums: false, ports: (49_152, 65_535) }
+    }
+}
+
+/// What is done with a segment that nobody here is meant by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unknown {
+    /// A reset is sent.
+    #[default]
+    Reset,
+    /// Nothing is sent.
+    Silent,
+    /// It is handed back: another stack may share the address.
+    Pass,
+}
+
+/// Counts since the start; they saturate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Segments that came.
+    pub received: u64,
+    /// Segments and super-segments that left.
+    pub sent: u64,
+    /// Dropped: not a segment, or a wrong checksum.
+    pub damaged: u64,
+    /// Dropped by a connection.
+    pub ignored: u64,
+    /// For nobody.
+    pub strangers: u64,
+    /// Options that could not be read to their end.
+    pub malformed_options: u64,
+    /// Resets and answers that found no room or were one too many.
+    pub unanswered: u64,
+}
+
+/// TCP for one set of addresses.
+pub struct Engine<T: Tables> {
+    slots: T::Slots,
+    listeners: T::Listeners,
+    index: T::Index,
+    secret: Secret,
+    rng: Rng,
+    config: Config,
+    now: Instant,
+    replies: Replies,
+    counters: Counters,
+    header: [u8; mainstay_wire::tcp::HEADER_MAX],
+    /// The next port that is tried.
+    port: u16,
+}
+
+impl<T: Tables> core::fmt::Debug for Engine<T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Engine").field("counters", &self.counters).finish_non_exhaustive()
+    }
+}
+
+impl<T: Tables> Engine<T> {
+    /// An engine over the caller's memory, which should hold nothing but defaults.
+    pub fn new(
+        config: Config,
+        mut rng: Rng,
+        slots: T::Slots,
+        listeners: T::Listeners,
+        index: T::Index,
+    ) -> Self {
+        let mut secret = [0; 16];
+        rng.fill(&mut secret);
+        let (first, last) = config.ports;
+        let span = u64::from(last.saturating_sub(first)) + 1;
+        let port = first.saturating_add(u16::try_from(rng.below(span)).unwrap_or(0));
+        Self {
+            slots,
+            listeners,
+            index,
+            secret: Secret::new(secret),
+            rng,
+            config,
+            now: Instant::ZERO,
+            replies: Replies::default(),
+            counters: Counters::default(),
+            header: [0; mainstay_wire::tcp::HEADER_MAX],
+            port,
+        }
+    }
+}
+
+impl<T: Tables> Engine<T> {
+    /// Puts an endpoint into a free place.
+    ///
+    /// # Errors
+    /// The endpoint, when there is none.
+    pub fn attach(
+        &mut self,
+        endpoint: Endpoint<T::Profile>,
+    ) -> Result<Handle, Endpoint<T::Profile>> {
+        let slots = self.slots.as_mut();
+        let Some(place) = slots.iter().position(|slot| slot.endpoint.is_none()) else {
+            return Err(endpoint);
+        };
+        self.attach_at(place, endpoint)
+    }
+
+    /// Puts an endpoint into a place that the caller knows to be free: does not search.
+    ///
+    /// # Errors
+    /// The endpoint, when the place is taken or does not exist.
+    pub fn attach_at(
+        &mut self,
+        place: usize,
+        endpoint: Endpoint<T::Profile>,
+    ) -> Result<Handle, Endpoint<T::Profile>> {
+        let Some(slot) = self.slots.as_mut().get_mut(place) else { return Err(endpoint) };
+        if slot.endpoint.is_some() {
+            return Err(endpoint);
+        }
+        slot.endpoint = Some(endpoint);
+        slot.generation = slot.generation.wrapping_add(1);
+        Ok(Handle {
+            slot: u32::try_from(place).unwrap_or(u32::MAX),
+            generation: slot.generation,
+        })
+    }
+
+    /// Takes an endpoint out, aborting its connection (TCP-014); no event mentions it any more.
+    pub fn detach(&mut self, now: Instant, handle: Handle) -> Option<Endpoint<T::Profile>> {
+        if let Some(mut live) = self.at(now, handle) {
+            live.abort();
+        }
+        let slot = self.slots.as_mut().get_mut(handle.slot())?;
+        if slot.generation != handle.generation {
+            return None;
+        }
+        if core::mem::take(&mut slot.indexed) {
+            self.index.remove(handle.slot());
+        }
+        slot.generation = slot.generation.wrapping_add(1);
+        slot.endpoint.take()
+    }
+
+    /// An endpoint, to look at.
+    pub fn endpoint(&self, handle: Handle) -> Option<&Endpoint<T::Profile>> {
+        let slot = self.slots.as_ref().get(handle.slot())?;
+        slot.endpoint.as_ref().filter(|_| slot.generation == handle.generation)
+    }
+
+    /// An endpoint, to ask something of; `None` if it is gone.
+    pub fn at(&mut self, now: Instant, handle: Handle) -> Option<Live<'_, T>> {
+        let slot = self.slots.as_ref().get(handle.slot())?;
+        if slot.generation != handle.generation || slot.endpoint.is_none() {
+            return None;
+        }
+        let now = self.clock(now);
+        Some(Live { engine: self, now, slot: handle.slot() })
+    }
+
+    /// Runs every timer that is due (TCP-086). Early or late calls do no harm (TCP-087).
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let now = self.clock(now);
+        let count = self.slots.as_ref().len();
+        loop {
+            let slots = self.slots.as_ref();
+            let deadline = |slot: usize| slots.get(slot)?.endpoint.as_ref()?.next_deadline(now);
+            let Some(slot) = self.index.due(now.instant, count, deadline) else { return };
+            let mut reset = None;
+            if let Some(endpoint) = self.endpoint_mut(slot)
+                && endpoint.handle_timeout(now)
+            {
+                reset = Some((endpoint.tuple(), endpoint.nxt, endpoint.rcv_nxt));
+            }
+            if let Some((tuple, sequence, acknowledgment)) = reset {
+                self.reset(tuple, sequence, Some(acknowledgment));
+            }
+            self.touch(now, slot);
+        }
+    }
+
+    /// The earliest deadline; early at times, never late (TCP-407).
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let (slots, now) = (self.slots.as_ref(), Now::new(self.now));
+        self.index.deadline(slots.len(), |slot| slots.get(slot)?.endpoint.as_ref()?.next_deadline(now))
+    }
+
+    /// The next fact and whose it is.
+    pub fn poll_event(&mut self) -> Option<(Handle, Event<<<T::Profile as Profile>::Queue as TxQueue>::Buf>)> {
+        let count = self.slots.as_ref().len();
+        loop {
+            let slots = self.slots.as_ref();
+            let wants = |slot: usize| {
+                slots.get(slot).and_then(|slot| slot.endpoint.as_ref()).is_some_and(Endpoint::has_events)
+            };
+            let place = self.index.take(List::Event, count, wants)?;
+            let Some(slot) = self.slots.as_mut().get_mut(place) else { continue };
+            let generation = slot.generation;
+            let Some(event) = slot.endpoint.as_mut().and_then(Endpoint::poll_event) else { continue };
+            // It stays on the list: what belongs together is told before others get their turn.
+            self.index.want(List::Event, place);
+            let slot = u32::try_from(place).unwrap_or(u32::MAX);
+            return Some((Handle { slot, generation }, event));
+        }
+    }
+
+    /// Counts.
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// How many endpoints there is room for, taken or not.
+    pub fn capacity(&self) -> usize {
+        self.slots.as_ref().len()
+    }
+
+    /// Time as the engine counts it: it never goes back (TCP-087).
+    fn clock(&mut self, now: Instant) -> Now {
+        self.now = self.now.max(now);
+        Now::new(self.now)
+    }
+
+    fn endpoint_mut(&mut self, slot: usize) -> Option<&mut Endpoint<T::Profile>> {
+        self.slots.as_mut().get_mut(slot)?.endpoint.as_mut()
+    }
+
+    /// After anything happened to an endpoint: its lists, its deadline and whether it can be found.
+    #[inline]
+    fn touch(&mut self, now: Now, place: usize) {
+        let Some(slot) = self.slots.as_mut().get_mut(place) else { return };
+        let Some(endpoint) = slot.endpoint.as_ref() else { return };
+        let gone = matches!(endpoint.state, State::Closed | State::Armed);
+        if gone && slot.indexed {
+            slot.indexed = false;
+            self.index.remove(place);
+        }
+        if endpoint.bits.has(crate::bits::Bits::OUTPUT) {
+            self.index.want(List::Transmit, place);
+        }
+        if endpoint.has_events() {
+            self.index.want(List::Event, place);
+        }
+        self.index.arm(place, endpoint.next_deadline(now));
+    }
+
+    /// An endpoint has a four-tuple from now on.
+    fn index(&mut self, place: usize, tuple: &Tuple) {
+        let hash = self.bucket(tuple);
+        self.index.insert(place, hash);
+        if let Some(slot) = self.slots.as_mut().get_mut(place) {
+            slot.indexed = true;
+        }
+    }
+
+    /// The hash an endpoint is found by (TCP-006, TCP-521).
+    fn bucket(&self, tuple: &Tuple) -> u64 {
+        if !T::Index::HASHED {
+            return 0;
+        }
+        tuple.hash::<<T::Profile as Profile>::Prf>(&self.secret, Domain::Bucket)
+    }
+
+    /// The connection of a four-tuple (TCP-073).
+    fn find(&self, tuple: &Tuple) -> Option<usize> {
+        let slots = self.slots.as_ref();
+        let is = |slot: usize| {
+            slots.get(slot).and_then(|slot| slot.endpoint.as_ref()).is_some_and(|endpoint| {
+                endpoint.peer_port == tuple.peer.port()
+                    && endpoint.local_port == tuple.local.port()
+                    && !matches!(endpoint.state, State::Closed | State::Armed)
+                    && endpoint.peer.ip() == tuple.peer.ip()
+                    && endpoint.local.ip() == tuple.local.ip()
+            })
+        };
+        self.index.find(slots.len(), self.bucket(tuple), is)
+    }
+
+    /// What a new connection is born with (TCP-520, TCP-521).
+    fn birth(&self, now: Now, tuple: &Tuple, mtu: u16) -> Birth {
+        use crate::limits::{HEADERS_V4, HEADERS_V6, MSS_MIN};
+        let secret = &self.secret;
+        let sequence = tuple.hash::<<T::Profile as Profile>::Prf>(secret, Domain::Sequence);
+        let stamp = tuple.hash::<<T::Profile as Profile>::Prf>(secret, Domain::Timestamp);
+        let clock = now.tick(2); // RFC 6528 §3: four microseconds
+        let headers = if tuple.peer.is_ipv4() { HEADERS_V4 } else { HEADERS_V6 };
+        Birth {
+            iss: Seq(low(sequence).wrapping_add(clock)),
+            ts_offset: low(stamp),
+            flow: low(stamp >> 32) & 0x000f_ffff,
+            mss: mtu.saturating_sub(headers).max(MSS_MIN),
+        }
+    }
+
+    /// A reset that outlives its endpoint (TCP-064).
+    fn reset(&mut self, tuple: Tuple, sequence: Seq, acknowledgment: Option<Seq>) {
+        if !self.replies.push(reply::Reply::reset(tuple, sequence, acknowledgment)) {
+            self.counters.unanswered += 1;
+        }
+    }
+
+    /// Listens on an address that may be unspecified and a port that may not (TCP-072).
+    ///
+    /// # Errors
+    /// [`TcpError::InvalidArgs`] without a port, [`TcpError::AddrInUse`] beside a listener that takes the same,
+    /// [`TcpError::QueueFull`] without a free place.
+    pub fn listen(&mut self, address: SocketAddr) -> Result<ListenerHandle, TcpError> {
+        if address.port() == 0 || address.ip().is_multicast() {
+            return Err(TcpError::InvalidArgs);
+        }
+        let listeners = self.listeners.as_mut();
+        if listeners.iter().any(|listener| listener.address == Some(address)) {
+            return Err(TcpError::AddrInUse);
+        }
+        let free = listeners.iter_mut().enumerate().find(|(_, listener)| listener.address.is_none());
+        let Some((slot, listener)) = free else { return Err(TcpError::QueueFull) };
+        listener.address = Some(address);
+        listener.generation = listener.generation.wrapping_add(1);
+        Ok(ListenerHandle {
+            slot: u32::try_from(slot).unwrap_or(u32::MAX),
+            generation: listener.generation,
+        })
+    }
+
+    /// Stops listening; what was accepted stays (TCP-072).
+    pub fn stop(&mut self, handle: ListenerHandle) {
+        if let Some(listener) = self.listeners.as_mut().get_mut(handle.slot as usize)
+            && listener.generation == handle.generation
+        {
+            listener.address = None;
+        }
+    }
+
+    /// Who a SYN to `local` is for: an exact address before an unspecified one (TCP-073).
+    fn listener(&self, local: SocketAddr) -> Option<ListenerHandle> {
+        let listeners = self.listeners.as_ref();
+        let find = |exact: bool| {
+            listeners.iter().enumerate().find(|(_, listener)| {
+                listener.address.is_some_and(|address| {
+                    address.port() == local.port()
+                        && if exact {
+                            address.ip() == local.ip()
+                        } else {
+                            address.ip().is_unspecified() && address.is_ipv4() == local.is_ipv4()
+                        }
+                })
+            })
+        };
+        let (slot, listener) = find(true).or_else(|| find(false))?;
+        Some(ListenerHandle {
+            slot: u32::try_from(slot).unwrap_or(u32::MAX),
+            generation: listener.generation,
+        })
+    }
+}
+
+/// The low half, on purpose.
+#[expect(clippy::cast_possible_truncation, reason = "half of a hash is as good as all of it")]
+const fn low(hash: u64) -> u32 {
+    hash as u32
+}

@@ -1,0 +1,360 @@
+//! What an application asks of an endpoint (sections 1.2 to 1.5 of the specification).
+
+use super::{Engine, Tables};
+use crate::bits::Bits;
+use crate::endpoint::{Address as _, Endpoint, Push};
+use crate::error::{SendError, TcpError};
+use crate::event::{Disconnected, State};
+use crate::prf::Tuple;
+use crate::profile::Profile;
+use crate::queue::{CopyQueue, TxBuf, TxQueue};
+use crate::time::Now;
+use crate::timers::Timer;
+use core::net::{IpAddr, SocketAddr};
+use mainstay_base::Instant;
+
+/// Whether the first bytes may leave with the SYN (RFC 7413).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FastOpen {
+    /// The SYN leaves at once, alone (TCP-027).
+    #[default]
+    No,
+    /// The SYN leaves with the first bytes sent (TCP-026).
+    Deferred,
+}
+
+/// How a peer is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Path {
+    /// From which address of ours.
+    pub source: IpAddr,
+    /// With packets of at most so many bytes.
+    pub mtu: u16,
+}
+
+/// The IP layer's choice of a path (RFC 9293 §3.9.2.3, TCP-025).
+pub trait Paths {
+    /// The path to `peer`, from `source` if it is given; `None` if there is none.
+    fn path(&mut self, peer: IpAddr, source: Option<IpAddr>) -> Option<Path>;
+}
+
+impl<F: FnMut(IpAddr, Option<IpAddr>) -> Option<Path>> Paths for F {
+    fn path(&mut self, peer: IpAddr, source: Option<IpAddr>) -> Option<Path> {
+        self(peer, source)
+    }
+}
+
+/// An endpoint in its engine, to ask something of.
+pub struct Live<'a, T: Tables> {
+    pub(super) engine: &'a mut Engine<T>,
+    pub(super) now: Now,
+    pub(super) slot: usize,
+}
+
+impl<T: Tables> core::fmt::Debug for Live<'_, T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Live").field("slot", &self.slot).finish_non_exhaustive()
+    }
+}
+
+type BufOf<T> = <<<T as Tables>::Profile as Profile>::Queue as TxQueue>::Buf;
+
+impl<T: Tables> Live<'_, T> {
+    /// Runs `act` on the endpoint and brings the engine's lists up to date.
+    fn with<R>(&mut self, act: impl FnOnce(&mut Endpoint<T::Profile>, Now) -> R) -> Option<R> {
+        let now = self.now;
+        let result = self.engine.endpoint_mut(self.slot).map(|endpoint| act(endpoint, now));
+        self.engine.touch(now, self.slot);
+        result
+    }
+
+    fn ask<R>(
+        &mut self,
+        act: impl FnOnce(&mut Endpoint<T::Profile>, Now) -> Result<R, TcpError>,
+    ) -> Result<R, TcpError> {
+        self.with(act).unwrap_or(Err(TcpError::Stale))
+    }
+
+    /// The endpoint, to look at.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&Endpoint<T::Profile>> {
+        self.engine.slots.as_ref().get(self.slot)?.endpoint.as_ref()
+    }
+
+    /// The local address and port for the next connect; port 0 and the unspecified address leave the choice to it
+    /// (TCP-020).
+    ///
+    /// # Errors
+    /// [`TcpError::InvalidState`] with a connection, [`TcpError::InvalidArgs`] for a multicast address,
+    /// [`TcpError::AddrInUse`] where another endpoint or a listener has it (TCP-021).
+    pub fn bind(&mut self, local: SocketAddr) -> Result<(), TcpError> {
+        let address = <T::Profile as Profile>::Address::new(local.ip());
+        let Some(address) = address.filter(|_| !local.ip().is_multicast()) else {
+            return Err(TcpError::InvalidArgs);
+        };
+        let slot = self.slot;
+        if local.port() != 0 && self.engine.is_taken(local, Some(slot)) {
+            return Err(TcpError::AddrInUse);
+        }
+        self.ask(|endpoint, _| {
+            if endpoint.state != State::Closed {
+                return Err(TcpError::InvalidState);
+            }
+            (endpoint.local, endpoint.local_port) = (address, local.port());
+            endpoint.bits.put(Bits::BOUND, local.port() != 0 || !local.ip().is_unspecified());
+            Ok(())
+        })
+    }
+
+    /// Connects (TCP-023 to TCP-027).
+    ///
+    /// # Errors
+    /// [`TcpError::InvalidState`] with a connection, [`TcpError::InvalidArgs`] for an address or port that cannot be a
+    /// peer's, [`TcpError::NoRoute`] without a path or a free port; the endpoint stays closed.
+    pub fn connect(
+        &mut self,
+        peer: SocketAddr,
+        fast_open: FastOpen,
+        paths: &mut impl Paths,
+    ) -> Result<(), TcpError> {
+        let state = self.endpoint().map_or(State::Closed, |endpoint| endpoint.state);
+        if !matches!(state, State::Closed | State::Armed) {
+            return Err(TcpError::InvalidState);
+        }
+        let address = <T::Profile as Profile>::Address::new(peer.ip());
+        let broadcast = matches!(peer.ip(), IpAddr::V4(v4) if v4.is_broadcast());
+        let ip = peer.ip();
+        if address.is_none() || peer.port() == 0 || ip.is_unspecified() || ip.is_multicast() || broadcast
+        {
+            return Err(TcpError::InvalidArgs);
+        }
+        if fast_open == FastOpen::Deferred {
+            return self.ask(|endpoint, _| {
+                if let Some(address) = address {
+                    (endpoint.peer, endpoint.peer_port) = (address, peer.port());
+                }
+                endpoint.state = State::Armed;
+                Ok(())
+            });
+        }
+        self.start(peer, paths)
+    }
+
+    /// The SYN is to leave.
+    fn start(&mut self, peer: SocketAddr, paths: &mut impl Paths) -> Result<(), TcpError> {
+        let endpoint = self.endpoint().ok_or(TcpError::Stale)?;
+        let bound = endpoint.bits.has(Bits::BOUND);
+        let source = Some(endpoint.local.ip()).filter(|ip| bound && !ip.is_unspecified());
+        let port = if bound { endpoint.local_port } else { 0 };
+        let path = paths.path(peer.ip(), source).ok_or(TcpError::NoRoute)?;
+        let port = if port != 0 {
+            port
+        } else {
+            self.engine.choose_port(path.source, peer).ok_or(TcpError::NoRoute)?
+        };
+        let tuple = Tuple { local: (path.source, port).into(), peer };
+        if self.engine.find(&tuple).is_some() {
+            return Err(TcpError::AddrInUse);
+        }
+        let birth = self.engine.birth(self.now, &tuple, path.mtu);
+        self.engine.index(self.slot, &tuple);
+        self.ask(|endpoint, now| {
+            endpoint.set_tuple(&tuple);
+            endpoint.connect(now, birth);
+            Ok(())
+        })
+    }
+
+    /// Queues a buffer (TCP-030): it comes back by [`Event::SendDone`](crate::Event), or by `Reclaimed` when the
+    /// connection ends before.
+    ///
+    /// # Errors
+    /// The buffer, with the reason it was not taken.
+    pub fn send(&mut self, buffer: BufOf<T>, push: Push) -> Result<(), SendError<BufOf<T>>>
+    where
+        BufOf<T>: TxBuf,
+    {
+        let count = buffer.bytes().len();
+        let now = self.now;
+        let Some(endpoint) = self.engine.endpoint_mut(self.slot) else {
+            return Err(SendError { buffer, error: TcpError::Stale });
+        };
+        if let Err(error) = endpoint.can_queue() {
+            return Err(SendError { buffer, error });
+        }
+        if let Err(buffer) = endpoint.queue.push(buffer) {
+            return Err(SendError { buffer, error: TcpError::QueueFull });
+        }
+        endpoint.queued(now, count, push);
+        self.engine.touch(now, self.slot);
+        Ok(())
+    }
+
+    /// Copies bytes into a queue that takes copies; says how many there was room for.
+    ///
+    /// # Errors
+    /// [`TcpError::NotOpen`], [`TcpError::SendClosed`].
+    pub fn write(&mut self, bytes: &[u8], push: Push) -> Result<usize, TcpError>
+    where
+        <T::Profile as Profile>::Queue: CopyQueue,
+    {
+        self.ask(|endpoint, now| {
+            endpoint.can_queue()?;
+            let count = endpoint.queue.write(bytes);
+            endpoint.queued(now, count, push);
+            Ok(count)
+        })
+    }
+
+    /// The room in the last buffer (TCP-039).
+    pub fn tail_mut(&mut self) -> Option<&mut [u8]> {
+        self.engine.endpoint_mut(self.slot)?.queue.tail_mut()
+    }
+
+    /// Sends the first `count` bytes of that room (TCP-038).
+    ///
+    /// # Errors
+    /// [`TcpError::InvalidArgs`] if there is less room or no buffer; [`TcpError::NotOpen`], [`TcpError::SendClosed`].
+    pub fn extend(&mut self, count: usize, push: Push) -> Result<(), TcpError> {
+        self.ask(|endpoint, now| {
+            endpoint.can_queue()?;
+            if count > 0 && !endpoint.queue.extend(count) {
+                return Err(TcpError::InvalidArgs);
+            }
+            endpoint.queued(now, count, push);
+            Ok(())
+        })
+    }
+
+    /// Frees the first `count` unread bytes (TCP-054).
+    ///
+    /// # Errors
+    /// [`TcpError::InvalidArgs`] if there are fewer; nothing is freed.
+    pub fn commit(&mut self, count: usize) -> Result<(), TcpError> {
+        self.ask(|endpoint, _| endpoint.commit(count))
+    }
+
+    /// Copies unread bytes and frees them; 0 when there are none (TCP-059).
+    ///
+    /// # Errors
+    /// [`TcpError::Stale`].
+    pub fn read(&mut self, out: &mut [u8]) -> Result<usize, TcpError> {
+        self.ask(|endpoint, _| {
+            let mut count = 0;
+            for chunk in endpoint.recv() {
+                let rest = out.get_mut(count..).unwrap_or(&mut []);
+                let len = chunk.len().min(rest.len());
+                rest[..len].copy_from_slice(&chunk[..len]);
+                count += len;
+            }
+            endpoint.commit(count)?;
+            Ok(count)
+        })
+    }
+
+    /// No more will be sent (TCP-060); reading goes on (TCP-061).
+    ///
+    /// # Errors
+    /// [`TcpError::NotOpen`].
+    pub fn finish(&mut self) -> Result<(), TcpError> {
+        self.ask(|endpoint, _| endpoint.finish())
+    }
+
+    /// Neither direction is wanted any more: finishes, or aborts if there are unread bytes (TCP-065).
+    ///
+    /// # Errors
+    /// [`TcpError::NotOpen`].
+    pub fn close(&mut self) -> Result<(), TcpError> {
+        let abort = self.ask(Endpoint::close_at)?;
+        if abort {
+            self.abort();
+        }
+        Ok(())
+    }
+
+    /// Ends the connection at once, in every state (TCP-062, TCP-063).
+    pub fn abort(&mut self) {
+        let mut reset = None;
+        self.with(|endpoint, _| {
+            let told = endpoint.state;
+            if told.is_synchronized() && told != State::TimeWait || told == State::SynReceived {
+                reset = Some((endpoint.tuple(), endpoint.nxt, endpoint.rcv_nxt));
+            }
+            match told {
+                State::Closed => {}
+                State::Armed => endpoint.state = State::Closed,
+                State::TimeWait => endpoint.terminate(Disconnected::Normal),
+                _ => endpoint.terminate(Disconnected::Reset),
+            }
+        });
+        if let Some((tuple, sequence, acknowledgment)) = reset {
+            self.engine.reset(tuple, sequence, Some(acknowledgment));
+        }
+    }
+
+    /// Whether small segments wait for what is unacknowledged (TCP-048); switching it off lets one go that waits.
+    pub fn set_nagle(&mut self, on: bool) {
+        self.with(|endpoint, _| {
+            endpoint.bits.put(Bits::NO_DELAY, !on);
+            endpoint.bits.set(Bits::OUTPUT);
+        });
+    }
+
+    /// Each deadline that is set, with its meaning (TCP-425).
+    pub fn timeouts(&self) -> impl Iterator<Item = (Timer, Instant)> {
+        let now = self.now;
+        self.endpoint().into_iter().flat_map(move |endpoint| endpoint.armed_timers(now))
+    }
+
+    /// What the application keeps with the endpoint.
+    pub fn context_mut(&mut self) -> Option<&mut <T::Profile as Profile>::Context> {
+        self.engine.endpoint_mut(self.slot).map(Endpoint::context_mut)
+    }
+}
+
+impl<T: Tables> Engine<T> {
+    /// Whether a listener or an endpoint other than `except` has this local address and port (TCP-021).
+    fn is_taken(&self, local: SocketAddr, except: Option<usize>) -> bool {
+        let overlaps = |address: IpAddr, port: u16| {
+            port == local.port()
+                && (address.is_unspecified() || local.ip().is_unspecified() || address == local.ip())
+        };
+        let listens = self
+            .listeners
+            .as_ref()
+            .iter()
+            .any(|listener| listener.address.is_some_and(|a| overlaps(a.ip(), a.port())));
+        listens
+            || self.slots.as_ref().iter().enumerate().any(|(slot, place)| {
+                Some(slot) != except
+                    && place.endpoint.as_ref().is_some_and(|endpoint| {
+                        let used = endpoint.state != State::Closed || endpoint.bits.has(Bits::BOUND);
+                        used && !endpoint.bits.has(Bits::PASSIVE)
+                            && overlaps(endpoint.local.ip(), endpoint.local_port)
+                    })
+            })
+    }
+
+    /// A port nobody can guess that leads to `peer` from `source` and is free (TCP-522).
+    fn choose_port(&mut self, source: IpAddr, peer: SocketAddr) -> Option<u16> {
+        let (first, last) = self.config.ports;
+        let span = u32::from(last.saturating_sub(first)) + 1;
+        for _ in 0..span {
+            let step = u16::try_from(self.rng.below(u64::from(span).min(64))).unwrap_or(0) + 1;
+            let offset = (u32::from(self.port.saturating_sub(first)) + u32::from(step)) % span;
+            self.port = first + u16::try_from(offset).unwrap_or(0);
+            let tuple = Tuple { local: (source, self.port).into(), peer };
+            if self.find(&tuple).is_none() && !self.listens_on(self.port) {
+                return Some(self.port);
+            }
+        }
+        None
+    }
+
+    fn listens_on(&self, port: u16) -> bool {
+        self.listeners
+            .as_ref()
+            .iter()
+            .any(|listener| listener.address.is_some_and(|address| address.port() == port))
+    }
+}
