@@ -351,17 +351,15 @@ fn frames_of_a_vlan_do_not_come_as_the_interfaces_own() {
     let site = Site::namespace("link-vlan");
     within(&site, || {
         veth(&site);
-        know_us(&site, "near");
-        ip(&site, "link add link near name near.5 type vlan id 5");
-        ip(&site, "addr add 10.78.0.1/24 dev near.5");
-        ip(&site, "link set near.5 up");
-        ip(&site, "neigh add 10.78.0.2 lladdr 02:00:00:00:00:02 dev near.5");
+        let mut near = Link::packet("near", true).unwrap();
         let mut link = Link::packet("far", true).unwrap();
-        let tagged = UdpSocket::bind("10.78.0.1:0").unwrap();
-        tagged.send_to(b"tagged", "10.78.0.2:9").unwrap();
-        talker().send(b"plain").unwrap();
-        let (_, frame) = next(&mut link, |_, frame| wire::is_udp(frame));
-        assert!(frame.ends_with(b"plain"));
+        // The tag of VLAN 5 between Ethernet's addresses and its type. IEEE 802.1Q §9.
+        let header = wire::ethernet([0xff; 6], 0x0800);
+        let tagged = [&header[..12], &[0x81, 0, 0, 5, 8, 0], &wire::ping(1)].concat();
+        send(&mut near, Offload::default(), &[&tagged]);
+        send(&mut near, Offload::default(), &[&header, &wire::ping(2)]);
+        let (_, frame) = next(&mut link, |_, frame| frame[6..12] == OURS_MAC);
+        assert_eq!(frame[14..], wire::ping(2));
     });
 }
 

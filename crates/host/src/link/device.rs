@@ -131,8 +131,8 @@ impl Link {
     /// honour; with offload 64 KiB is always enough.
     ///
     /// # Errors
-    /// `NetworkDown`, once, when the interface of a packet socket was taken down: the link goes on
-    /// when it is up again. Others are the end of the link: the interface is gone.
+    /// `NetworkDown`, told once by receiving or sending, when the interface of a packet socket was taken
+    /// down: the link goes on when it is up again. Others are the end of the link: the interface is gone.
     pub fn receive(&mut self, frame: &mut [u8]) -> io::Result<Option<(usize, Offload)>> {
         loop {
             let mut header = [0; LONG];
@@ -202,7 +202,8 @@ impl Link {
     /// # Errors
     /// `InvalidInput`: too many parts, offload on a packet socket opened without, or a frame that the
     /// kernel will not take for what its facts say. The error of `EMSGSIZE`: longer than the interface
-    /// takes. That of `EIO` (TAP, TUN) and `NetworkDown` (packet socket): the interface is down.
+    /// takes. That of `EIO` (TAP, TUN) and `NetworkDown` (packet socket): the interface is down, or (packet
+    /// socket, told once by receiving or sending) was since the last call.
     pub fn send(&mut self, offload: Offload, parts: &[IoSlice<'_>]) -> io::Result<Sent> {
         if parts.len() > PARTS_MAX || !self.carries(&offload) {
             return Err(ErrorKind::InvalidInput.into());

@@ -3,7 +3,7 @@
 use crate::sys::link as sys;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use socket2::{SockFilter, SockRef};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
 
 // linux/filter.h
@@ -13,7 +13,7 @@ const RETURN: u16 = 0x06; // BPF_RET | BPF_K
 
 /// A socket for the frames of one interface; bound last, so that no other's ever gets in.
 pub(super) fn open(index: u32, offload: bool) -> io::Result<OwnedFd> {
-    let index = i32::try_from(index).map_err(|_wide| io::ErrorKind::InvalidInput)?;
+    let index = i32::try_from(index).map_err(|_wide| ErrorKind::InvalidInput)?;
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     // Without a protocol it receives nothing yet.
     let socket = socket_with(AddressFamily::PACKET, SocketType::RAW, flags, None)?;
@@ -25,7 +25,11 @@ pub(super) fn open(index: u32, offload: bool) -> io::Result<OwnedFd> {
     refuse_tagged(&socket)?;
     sys::join_promiscuous(fd, index)?;
     sys::bind_packet(fd, index)?;
-    Ok(socket)
+    // An interface that is down is told as an error of the first call; whoever opens may bring it up.
+    match SockRef::from(&socket).take_error()? {
+        Some(error) if error.kind() != ErrorKind::NetworkDown => Err(error),
+        _ => Ok(socket),
+    }
 }
 
 /// Frames of a VLAN would come without their tag, as if they were the interface's own: the kernel
