@@ -273,8 +273,6 @@ fn ping_many(link: &mut Link, header: [u8; 14], count: u16) {
         if link.receive_many(&mut received).unwrap() == 0 {
             wait_readable(link);
         }
-        let echoes = received.frames().filter(|(_, f)| f[6..12] == OURS_MAC).count();
-        assert_eq!(echoes, 0, "what we send does not come back to us");
         let numbers = (0..count).filter(|&n| {
             received.frames().any(|(_, f)| f[12..14] == [8, 0] && wire::is_pong(&f[14..], n))
         });
@@ -356,7 +354,7 @@ fn check_truncation(link: &mut Link) {
 
 #[test]
 #[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
-fn frames_of_a_vlan_do_not_come_as_the_interfaces_own() {
+fn frames_of_a_vlan_and_those_of_this_machine_do_not_come() {
     let site = Site::namespace("link-vlan");
     within(&site, || {
         veth(&site);
@@ -366,6 +364,8 @@ fn frames_of_a_vlan_do_not_come_as_the_interfaces_own() {
         let header = wire::ethernet([0xff; 6], 0x0800);
         let tagged = [&header[..12], &[0x81, 0, 0, 5, 8, 0], &wire::ping(1)].concat();
         send(&mut near, Offload::default(), &[&tagged]);
+        let mut beside = Link::packet("far", true).unwrap();
+        send(&mut beside, Offload::default(), &[&header, &wire::ping(3)]);
         send(&mut near, Offload::default(), &[&header, &wire::ping(2)]);
         let (_, frame) = next(&mut link, |_, frame| frame[6..12] == OURS_MAC);
         assert_eq!(frame[14..], wire::ping(2));
