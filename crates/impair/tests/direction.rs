@@ -1,5 +1,4 @@
 //! What each impairment does to frames, one at a time.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use core::time::Duration;
 use mainstay_base::{Instant, Rng, Verdict};
