@@ -6,8 +6,8 @@ use mainstay_base::Instant;
 use mainstay_impair::{Codel, Impairment, Loss, Management, Span};
 
 /// What stands in a list of words, the last one of a kind counts.
-pub const WORDS: &str = "\
-  rate=20M            bits per second at the bottleneck; K, M, G are thousands
+pub const WORDS: &str =
+    "  rate=20M            bits per second at the bottleneck; K, M, G are thousands
   queue=64K           bytes that wait there at most; K, M are 1024s
   codel, codel-ecn    that queue managed by CoDel, dropping or marking
   mark-above=1ms      that queue marks ECT packets that wait longer
@@ -19,7 +19,7 @@ pub const WORDS: &str = "\
   burst=1%/20%/0%/50% Gilbert-Elliott: go bad, go good, lost while good, lost while bad
   reorder=1%          held back and overtaken ..
   by=3                .. by so many frames (1)
-  patience=20ms       .. or this long
+  patience=5ms        .. or this long (20ms)
   duplicate=1%        comes twice
   corrupt=1%          bits flipped ..
   bits=2              .. so many (1)
