@@ -304,6 +304,9 @@ mod tests {
     use std::os::fd::{AsFd, BorrowedFd};
     use std::os::unix::net::UnixDatagram;
 
+    /// A port that receives this is broken.
+    const LAST_WORDS: &[u8] = b"break";
+
     /// Packets of a socket pair as frames.
     struct Pair(UnixDatagram);
 
@@ -312,6 +315,7 @@ mod tests {
 
         fn receive(&mut self, frame: &mut [u8]) -> io::Result<Option<(usize, ())>> {
             match self.0.recv(frame) {
+                Ok(len) if frame[..len] == *LAST_WORDS => Err(io::ErrorKind::BrokenPipe.into()),
                 Ok(len) => Ok(Some((len, ()))),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
                 Err(error) => Err(error),
@@ -395,11 +399,13 @@ mod tests {
 
     #[test]
     fn a_port_that_fails_ends_the_relay_with_its_error() {
-        let (_ends, ports) = ports();
-        let relay =
-            Relay::start(ports, [Impairment::default(), Impairment::default()], 1, [None, None]);
-        let relay = relay.unwrap();
-        assert!(!relay.is_over());
-        relay.stop().unwrap();
+        let ([a, _b], ports) = ports();
+        let links = [Impairment::default(), Impairment::default()];
+        let relay = Relay::start(ports, links, 1, [None, None]).unwrap();
+        assert!(relay.report().is_some() && !relay.is_over());
+        a.send(LAST_WORDS).unwrap();
+        assert!(wait_until(Duration::from_secs(5), || relay.is_over()));
+        assert_eq!(relay.report(), None);
+        assert_eq!(relay.stop().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }
 }
