@@ -20,6 +20,7 @@
     reason = "scaffolding of tests: what fails here fails the test, with its words"
 )]
 
+pub mod frame_relay;
 mod namespace;
 mod patience;
 pub mod peers;
