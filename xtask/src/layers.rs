@@ -15,6 +15,8 @@ const PICTURE: &[(&str, &[&str])] = &[
     ("mainstay-wire", &[]),
     // the column of packets
     ("mainstay-tcp", &["mainstay-base", "mainstay-wire"]),
+    // what a bad link does, for the simulator and for tests
+    ("mainstay-impair", &["mainstay-base"]),
     // byte machines
     ("mainstay-tls", VOCABULARY),
     ("mainstay-http", VOCABULARY),
@@ -62,16 +64,24 @@ const PICTURE: &[(&str, &[&str])] = &[
             "mainstay-stream",
             "mainstay-node",
             "mainstay-host",
+            "mainstay-impair",
         ],
     ),
     ("mainstay-sim", SIMULATED),
     ("demo", &["mainstay", "mainstay-policy"]),
-    ("mainstay-bench", &["mainstay", "mainstay-policy"]),
+    ("mainstay-bench", &["mainstay", "mainstay-policy", "mainstay-impair"]),
     ("mainstay-fuzz", FUZZED),
-    ("mainstay-test-support", &[]),
+    ("mainstay-test-support", &["mainstay-base", "mainstay-host", "mainstay-impair"]),
     (
         "mainstay-peer-tests",
-        &["mainstay", "mainstay-base", "mainstay-node", "mainstay-policy", "mainstay-test-support"],
+        &[
+            "mainstay",
+            "mainstay-base",
+            "mainstay-impair",
+            "mainstay-node",
+            "mainstay-policy",
+            "mainstay-test-support",
+        ],
     ),
     ("xtask", &[]),
 ];
@@ -99,6 +109,7 @@ const SIMULATED: &[&str] = &[
     "mainstay-pool",
     "mainstay-stream",
     "mainstay-node",
+    "mainstay-impair",
 ];
 
 const FUZZED: &[&str] = &[
@@ -120,7 +131,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("tokio-rustls", &["mainstay-bench", "demo"]),
     ("rustls-native-certs", &["mainstay-host"]),
     ("libc", &["mainstay-host"]),
-    ("rustix", &["mainstay-host", "mainstay-bench"]),
+    ("rustix", &["mainstay-host", "mainstay-bench", "mainstay-test-support"]),
     ("mio", &["mainstay-host"]),
     ("socket2", &["mainstay-host"]),
     ("getrandom", &["mainstay-host"]),

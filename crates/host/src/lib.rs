@@ -46,6 +46,10 @@
 //! }
 //! ```
 //!
+//! # Links
+//! [`link`] moves whole frames with their offload facts: TAP, TUN, a packet socket (Linux only). It
+//! stands beside the driver: whoever has a stack of packets of its own opens one and polls it.
+//!
 //! Absent on purpose: an async runtime, a hidden thread (but for the resolver's), a timer
 //! descriptor, a log.
 //!
@@ -57,6 +61,7 @@ mod driver;
 mod entropy;
 mod errno;
 mod limits;
+pub mod link;
 mod machine;
 mod resolver;
 mod roots;

@@ -8,9 +8,9 @@
 //! Everything here panics when it cannot do its work: it is scaffolding, and a missing peer is a failed test that names the
 //! Debian package. `cargo xtask peers` installs them all.
 //!
-//! Namespaces are entered by starting programs in them (`ip netns exec`), never by the test's own process: that would need
-//! unsafe code. So what is tested in a namespace is a program (the `mainstay` command, curl, ..), and what is tested in the
-//! test's own process runs on loopback with free ports.
+//! Namespaces are entered by starting programs in them (`ip netns exec`), never by the test's own process. So what is tested
+//! in a namespace is a program (the `mainstay` command, curl, ..), and what is tested in the test's own process runs on
+//! loopback with free ports. Links are the exception: a thread made for it enters [`Site::network`], and no other does.
 
 #![forbid(unsafe_code)]
 #![expect(
@@ -20,6 +20,7 @@
     reason = "scaffolding of tests: what fails here fails the test, with its words"
 )]
 
+pub mod frame_relay;
 mod namespace;
 mod patience;
 pub mod peers;

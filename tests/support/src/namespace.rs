@@ -1,7 +1,7 @@
 //! Network namespaces: made for one test, deleted with it, and swept up after a test run that was killed.
 
 use core::sync::atomic::{AtomicU32, Ordering};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Once;
 
@@ -35,6 +35,11 @@ impl Namespace {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name]).arg(program);
         command
+    }
+
+    /// Where a thread that wants to enter it finds it.
+    pub(crate) fn path(&self) -> PathBuf {
+        Path::new("/run/netns").join(&self.name)
     }
 }
 

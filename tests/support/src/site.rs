@@ -88,6 +88,12 @@ impl Site {
         self.0.namespace.is_some()
     }
 
+    /// The file of its own network's namespace, for a thread that enters it; `None` on loopback.
+    #[must_use]
+    pub fn network(&self) -> Option<PathBuf> {
+        self.0.namespace.as_ref().map(Namespace::path)
+    }
+
     /// A TCP port nobody listens on.
     #[must_use]
     pub fn port(&self) -> u16 {

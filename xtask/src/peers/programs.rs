@@ -37,6 +37,8 @@ pub(crate) const PROGRAMS: &[Program] = &[
     program("ip", "iproute2", &["-V"]),
     program("ss", "iproute2", &["-V"]),
     program("ps", "procps", &["--version"]),
+    program("ping", "iputils-ping", &["-V"]),
+    program("iperf3", "iperf3", &["--version"]),
     program("socat", "socat", &["-V"]),
     program("curl", "curl", &["--version"]),
     program("/usr/include/openssl/ssl.h", "libssl-dev", &[]),

@@ -1,0 +1,126 @@
+//! Links: whole frames to and from the kernel, with their offload facts (Linux only).
+//!
+//! A [`Link`] is a TAP or TUN interface, whose other side is the kernel's own stack, or a packet
+//! socket on an interface that is there already. It moves frames and knows nothing of what is in
+//! them; it never waits: its descriptor ([`AsFd`](std::os::fd::AsFd)) goes into whatever poll the
+//! caller has.
+//!
+//! # Frames per system call
+//! [`Link::receive`] and [`Link::send`] cost one system call per frame on every link. On a packet
+//! socket [`Link::receive_many`] and [`Link::send_many`] move up to 32 frames per call (recvmmsg,
+//! sendmmsg). **TAP and TUN have no such call** (`linux/if_tun.h` offers read and write alone): there
+//! the two take a call per frame, and what makes it cheap is offload, one frame of up to 64 KiB.
+//!
+//! # Elsewhere
+//! On systems other than Linux the types exist and opening is an error of kind `Unsupported`.
+//!
+//! # Spec
+//! TCP-606; virtio 1.3 §5.1.6 for the header.
+
+mod batch;
+#[cfg(target_os = "linux")]
+mod device;
+mod header;
+#[cfg(target_os = "linux")]
+mod namespace;
+#[cfg(target_os = "linux")]
+mod packet;
+#[cfg(target_os = "linux")]
+mod tap;
+#[cfg(not(target_os = "linux"))]
+mod unsupported;
+
+pub use batch::Batch;
+#[cfg(not(target_os = "linux"))]
+pub use unsupported::Link;
+#[cfg(target_os = "linux")]
+pub use {device::Link, namespace::enter_namespace};
+
+/// Most parts of one frame that [`Link::send`] takes. chosen: headers and a few slices of a queue.
+pub const PARTS_MAX: usize = 8;
+
+/// What a frame leaves undone, or has done already: the facts of its virtio-net header (TCP-606).
+///
+/// The default is a complete frame, like any on a wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offload {
+    /// The checksum is still to be filled in; it now holds the sum of the pseudo header.
+    pub needs_checksum: Option<Partial>,
+    /// The checksum was verified already, by the kernel or the hardware. Only on receiving.
+    pub checksum_valid: bool,
+    /// It is several segments in one, to be cut where the frame leaves the machine.
+    pub segmentation: Option<Segmentation>,
+    /// Bytes of all headers together; 0: not said. Only a hint, even where it is said.
+    pub header_len: u16,
+}
+
+/// Where a checksum goes that is still to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Partial {
+    /// The first byte that is summed, counted from the frame's first (`csum_start`).
+    pub start: u16,
+    /// Where the sum goes, counted from `start` (`csum_offset`): 16 for TCP, 6 for UDP.
+    pub offset: u16,
+}
+
+/// How a frame of several segments is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segmentation {
+    /// What it carries.
+    pub kind: SegmentKind,
+    /// CWR is set, and belongs to the first segment alone.
+    pub ecn: bool,
+    /// Payload bytes of each segment but the last (`gso_size`), the MSS.
+    pub size: u16,
+}
+
+/// What a frame of several segments carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SegmentKind {
+    /// TCP over IPv4.
+    TcpV4,
+    /// TCP over IPv6.
+    TcpV6,
+}
+
+/// What the frames of a TAP or TUN interface are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkKind {
+    /// Ethernet frames.
+    Tap,
+    /// IP packets, without a link header.
+    Tun,
+}
+
+/// Which interface [`Link::open`] is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkOptions {
+    /// The interface's name, at most 15 bytes. With `%d` in it, or empty, the kernel numbers it.
+    pub name: String,
+    /// What its frames are; a persistent interface has to be of the same kind.
+    pub kind: LinkKind,
+    /// The kernel may leave checksums and TCP segmentation to us. False: its frames come complete.
+    /// Either way every frame has its header, and either way we may leave that work to the kernel.
+    pub offload: bool,
+}
+
+/// What became of a frame.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// The kernel has it.
+    Done,
+    /// The kernel has no room for it now; it was not sent. When there is room again the descriptor
+    /// becomes writable; where it is writable all the same, the interface's own queue is full
+    /// (`ENOBUFS`), which no descriptor tells: try again a little later, or count it as lost.
+    Full,
+}
+
+/// How many frames a link took from the kernel and gave to nobody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkCounters {
+    /// Longer than the place they were to go to.
+    pub truncated: u64,
+    /// With a header we cannot honour: segmentation other than TCP's, or none where one belongs.
+    pub unusable: u64,
+}
