@@ -1,0 +1,57 @@
+//! Bytes across links of every kind.
+
+use crate::world::{World, delay, pattern};
+use core::time::Duration;
+use mainstay_impair::{Impairment, Loss};
+use mainstay_tcp::State;
+
+fn carry(mut world: World, len: usize, limit: u64) -> World {
+    world.listen();
+    world.a.to_send = pattern(len);
+    world.b.to_send = pattern(len / 2 + 1);
+    world.connect();
+    (world.a.finish, world.b.finish) = (true, true);
+    let start = world.now;
+    let over = |w: &World| w.a.received.len() == w.b.to_send.len() && w.b.received.len() == w.a.to_send.len() ;
+    let done = world.run(Duration::from_secs(limit), over);
+    assert!(
+        done,
+        "{} of {len} bytes after {:?}\n{:#?}\n{:#?}",
+        world.b.received.len(),
+        world.now - start,
+        world.a.engine.endpoint(world.a.handle).unwrap().facts(),
+        world.b.engine.endpoint(world.b.handle).unwrap().facts(),
+    );
+    assert!(world.b.received == world.a.to_send, "what arrives is what was sent");
+    assert!(world.a.received == world.b.to_send, "what arrives is what was sent");
+    assert!(world.run(Duration::from_secs(700), |w| {
+        w.a.state() == State::Closed && w.b.state() == State::Closed
+    }));
+    world
+}
+
+// S-12
+#[test]
+fn without_loss_nothing_is_sent_twice() {
+    let world = carry(World::ideal(), 1 << 20, 60);
+    assert_eq!(world.resent(), 0);
+}
+
+// S-13
+#[test]
+fn random_loss_both_ways_loses_no_byte() {
+    for seed in 0..30 {
+        let link = Impairment { loss: Loss::Random { per_million: 100_000 }, ..delay(20) };
+        carry(World::new(seed, link.clone(), link), 200_000, 600);
+    }
+}
+
+#[test]
+fn a_thin_link_with_a_short_queue() {
+    let link = Impairment { rate: Some(10_000_000), queue_bytes: 64_000, ..delay(25) };
+    let mut world = World::new(7, link.clone(), link);
+    world.forget_wire();
+    let world = carry(world, 4 << 20, 30);
+    let took = world.now;
+    let _ = took;
+}
