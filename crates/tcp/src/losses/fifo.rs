@@ -10,8 +10,8 @@ pub trait Fifo<T>: Default {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
-    /// Whether there is no room for one more.
-    fn is_full(&self) -> bool;
+    /// For how many more there is room.
+    fn room(&self) -> usize;
     /// The `index`th, from the oldest.
     fn get(&self, index: usize) -> Option<&T>;
     /// The same, to change it.
@@ -22,8 +22,8 @@ pub trait Fifo<T>: Default {
     fn insert(&mut self, index: usize, item: T);
     /// Removes the oldest.
     fn pop(&mut self) -> Option<T>;
-    /// Removes all.
-    fn clear(&mut self);
+    /// Keeps the oldest `len`.
+    fn truncate(&mut self, len: usize);
 }
 
 /// Up to `N` in an array, `N` at least 1.
@@ -61,8 +61,8 @@ impl<T: Copy + Default, const N: usize> Fifo<T> for Ring<T, N> {
     }
 
     #[inline]
-    fn is_full(&self) -> bool {
-        self.len() == N
+    fn room(&self) -> usize {
+        N - self.len()
     }
 
     #[inline]
@@ -85,7 +85,7 @@ impl<T: Copy + Default, const N: usize> Fifo<T> for Ring<T, N> {
     #[inline]
     fn push(&mut self, item: T) {
         let place = self.place(self.len());
-        if !self.is_full()
+        if self.room() > 0
             && let Some(slot) = self.items.get_mut(place)
         {
             *slot = item;
@@ -94,17 +94,13 @@ impl<T: Copy + Default, const N: usize> Fifo<T> for Ring<T, N> {
     }
 
     fn insert(&mut self, index: usize, item: T) {
-        if self.is_full() || index > self.len() {
+        if self.room() == 0 || index > self.len() {
             return;
         }
         self.push(item);
         for at in (index + 1..self.len()).rev() {
-            if let (Some(&previous), Some(slot)) =
-                (self.items.get(self.place(at - 1)), self.items.get(self.place(at)).map(|_| at))
-            {
-                let place = self.place(slot);
-                self.items[place] = previous;
-            }
+            let (from, to) = (self.place(at - 1), self.place(at));
+            self.items[to] = self.items[from];
         }
         let place = self.place(index);
         self.items[place] = item;
@@ -118,8 +114,8 @@ impl<T: Copy + Default, const N: usize> Fifo<T> for Ring<T, N> {
         Some(item)
     }
 
-    fn clear(&mut self) {
-        (self.head, self.len) = (0, 0);
+    fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(u16::try_from(len).unwrap_or(u16::MAX));
     }
 }
 
@@ -136,7 +132,7 @@ mod tests {
         assert_eq!(ring.pop(), Some(0));
         ring.push(3);
         ring.insert(1, 9);
-        assert!(ring.is_full());
+        assert_eq!(ring.room(), 0);
         ring.insert(0, 7); // no room: forgotten
         let items: [Option<u8>; 5] = core::array::from_fn(|n| ring.get(n).copied());
         assert_eq!(items, [Some(1), Some(9), Some(2), Some(3), None]);

@@ -58,13 +58,12 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
 
     #[inline]
     fn sent(&mut self, _una: Seq, end: Seq, now: u32, stamp: S) {
-        if self.records.is_full() {
-            self.merge_oldest();
-        }
+        self.make_room(1);
         self.records.push(Record { end, sent: now, stamp, ..Record::default() });
     }
 
     fn resent<B: Sacked>(&mut self, flight: &Flight<'_, B>, hole: Hole, stamp: S) {
+        self.make_room(2);
         self.split(flight.una, hole.start);
         self.split(flight.una, hole.end);
         let mut index = self.after(hole.start);
@@ -110,6 +109,7 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
         trips: Trips,
     ) -> Option<Newest<S>> {
         self.disordered = true;
+        self.make_room(2);
         self.split(flight.una, hole.start);
         self.split(flight.una, hole.end);
         let mut newest = None;
@@ -166,6 +166,7 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
 
     fn lose_first<B: Sacked>(&mut self, flight: &Flight<'_, B>, len: u32) -> u32 {
         let before = self.lost;
+        self.make_room(1);
         self.split(flight.una, flight.una + len);
         if let Some(first) = self.records.get_mut(0)
             && !first.held
@@ -239,7 +240,7 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
     }
 
     fn clear(&mut self) {
-        self.records.clear();
+        self.records.truncate(0);
         (self.lost, self.started, self.disordered) = (0, false, false);
     }
 
@@ -324,10 +325,35 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>>> Rack<S, F> {
         }
     }
 
-    /// Makes room for one more.
-    fn merge_oldest(&mut self) {
-        let Some(first) = self.records.pop() else { return };
-        if let Some(second) = self.records.get_mut(0) {
+    /// Makes room for `count` more, by merging neighbours of the same kind in pairs, and held ones in any number.
+    ///
+    /// What was sent long ago becomes coarser than what was sent of late, and no time is ever off by more than the time
+    /// in which a pair was sent; merging only the two oldest, again and again, would make one record of them all with the
+    /// time of the newest (ADR 0014).
+    fn make_room(&mut self, count: usize) {
+        if self.records.room() >= count {
+            return;
+        }
+        let mut kept = 0;
+        let mut paired = false;
+        for index in 1..self.records.len() {
+            let Some(record) = self.records.get(index).copied() else { return };
+            let Some(last) = self.records.get_mut(kept) else { return };
+            if (last.held && record.held) || (!paired && last.is_like(&record)) {
+                *last = last.merged(record);
+                paired = true;
+            } else {
+                kept += 1;
+                paired = false;
+                if let Some(place) = self.records.get_mut(kept) {
+                    *place = record;
+                }
+            }
+        }
+        self.records.truncate(kept + 1);
+        while self.records.room() < count {
+            let Some(first) = self.records.pop() else { return };
+            let Some(second) = self.records.get_mut(0) else { return };
             *second = first.merged(*second);
         }
     }

@@ -20,6 +20,11 @@ pub struct Record<S> {
 }
 
 impl<S: Copy> Record<S> {
+    /// Whether nothing but the time would be lost by making one of the two.
+    pub(super) const fn is_like(&self, next: &Self) -> bool {
+        self.lost == next.lost && self.resent == next.resent && self.held == next.held
+    }
+
     /// This record and the one after it as one. The later time stands, so that losses are found late, never early;
     /// what only one of them has lost counts as sent again for the same reason (TCP-280).
     pub(super) fn merged(self, next: Self) -> Self {
