@@ -110,7 +110,6 @@ fn known(options: Options) -> Options {
 }
 
 proptest! {
-    // Covers TCP-350, TCP-611
     #[test]
     fn smoltcp_reads_our_segments(
         header in tcp_header(), addresses in addresses(), payload in bytes(100),
@@ -137,7 +136,6 @@ proptest! {
         prop_assert_eq!(options_of_smoltcp(packet.options()), expected);
     }
 
-    // Covers TCP-350, TCP-611
     #[test]
     fn etherparse_reads_our_segments(
         mut header in tcp_header(), addresses in addresses(), payload in bytes(100),

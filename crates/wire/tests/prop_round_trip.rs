@@ -126,7 +126,7 @@ proptest! {
         prop_assert_eq!(chain.fragment, Some(fragment));
     }
 
-    // Covers TCP-350, TCP-370, TCP-371
+    // Covers TCP-370, TCP-371
     #[test]
     fn segments(header in tcp_header()) {
         let mut out = [0; tcp::HEADER_MAX];
@@ -347,7 +347,7 @@ proptest! {
         prop_assert_eq!(tcp::Options::parse(&shifted), options);
     }
 
-    // Covers TCP-100, TCP-102
+    // Covers TCP-102
     #[test]
     fn any_segment_read_reads_the_same_when_written(mut bytes in bytes(80)) {
         if let Some(byte) = bytes.get_mut(12) {

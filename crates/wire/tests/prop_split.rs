@@ -65,7 +65,7 @@ fn read(packet: &[u8], four: bool, options: bool) -> Read<'_> {
 }
 
 proptest! {
-    // Covers TCP-600, TCP-605, TCP-611
+    // Covers TCP-600, TCP-605
     #[test]
     fn the_payloads_of_all_packets_are_the_original(
         is_four: bool, options: bool, mut four in ipv4_header(), mut six in ipv6_header(),
