@@ -5,14 +5,18 @@
 use core::fmt::Debug;
 use mainstay_base::Instant;
 
+pub mod any;
 pub mod bbr;
 pub mod cubic;
 pub mod hystart;
+pub mod none;
 pub mod reno;
 
+pub use any::AnyCc;
 pub use bbr::Bbr3;
 pub use cubic::Cubic;
 pub use hystart::HyStart;
+pub use none::NoCc;
 pub use reno::{NewReno, NewRenoHyStart};
 
 /// No window is larger. RFC 7323 §2.3: 65535 << 14.
@@ -32,6 +36,11 @@ pub trait CongestionControl: Copy + Debug {
 
     /// It governs its own recovery: the engine applies neither PRR nor the collapse of the window on RTO to it.
     const OWNS_RECOVERY: bool = false;
+
+    /// The same, of this one: [`AnyCc`] cannot know before it is chosen.
+    fn owns_recovery(&self) -> bool {
+        Self::OWNS_RECOVERY
+    }
 
     /// A controller for segments of `mss` that starts with `initial` bytes (RFC 6928).
     fn new(config: Self::Config, mss: u32, initial: u32) -> Self;

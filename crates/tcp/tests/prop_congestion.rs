@@ -1,6 +1,11 @@
 //! Congestion control against wide-integer references and against arbitrary acknowledgements.
 
+use mainstay_base::Instant;
 use mainstay_tcp::congestion::cubic::curve;
+use mainstay_tcp::congestion::{
+    AckSample, AnyCc, CongestionControl, RateSample, Signal, WINDOW_MAX as LARGEST, any, bbr,
+    cubic, reno,
+};
 use proptest::prelude::*;
 
 /// An hour.
@@ -53,5 +58,105 @@ proptest! {
         let fits = |k: u128| k * k * k * 2 * u128::from(mss) <= u128::from(bytes) * 5_000_000_000_000_000_000;
         let k = u128::from(curve::root(bytes, mss));
         prop_assert!(fits(k) && (k == (1 << 31) - 1 || !fits(k + 1)));
+    }
+}
+
+/// What a controller may hear.
+#[derive(Clone, Debug)]
+enum Heard {
+    Ack(AckSample),
+    Congestion(Signal, u32),
+    RecoveryEnd,
+    Undo,
+    Idle(u32, u32),
+    Mss(u32),
+}
+
+/// Sizes of segments, of windows, and of nothing at all.
+fn amount() -> impl Strategy<Value = u32> {
+    prop_oneof![0u32..20_000, 0u32..=1 << 30, any::<u32>()]
+}
+
+fn sample() -> impl Strategy<Value = AckSample> {
+    let amounts = (amount(), amount(), amount(), amount(), amount(), amount());
+    let rate = (amount(), amount(), any::<bool>(), amount(), amount(), amount());
+    let times = (prop::option::of(amount()), prop::option::of(rate));
+    (amounts, times, any::<[bool; 4]>()).prop_map(|(amounts, (rtt, rate), flags)| AckSample {
+        now: Instant::ZERO,
+        acked: amounts.0,
+        sacked: amounts.1,
+        lost: amounts.2,
+        flight_before: amounts.3,
+        flight: amounts.4,
+        rtt,
+        min_rtt: amounts.5,
+        rate: rate.map(|rate| RateSample {
+            delivered: rate.0,
+            interval_micros: rate.1,
+            app_limited: rate.2,
+            flight_at_send: rate.3,
+            lost: rate.4,
+            delivered_total: rate.5,
+        }),
+        cwnd_limited: flags[0],
+        in_recovery: flags[1],
+        after_rto: flags[2],
+        round_start: flags[3],
+        ce_bytes: amounts.2,
+    })
+}
+
+fn heard() -> impl Strategy<Value = Heard> {
+    let signal =
+        prop_oneof![Just(Signal::Loss), Just(Signal::Rto), Just(Signal::Ecn { ce_bytes: 1 })];
+    prop_oneof![
+        12 => sample().prop_map(Heard::Ack),
+        2 => (signal, amount()).prop_map(|(signal, flight)| Heard::Congestion(signal, flight)),
+        1 => Just(Heard::RecoveryEnd),
+        1 => Just(Heard::Undo),
+        1 => (amount(), amount()).prop_map(|(idle, rto)| Heard::Idle(idle, rto)),
+        1 => amount().prop_map(Heard::Mss),
+    ]
+}
+
+proptest! {
+    // Covers TCP-260, TCP-263
+    #[test]
+    fn whatever_a_controller_hears_its_window_holds_a_segment_and_its_rate_is_not_zero(
+        story in prop::collection::vec((heard(), amount()), 1..200),
+        which in 0usize..4,
+        mss in prop_oneof![48u32..9000, any::<u32>()],
+        initial in amount(),
+    ) {
+        let config = [
+            any::Config::NewReno(reno::Config::default()),
+            any::Config::NewRenoHyStart(reno::Config { abe: true, paced: true }),
+            any::Config::Cubic(cubic::Config::default()),
+            any::Config::Bbr3(bbr::Config::default()),
+        ][which];
+        let mut cc = AnyCc::new(config, mss, initial);
+        let mut before = cc.snapshot();
+        let mut micros = 0;
+        let mut segment = mss.clamp(1, 65_535);
+        for (heard, wait) in story {
+            micros += u64::from(wait);
+            let now = Instant::from_micros(micros);
+            match heard {
+                Heard::Ack(sample) => cc.on_ack(&AckSample { now, ..sample }),
+                Heard::Congestion(signal, flight) => {
+                    before = cc.snapshot();
+                    cc.on_congestion(now, signal, flight);
+                }
+                Heard::RecoveryEnd => cc.on_recovery_end(now),
+                Heard::Undo => cc.undo(before),
+                Heard::Idle(idle, rto) => cc.on_idle(now, idle, rto),
+                Heard::Mss(mss) => {
+                    cc.set_mss(mss);
+                    segment = mss.clamp(1, 65_535);
+                }
+            }
+            prop_assert!((segment..=LARGEST).contains(&cc.cwnd()), "{} of {segment}: {cc:?}", cc.cwnd());
+            prop_assert!(cc.pacing_rate() != Some(0), "{cc:?}");
+        }
     }
 }

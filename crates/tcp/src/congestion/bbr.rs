@@ -2,7 +2,7 @@
 //! smallest round trip it had, decides how fast and how much to send. It needs delivery rate samples and pacing.
 //!
 //! One deviation, on purpose: outside of probes the draft slows down after every round with a loss; here only
-//! after a round that lost more than the threshold. Below it loss is taken as what the path does anyway, so that
+//! after a round that clearly lost more than the threshold. Below it loss is taken as what the path does anyway, so that
 //! a radio link with steady loss is used, and by the draft's own arithmetic 1 % of loss would cost half the rate
 //! between two probes.
 //!

@@ -83,9 +83,9 @@ impl Default for Config {
 /// What a spurious episode is undone with. The place on the curve follows from it (RFC 9438 §4.9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    cwnd: u32,
-    ssthresh: u32,
-    w_max: u32,
+    pub(super) cwnd: u32,
+    pub(super) ssthresh: u32,
+    pub(super) w_max: u32,
 }
 
 impl Cubic {
@@ -247,7 +247,7 @@ impl CongestionControl for Cubic {
     }
 
     fn on_recovery_end(&mut self, now: Instant) {
-        self.cwnd = self.cwnd.min(self.ssthresh);
+        self.cwnd = self.cwnd.min(self.ssthresh).max(self.mss());
         if let Stage::Avoidance(epoch) = &mut self.stage {
             epoch.advance(now, false);
         }

@@ -44,8 +44,8 @@ pub struct Config {
 /// What a spurious episode is undone with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    cwnd: u32,
-    ssthresh: u32,
+    pub(super) cwnd: u32,
+    pub(super) ssthresh: u32,
 }
 
 impl<S: SlowStart> NewReno<S> {
@@ -111,6 +111,7 @@ impl<S: SlowStart> CongestionControl for NewReno<S> {
     }
 
     fn on_congestion(&mut self, _now: Instant, signal: Signal, flight: u32) {
+        let flight = flight.min(WINDOW_MAX);
         let floor = SSTHRESH_MIN * self.mss();
         let repeated = self.is(AFTER_RTO) && self.cwnd <= self.mss();
         self.slow_start.retire();
@@ -132,7 +133,7 @@ impl<S: SlowStart> CongestionControl for NewReno<S> {
 
     fn on_recovery_end(&mut self, _now: Instant) {
         // After fast recovery they are equal already; after a timeout slow start goes on from where it is.
-        self.cwnd = self.cwnd.min(self.ssthresh);
+        self.cwnd = self.cwnd.min(self.ssthresh).max(self.mss());
     }
 
     fn snapshot(&self) -> Snapshot {

@@ -7,27 +7,23 @@ use mainstay_base::Instant;
 use mainstay_tcp::congestion::{AckSample, CongestionControl, RateSample, Signal};
 
 /// Bytes of a segment; takes whole microseconds at the rates used here.
-pub const MSS: u32 = 1250;
+pub(crate) const MSS: u32 = 1250;
 /// What waits longer for an answer is lost, microseconds.
 const RTO: u64 = 1_000_000;
 
 /// The bottleneck. Rates in bytes per second, times in microseconds.
 #[derive(Clone, Copy, Debug)]
-pub struct Path {
-    pub rate: u64,
-    pub rtt: u64,
-    pub buffer: u64,
-    pub loss_permille: u64,
+pub(crate) struct Path {
+    pub(crate) rate: u64,
+    pub(crate) rtt: u64,
+    pub(crate) buffer: u64,
+    pub(crate) loss_permille: u64,
 }
 
 impl Path {
     /// 100 Mbit/s and 50 ms with a buffer of so many hundredths of the product of both.
-    pub fn broadband(buffer_percent: u64, loss_permille: u64) -> Self {
+    pub(crate) fn broadband(buffer_percent: u64, loss_permille: u64) -> Self {
         Self { rate: 12_500_000, rtt: 50_000, buffer: 6_250 * buffer_percent, loss_permille }
-    }
-
-    pub fn bdp(&self) -> u64 {
-        self.rate * self.rtt / 1_000_000
     }
 }
 
@@ -46,15 +42,14 @@ struct Segment {
 }
 
 /// One bulk transfer.
-pub struct Transfer<C> {
-    pub cc: C,
-    pub path: Path,
-    pub now: u64,
-    pub delivered: u64,
-    pub lost: u64,
-    pub timeouts: u32,
+pub(crate) struct Transfer<C> {
+    pub(crate) cc: C,
+    pub(crate) path: Path,
+    pub(crate) now: u64,
+    pub(crate) delivered: u64,
+    pub(crate) lost: u64,
     /// Summed over acknowledgements, for the mean: microseconds of queue and how many.
-    pub queue: (u64, u64),
+    pub(crate) queue: (u64, u64),
     under_way: VecDeque<Segment>,
     next_index: u64,
     first_sent_at: u64,
@@ -73,14 +68,13 @@ fn low(value: u64) -> u32 {
 }
 
 impl<C: CongestionControl> Transfer<C> {
-    pub fn new(config: C::Config, path: Path, seed: u64) -> Self {
+    pub(crate) fn new(config: C::Config, path: Path, seed: u64) -> Self {
         Self {
             cc: C::new(config, MSS, 10 * MSS),
             path,
             now: 0,
             delivered: 0,
             lost: 0,
-            timeouts: 0,
             queue: (0, 0),
             under_way: VecDeque::new(),
             next_index: 0,
@@ -97,7 +91,7 @@ impl<C: CongestionControl> Transfer<C> {
     }
 
     /// Runs for so long; the part of the link that was used, in thousandths.
-    pub fn run(&mut self, millis: u64) -> u64 {
+    pub(crate) fn run(&mut self, millis: u64) -> u64 {
         let (until, before) = (self.now + millis * 1000, self.delivered);
         self.queue = (0, 0);
         while self.now < until {
@@ -107,7 +101,7 @@ impl<C: CongestionControl> Transfer<C> {
     }
 
     /// The mean queue in hundredths of the bandwidth-delay product.
-    pub fn queue_percent(&self) -> u64 {
+    pub(crate) fn queue_percent(&self) -> u64 {
         self.queue.0 * 100 / self.queue.1.max(1) / self.path.rtt
     }
 
@@ -169,17 +163,17 @@ impl<C: CongestionControl> Transfer<C> {
         self.delivered += u64::from(MSS);
         self.delivered_at = self.now;
         self.first_sent_at = segment.sent_at;
-        let kept = self.under_way.len();
+        let (mut lost, mut newest_lost) = (0, 0);
         while self.under_way.front().is_some_and(|first| first.index + 3 <= segment.index) {
-            self.under_way.pop_front();
+            newest_lost = self.under_way.pop_front().unwrap().index;
+            lost += MSS;
         }
-        let lost = low((kept - self.under_way.len()) as u64) * MSS;
         self.lost += u64::from(lost);
         let rtt = self.now - segment.sent_at;
         self.srtt = (7 * self.srtt + rtt) / 8;
         self.min_rtt = self.min_rtt.min(low(rtt));
         self.queue = (self.queue.0 + rtt.saturating_sub(self.path.rtt), self.queue.1 + 1);
-        self.episodes(&segment, lost, before);
+        self.episodes(segment.index, (lost > 0).then_some(newest_lost), before);
         let round_start = segment.index >= self.round_end;
         if round_start {
             self.round_end = self.next_index;
@@ -212,14 +206,16 @@ impl<C: CongestionControl> Transfer<C> {
         });
     }
 
-    /// An episode is over when what was sent after it began is acknowledged.
-    fn episodes(&mut self, segment: &Segment, lost: u32, flight: u32) {
+    /// An episode is over when nothing sent before it began is outstanding; only later losses begin another.
+    fn episodes(&mut self, acked: u64, lost: Option<u64>, flight: u32) {
         let now = Instant::from_micros(self.now);
-        if self.recovery_end.is_some_and(|(end, _)| segment.index >= end) {
+        let begun = self.recovery_end.map_or(0, |(end, _)| end);
+        let oldest = self.under_way.front().map_or(acked, |first| first.index);
+        if self.recovery_end.is_some() && acked >= begun && oldest >= begun {
             self.recovery_end = None;
             self.cc.on_recovery_end(now);
         }
-        if lost > 0 && self.recovery_end.is_none() {
+        if self.recovery_end.is_none() && lost.is_some_and(|lost| lost >= begun) {
             self.recovery_end = Some((self.next_index, false));
             self.cc.on_congestion(now, Signal::Loss, flight);
         }
@@ -227,7 +223,6 @@ impl<C: CongestionControl> Transfer<C> {
 
     fn time_out(&mut self) {
         let flight = self.flight();
-        self.timeouts += 1;
         self.lost += u64::from(flight);
         self.under_way.clear();
         self.recovery_end = Some((self.next_index, true));

@@ -143,17 +143,27 @@ impl Bbr3 {
 
     /// Once per round with too much loss: believe in what was delivered, but do not fall by more than beta.
     fn adapt_short_term(&mut self) {
-        let losses = &self.losses;
-        if !self.exceeds(losses.lost, losses.inflight_latest.saturating_add(losses.lost)) {
+        if !self.is_loss_clear() {
             return;
         }
         let bandwidth = self.bandwidth.allowed();
-        let inflight =
-            if losses.inflight_short == UNBOUNDED { self.cwnd } else { losses.inflight_short };
+        let inflight = if self.losses.inflight_short == UNBOUNDED {
+            self.cwnd
+        } else {
+            self.losses.inflight_short
+        };
         let kept = bandwidth.saturating_mul(u64::from(BETA_PERCENT)) / 100;
         self.bandwidth.short_term = self.bandwidth.latest.max(kept);
         self.losses.inflight_short =
             self.losses.inflight_latest.max(percent_of(u64::from(inflight), BETA_PERCENT));
+    }
+
+    /// The round lost more than the threshold and what chance may add to it: the deviation of so many losses.
+    fn is_loss_clear(&self) -> bool {
+        let lost = self.losses.lost;
+        let sent = u64::from(self.losses.inflight_latest.saturating_add(lost));
+        let allowed = sent * u64::from(self.loss_thresh_permille) / 1000;
+        u64::from(lost) > allowed + (allowed * u64::from(self.mss)).isqrt()
     }
 
     pub(super) fn advance_latest_delivery(&mut self, ack: &Ack) {

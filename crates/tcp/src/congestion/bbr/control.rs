@@ -18,7 +18,7 @@ const MIN_PIPE: u32 = 4;
 /// The rate before there is a sample of it.
 pub(super) fn initial_rate(initial: u32, rtt: u32) -> u64 {
     let rtt = if rtt == 0 { RTT_UNKNOWN_MICROS } else { rtt };
-    per_second(initial, rtt) * u64::from(STARTUP_PERCENT) / 100
+    (per_second(initial, rtt) * u64::from(STARTUP_PERCENT) / 100).max(1)
 }
 
 impl Bbr3 {
