@@ -238,14 +238,16 @@ impl<P: Profile> Endpoint<P> {
 
     /// How old the timestamp is that the peer echoes, in microseconds (TCP-359).
     fn echoed(&self, now: Now, segment: &Segment<'_>) -> Option<u32> {
-        let echo = segment.header.options.timestamps.filter(|_| self.bits.has(Bits::TIMESTAMPS))?.echo;
+        let echo =
+            segment.header.options.timestamps.filter(|_| self.bits.has(Bits::TIMESTAMPS))?.echo;
         let age = now.millis().wrapping_add(self.ts_offset).wrapping_sub(echo);
         (echo != 0 && age <= RTT_MAX_MILLIS).then(|| (age * 1000).max(1))
     }
 
     /// The handshake's round trip (TCP-403).
     pub(crate) fn sample_syn(&mut self, now: Now, segment: &Segment<'_>) {
-        let timed = self.bits.take(Bits::TIMING).then(|| now.micros.wrapping_sub(self.rtt_sent).max(1));
+        let timed =
+            self.bits.take(Bits::TIMING).then(|| now.micros.wrapping_sub(self.rtt_sent).max(1));
         if let Some(rtt) = timed.or_else(|| self.echoed(now, segment)) {
             self.trip.sample(now, rtt, 1);
         }

@@ -220,10 +220,7 @@ impl<T: Tables> Engine<T> {
         }
         slot.endpoint = Some(endpoint);
         slot.generation = slot.generation.wrapping_add(1);
-        Ok(Handle {
-            slot: u32::try_from(place).unwrap_or(u32::MAX),
-            generation: slot.generation,
-        })
+        Ok(Handle { slot: u32::try_from(place).unwrap_or(u32::MAX), generation: slot.generation })
     }
 
     /// Takes an endpoint out, aborting its connection (TCP-014); no event mentions it any more.
@@ -282,21 +279,29 @@ impl<T: Tables> Engine<T> {
     /// The earliest deadline; early at times, never late (TCP-407).
     pub fn next_deadline(&self) -> Option<Instant> {
         let (slots, now) = (self.slots.as_ref(), Now::new(self.now));
-        self.index.deadline(slots.len(), |slot| slots.get(slot)?.endpoint.as_ref()?.next_deadline(now))
+        self.index
+            .deadline(slots.len(), |slot| slots.get(slot)?.endpoint.as_ref()?.next_deadline(now))
     }
 
     /// The next fact and whose it is.
-    pub fn poll_event(&mut self) -> Option<(Handle, Event<<<T::Profile as Profile>::Queue as TxQueue>::Buf>)> {
+    pub fn poll_event(
+        &mut self,
+    ) -> Option<(Handle, Event<<<T::Profile as Profile>::Queue as TxQueue>::Buf>)> {
         let count = self.slots.as_ref().len();
         loop {
             let slots = self.slots.as_ref();
             let wants = |slot: usize| {
-                slots.get(slot).and_then(|slot| slot.endpoint.as_ref()).is_some_and(Endpoint::has_events)
+                slots
+                    .get(slot)
+                    .and_then(|slot| slot.endpoint.as_ref())
+                    .is_some_and(Endpoint::has_events)
             };
             let place = self.index.take(List::Event, count, wants)?;
             let Some(slot) = self.slots.as_mut().get_mut(place) else { continue };
             let generation = slot.generation;
-            let Some(event) = slot.endpoint.as_mut().and_then(Endpoint::poll_event) else { continue };
+            let Some(event) = slot.endpoint.as_mut().and_then(Endpoint::poll_event) else {
+                continue;
+            };
             // It stays on the list: what belongs together is told before others get their turn.
             self.index.want(List::Event, place);
             let slot = u32::try_from(place).unwrap_or(u32::MAX);
@@ -411,7 +416,8 @@ impl<T: Tables> Engine<T> {
         if listeners.iter().any(|listener| listener.address == Some(address)) {
             return Err(TcpError::AddrInUse);
         }
-        let free = listeners.iter_mut().enumerate().find(|(_, listener)| listener.address.is_none());
+        let free =
+            listeners.iter_mut().enumerate().find(|(_, listener)| listener.address.is_none());
         let Some((slot, listener)) = free else { return Err(TcpError::QueueFull) };
         listener.address = Some(address);
         listener.generation = listener.generation.wrapping_add(1);

@@ -24,11 +24,16 @@ pub trait Index {
     /// A slot wants to be on a list.
     fn want(&mut self, list: List, slot: usize);
     /// The first of a list, taken off it.
-    fn take(&mut self, list: List, slots: usize, wants: impl FnMut(usize) -> bool) -> Option<usize>;
+    fn take(&mut self, list: List, slots: usize, wants: impl FnMut(usize) -> bool)
+    -> Option<usize>;
     /// A slot's earliest deadline.
     fn arm(&mut self, slot: usize, at: Option<Instant>);
     /// The earliest deadline of all; early at times, never late.
-    fn deadline(&self, slots: usize, deadline: impl FnMut(usize) -> Option<Instant>) -> Option<Instant>;
+    fn deadline(
+        &self,
+        slots: usize,
+        deadline: impl FnMut(usize) -> Option<Instant>,
+    ) -> Option<Instant>;
     /// A slot whose deadline has come.
     fn due(
         &mut self,

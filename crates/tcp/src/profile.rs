@@ -1,6 +1,6 @@
 //! What a connection is made of: sizes and parts, chosen once by a type (section 0.1 of the specification).
 
-use crate::congestion::{CongestionControl, NewReno, Cubic};
+use crate::congestion::{CongestionControl, Cubic, NewReno};
 use crate::endpoint::Address;
 use crate::losses::{Episode, Losses, Rack, Record, Ring};
 use crate::offset::Offset;

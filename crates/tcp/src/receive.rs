@@ -75,9 +75,8 @@ impl<P: Profile> Endpoint<P> {
             return;
         }
         self.bits.unset(Bits::FIN_PENDING);
-        self.bits.set(
-            Bits::FIN_RECEIVED.and(Bits::TELL_RECEIVE).and(Bits::ACK_NOW).and(Bits::OUTPUT),
-        );
+        self.bits
+            .set(Bits::FIN_RECEIVED.and(Bits::TELL_RECEIVE).and(Bits::ACK_NOW).and(Bits::OUTPUT));
         self.rcv_nxt += 1;
         self.rcv_adv = self.rcv_adv.later(self.rcv_nxt);
         match self.state {

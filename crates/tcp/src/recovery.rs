@@ -55,7 +55,7 @@ impl<P: Profile> Endpoint<P> {
     #[inline]
     pub(crate) fn cwnd(&self) -> u32 {
         let shrinking = self.bits.has(Bits::RECOVERY) && !self.bits.has(Bits::AFTER_RTO);
-        if shrinking && !P::Congestion::OWNS_RECOVERY {
+        if shrinking && !self.congestion.owns_recovery() {
             return self.episode.cwnd;
         }
         self.congestion.cwnd()
@@ -154,9 +154,13 @@ impl<P: Profile> Endpoint<P> {
     }
 
     fn end_recovery(&mut self, now: Now) {
-        let shrank = !self.bits.has(Bits::AFTER_RTO) || P::Congestion::OWNS_RECOVERY;
+        let shrank = !self.bits.has(Bits::AFTER_RTO) || self.congestion.owns_recovery();
         self.bits.unset(
-            Bits::RECOVERY.and(Bits::AFTER_RTO).and(Bits::AFTER_MARK).and(Bits::FORCE).and(Bits::UNDO),
+            Bits::RECOVERY
+                .and(Bits::AFTER_RTO)
+                .and(Bits::AFTER_MARK)
+                .and(Bits::FORCE)
+                .and(Bits::UNDO),
         );
         self.losses.recovered();
         if shrank {
@@ -255,7 +259,9 @@ impl<P: Profile> Endpoint<P> {
         let forward = self.bits.has(Bits::AFTER_RTO)
             && told.acked > 0
             && told.newest.is_some_and(|newest| {
-                !newest.resent && !later(newest.sent, self.sent_at) && newest.end.at_or_before(self.episode.recover)
+                !newest.resent
+                    && !later(newest.sent, self.sent_at)
+                    && newest.end.at_or_before(self.episode.recover)
             });
         if !(self.episode.resent == 0 || eifel || forward) {
             return;
@@ -270,7 +276,11 @@ impl<P: Profile> Endpoint<P> {
         }
         self.losses.unlose();
         self.bits.unset(
-            Bits::RECOVERY.and(Bits::AFTER_RTO).and(Bits::AFTER_MARK).and(Bits::UNDO).and(Bits::FORCE),
+            Bits::RECOVERY
+                .and(Bits::AFTER_RTO)
+                .and(Bits::AFTER_MARK)
+                .and(Bits::UNDO)
+                .and(Bits::FORCE),
         );
     }
 

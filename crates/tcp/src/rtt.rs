@@ -39,8 +39,7 @@ impl RoundTrip {
             let error = rtt.abs_diff(self.smoothed >> 3);
             // Gains are an eighth and a quarter per round trip.
             let weight = weight.clamp(1, 64);
-            self.variation =
-                step(self.variation, error << 2, 4 * weight);
+            self.variation = step(self.variation, error << 2, 4 * weight);
             self.smoothed = step(self.smoothed, rtt << 3, 8 * weight);
         }
         let seconds = now.seconds();

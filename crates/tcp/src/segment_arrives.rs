@@ -159,11 +159,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Second: is any of it in the window (TCP-131)? What is not is cut off (TCP-132).
-    fn check_sequence<'a>(
-        &mut self,
-        now: Now,
-        segment: &Segment<'a>,
-    ) -> Result<Text<'a>, Arrival> {
+    fn check_sequence<'a>(&mut self, now: Now, segment: &Segment<'a>) -> Result<Text<'a>, Arrival> {
         let header = segment.header;
         let flags = header.flags;
         let syn = u32::from(flags.contains(Flags::SYN));

@@ -1,11 +1,11 @@
 //! What is done when a deadline comes (sections 2.8, 2.10, 2.12 and 5 of the specification).
 
 use crate::bits::Bits;
+use crate::congestion::Signal;
 use crate::endpoint::Endpoint;
 use crate::event::{Disconnected, Soft, State};
 use crate::limits::TLP_ACK_DELAY;
 use crate::losses::{Flight, Losses, Trips};
-use crate::congestion::Signal;
 use crate::profile::Profile;
 use crate::rate::Rate;
 use crate::scoreboard::Sacked;

@@ -115,7 +115,8 @@ impl<P: Profile> Endpoint<P> {
             return None;
         }
         let mss = self.payload_max();
-        let view = Flight { una: self.una, nxt: self.nxt, board: &self.board, mss, now: now.micros };
+        let view =
+            Flight { una: self.una, nxt: self.nxt, board: &self.board, mss, now: now.micros };
         let hole = self.losses.next(&view)?;
         let force = self.bits.has(Bits::FORCE);
         let room = self.cwnd().saturating_sub(self.outstanding());

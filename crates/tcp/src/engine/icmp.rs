@@ -49,7 +49,9 @@ impl<T: Tables> Engine<T> {
     /// An ICMP error. Dropped unless it quotes something that is in flight (TCP-175).
     pub fn handle_icmp(&mut self, now: Instant, error: &IcmpError) -> Verdict<Ignored> {
         let now = self.clock(now);
-        let Some(slot) = self.find(&error.tuple) else { return Verdict::Dropped(Ignored::Stranger) };
+        let Some(slot) = self.find(&error.tuple) else {
+            return Verdict::Dropped(Ignored::Stranger);
+        };
         let Some(endpoint) = self.endpoint_mut(slot) else {
             return Verdict::Dropped(Ignored::Stranger);
         };

@@ -124,7 +124,11 @@ impl<T: Tables> Live<'_, T> {
         let address = <T::Profile as Profile>::Address::new(peer.ip());
         let broadcast = matches!(peer.ip(), IpAddr::V4(v4) if v4.is_broadcast());
         let ip = peer.ip();
-        if address.is_none() || peer.port() == 0 || ip.is_unspecified() || ip.is_multicast() || broadcast
+        if address.is_none()
+            || peer.port() == 0
+            || ip.is_unspecified()
+            || ip.is_multicast()
+            || broadcast
         {
             return Err(TcpError::InvalidArgs);
         }
@@ -317,7 +321,9 @@ impl<T: Tables> Engine<T> {
     fn is_taken(&self, local: SocketAddr, except: Option<usize>) -> bool {
         let overlaps = |address: IpAddr, port: u16| {
             port == local.port()
-                && (address.is_unspecified() || local.ip().is_unspecified() || address == local.ip())
+                && (address.is_unspecified()
+                    || local.ip().is_unspecified()
+                    || address == local.ip())
         };
         let listens = self
             .listeners
@@ -328,7 +334,8 @@ impl<T: Tables> Engine<T> {
             || self.slots.as_ref().iter().enumerate().any(|(slot, place)| {
                 Some(slot) != except
                     && place.endpoint.as_ref().is_some_and(|endpoint| {
-                        let used = endpoint.state != State::Closed || endpoint.bits.has(Bits::BOUND);
+                        let used =
+                            endpoint.state != State::Closed || endpoint.bits.has(Bits::BOUND);
                         used && !endpoint.bits.has(Bits::PASSIVE)
                             && overlaps(endpoint.local.ip(), endpoint.local_port)
                     })

@@ -121,10 +121,14 @@ impl<T: Tables> Engine<T> {
         loop {
             let slots = self.slots.as_ref();
             let wants = |slot: usize| {
-                slots.get(slot).and_then(|slot| slot.endpoint.as_ref()).is_some_and(Endpoint::has_output)
+                slots
+                    .get(slot)
+                    .and_then(|slot| slot.endpoint.as_ref())
+                    .is_some_and(Endpoint::has_output)
             };
             let slot = self.index.take(List::Transmit, count, wants)?;
-            let Some(endpoint) = self.slots.as_mut().get_mut(slot).and_then(|slot| slot.endpoint.as_mut())
+            let Some(endpoint) =
+                self.slots.as_mut().get_mut(slot).and_then(|slot| slot.endpoint.as_mut())
             else {
                 continue;
             };

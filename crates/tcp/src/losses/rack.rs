@@ -277,7 +277,8 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>>> Rack<S, F> {
             (self.sent, self.end, self.rtt) = (record.sent, record.end, rtt);
             self.started = true;
         }
-        if newest.as_ref().is_none_or(|n| !sent_after_pair(n.sent, n.end, record.sent, record.end)) {
+        if newest.as_ref().is_none_or(|n| !sent_after_pair(n.sent, n.end, record.sent, record.end))
+        {
             let Record { sent, end, resent, stamp, .. } = record;
             *newest = Some(Newest { sent, end, resent, stamp });
         }
@@ -365,7 +366,8 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>>> Rack<S, F> {
         for index in 0..self.records.len() {
             let Some(record) = self.records.get(index) else { break };
             if record.lost {
-                let (left, right) = ((start - flight.una) as usize, (record.end - flight.una) as usize);
+                let (left, right) =
+                    ((start - flight.una) as usize, (record.end - flight.una) as usize);
                 let held = flight.board.within(left, right);
                 self.lost += (record.end - start) - u32::try_from(held).unwrap_or(0);
             }

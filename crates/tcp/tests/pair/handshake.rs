@@ -12,7 +12,9 @@ fn a_connect_takes_three_segments() {
     let mut world = World::ideal();
     world.listen();
     world.connect();
-    assert!(world.run(LONG, |w| w.b.state() == State::Established && w.a.state() == State::Established));
+    assert!(
+        world.run(LONG, |w| w.b.state() == State::Established && w.a.state() == State::Established)
+    );
     assert_eq!(world.wire.len(), 3);
     assert_eq!(world.a.events, [Event::Established]);
     assert_eq!(world.b.events[..2], [Event::Accepted, Event::Established]);

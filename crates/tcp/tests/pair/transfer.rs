@@ -12,7 +12,9 @@ fn carry(mut world: World, len: usize, limit: u64) -> World {
     world.connect();
     (world.a.finish, world.b.finish) = (true, true);
     let start = world.now;
-    let over = |w: &World| w.a.received.len() == w.b.to_send.len() && w.b.received.len() == w.a.to_send.len() ;
+    let over = |w: &World| {
+        w.a.received.len() == w.b.to_send.len() && w.b.received.len() == w.a.to_send.len()
+    };
     let done = world.run(Duration::from_secs(limit), over);
     assert!(
         done,

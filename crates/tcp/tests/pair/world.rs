@@ -8,8 +8,8 @@ use mainstay_tcp::congestion::Cubic;
 use mainstay_tcp::index::Scan;
 use mainstay_tcp::queue::RingQueue;
 use mainstay_tcp::{
-    Config, Disconnected, Endpoint, Engine, Event, FastOpen, Handle, Host, Ingress, Listener, Meta, Path, Push,
-    Settings, Slot, State, Tables,
+    Config, Disconnected, Endpoint, Engine, Event, FastOpen, Handle, Host, Ingress, Listener, Meta,
+    Path, Push, Settings, Slot, State, Tables,
 };
 use mainstay_wire::ip::Ecn;
 
@@ -57,7 +57,8 @@ pub(crate) struct World {
     keep: bool,
 }
 
-pub(crate) fn settings() -> Settings<<Cubic as mainstay_tcp::congestion::CongestionControl>::Config> {
+pub(crate) fn settings() -> Settings<<Cubic as mainstay_tcp::congestion::CongestionControl>::Config>
+{
     Settings::host(Default::default())
 }
 
@@ -72,8 +73,13 @@ fn endpoint(
     receive: usize,
     send: usize,
 ) -> Endpoint<Parts> {
-    Endpoint::new(vec![0; receive + receive.div_ceil(8)], RingQueue::new(vec![0; send]), settings, ())
-        .unwrap()
+    Endpoint::new(
+        vec![0; receive + receive.div_ceil(8)],
+        RingQueue::new(vec![0; send]),
+        settings,
+        (),
+    )
+    .unwrap()
 }
 
 impl Side {
@@ -184,7 +190,12 @@ impl World {
     pub(crate) fn connect(&mut self) {
         let (source, peer) = (self.a.address, SocketAddr::new(self.b.address, PORT));
         let mut paths = |_: IpAddr, _: Option<IpAddr>| Some(Path { source, mtu: MTU });
-        self.a.engine.at(self.now, self.a.handle).unwrap().connect(peer, FastOpen::No, &mut paths).unwrap();
+        self.a
+            .engine
+            .at(self.now, self.a.handle)
+            .unwrap()
+            .connect(peer, FastOpen::No, &mut paths)
+            .unwrap();
     }
 
     /// Everything that can be done without time passing.
@@ -194,11 +205,8 @@ impl World {
             self.a.application(self.now);
             self.b.application(self.now);
             for forward in [true, false] {
-                let (side, link) = if forward {
-                    (&mut self.a, &mut self.ab)
-                } else {
-                    (&mut self.b, &mut self.ba)
-                };
+                let (side, link) =
+                    if forward { (&mut self.a, &mut self.ab) } else { (&mut self.b, &mut self.ba) };
                 while let Some(out) = side.engine.poll_transmit(self.now) {
                     quiet = false;
                     let mut bytes = out.header.to_vec();
@@ -239,7 +247,9 @@ impl World {
                     verified: false,
                     mtu: MTU,
                 };
-                if let Ingress::Incoming(incoming) = to.engine.handle_segment(self.now, &meta, &bytes) {
+                if let Ingress::Incoming(incoming) =
+                    to.engine.handle_segment(self.now, &meta, &bytes)
+                {
                     incoming.accept(to.handle).unwrap();
                 }
             }
@@ -266,7 +276,11 @@ impl World {
                 self.now = end;
                 return false;
             }
-            assert!(next > self.now, "a deadline that has come is not run: {next:?} at {:?}", self.now);
+            assert!(
+                next > self.now,
+                "a deadline that has come is not run: {next:?} at {:?}",
+                self.now
+            );
             self.now = next;
             self.a.engine.handle_timeout(self.now);
             self.b.engine.handle_timeout(self.now);
