@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod congestion;
+pub mod index;
 pub mod offset;
 pub mod reassembly;
 pub mod scoreboard;

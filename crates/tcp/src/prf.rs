@@ -166,10 +166,8 @@ mod tests {
     #[test]
     fn each_use_has_a_domain_of_its_own() {
         let key = Secret::new([7; 16]);
-        let tuple = Tuple {
-            local: "10.0.0.1:80".parse().unwrap(),
-            peer: "10.0.0.2:81".parse().unwrap(),
-        };
+        let tuple =
+            Tuple { local: "10.0.0.1:80".parse().unwrap(), peer: "10.0.0.2:81".parse().unwrap() };
         let swapped = Tuple { local: tuple.peer, peer: tuple.local };
         let one = tuple.hash::<SipHash>(&key, Domain::Sequence);
         assert_ne!(one, tuple.hash::<SipHash>(&key, Domain::Timestamp));
