@@ -6,9 +6,13 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod buckets;
 pub mod congestion;
+pub mod fast_open;
 pub mod index;
+pub mod isn;
 pub mod offset;
+pub mod ports;
 pub mod reassembly;
 pub mod scoreboard;
 
@@ -16,6 +20,7 @@ mod error;
 mod event;
 mod prf;
 pub mod queue;
+mod rotation;
 mod seq;
 mod time;
 

@@ -1,5 +1,7 @@
 //! Both indexes against a naive model: which slot is found, whose turn it is, which deadlines are due.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use mainstay_base::{Instant, Rng};
 use mainstay_tcp::index::{Index, List, Node, Scan, Table};
 use proptest::prelude::*;
