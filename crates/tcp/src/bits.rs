@@ -88,8 +88,8 @@ bits! {
     URGENT_OUT = 32;
     /// Undoing the episode is possible.
     UNDO = 33;
-    /// Something of the peer's was accepted since the timer of keepalive was set.
-    HEARD = 34;
+    /// What is not acceptable is to be answered, if the engine may give one more answer (TCP-510).
+    CHALLENGE = 34;
 
     // What is to be told.
     /// Accepted and established.
@@ -124,8 +124,6 @@ bits! {
     ARMED_PACE = 48;
     /// The user timeout.
     ARMED_USER = 49;
-    /// The handshake's Fast Open data is not confirmed.
-    EARLY_DATA = 50;
     /// The SYN carried data that the peer may refuse.
     SYN_DATA = 51;
     /// The peer's window was closed when it was last looked at.

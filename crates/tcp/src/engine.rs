@@ -12,11 +12,14 @@ pub use incoming::{Incoming, Ingress, Meta};
 pub use live::{FastOpen, Live, Path, Paths};
 pub use output::{Summed, Transmit};
 
+use crate::buckets::{ChallengeBucket, ResetBucket};
 use crate::endpoint::{Address as _, Birth, Endpoint};
 use crate::error::TcpError;
 use crate::event::{Event, State};
 use crate::index::{Index, List};
-use crate::prf::{Domain, Secret, Tuple};
+use crate::isn;
+use crate::ports::{EPHEMERAL, Ports};
+use crate::prf::{Secret, Tuple};
 use crate::profile::Profile;
 use crate::queue::TxQueue;
 use crate::seq::Seq;
@@ -96,14 +99,28 @@ pub struct Config {
     pub partial_checksums: bool,
     /// The first and last port a connect may choose (TCP-522).
     pub ports: (u16, u16),
+    /// Answers a second, on average, to what no connection accepts (TCP-510).
+    pub challenges: u32,
+    /// Resets a second to those without a connection; 0 for none (TCP-512).
+    pub resets: u32,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        // RFC 6335 §6: the dynamic ports.
-        Self { unknown: Unknown::Reset, partial_checksums: false, ports: (49_152, 65_535) }
+        Self {
+            unknown: Unknown::Reset,
+            partial_checksums: false,
+            ports: EPHEMERAL.into_inner(),
+            challenges: CHALLENGES,
+            resets: RESETS,
+        }
     }
 }
+
+/// Of one second. chosen: as Linux
+const CHALLENGES: u32 = 1000;
+/// Of one second (TCP-512). chosen: the specification's, for hosts
+const RESETS: u32 = 100;
 
 /// What is done with a segment that nobody here is meant by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -149,9 +166,13 @@ pub struct Engine<T: Tables> {
     replies: Replies,
     counters: Counters,
     header: [u8; mainstay_wire::tcp::HEADER_MAX],
-    /// The next port that is tried.
-    port: u16,
+    ports: Ports,
+    challenges: ChallengeBucket,
+    resets: ResetBucket,
 }
+
+/// The keyed function of a profile.
+type PrfOf<T> = <<T as Tables>::Profile as Profile>::Prf;
 
 impl<T: Tables> core::fmt::Debug for Engine<T> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -171,8 +192,7 @@ impl<T: Tables> Engine<T> {
         let mut secret = [0; 16];
         rng.fill(&mut secret);
         let (first, last) = config.ports;
-        let span = u64::from(last.saturating_sub(first)) + 1;
-        let port = first.saturating_add(u16::try_from(rng.below(span)).unwrap_or(0));
+        let ports = Ports::new(&(first..=last));
         Self {
             slots,
             listeners,
@@ -184,7 +204,9 @@ impl<T: Tables> Engine<T> {
             replies: Replies::default(),
             counters: Counters::default(),
             header: [0; mainstay_wire::tcp::HEADER_MAX],
-            port,
+            ports: ports.unwrap_or_default(),
+            challenges: ChallengeBucket::new(config.challenges),
+            resets: ResetBucket::new(config.resets),
         }
     }
 }
@@ -362,7 +384,7 @@ impl<T: Tables> Engine<T> {
         if !T::Index::HASHED {
             return 0;
         }
-        tuple.hash::<<T::Profile as Profile>::Prf>(&self.secret, Domain::Bucket)
+        isn::table_hash::<PrfOf<T>>(&self.secret, tuple)
     }
 
     /// The connection of a four-tuple (TCP-073).
@@ -384,14 +406,11 @@ impl<T: Tables> Engine<T> {
     fn birth(&self, now: Now, tuple: &Tuple, mtu: u16) -> Birth {
         use crate::limits::{HEADERS_V4, HEADERS_V6, MSS_MIN};
         let secret = &self.secret;
-        let sequence = tuple.hash::<<T::Profile as Profile>::Prf>(secret, Domain::Sequence);
-        let stamp = tuple.hash::<<T::Profile as Profile>::Prf>(secret, Domain::Timestamp);
-        let clock = now.tick(2); // RFC 6528 §3: four microseconds
         let headers = if tuple.peer.is_ipv4() { HEADERS_V4 } else { HEADERS_V6 };
         Birth {
-            iss: Seq(low(sequence).wrapping_add(clock)),
-            ts_offset: low(stamp),
-            flow: low(stamp >> 32) & 0x000f_ffff,
+            iss: isn::initial_sequence::<PrfOf<T>>(secret, tuple, now.instant),
+            ts_offset: isn::timestamp_offset::<PrfOf<T>>(secret, tuple),
+            flow: isn::flow_label::<PrfOf<T>>(secret, tuple),
             mss: mtu.saturating_sub(headers).max(MSS_MIN),
         }
     }
@@ -457,10 +476,4 @@ impl<T: Tables> Engine<T> {
             generation: listener.generation,
         })
     }
-}
-
-/// The low half, on purpose.
-#[expect(clippy::cast_possible_truncation, reason = "half of a hash is as good as all of it")]
-const fn low(hash: u64) -> u32 {
-    hash as u32
 }

@@ -1,103 +1,92 @@
-//! Which endpoint is meant, which wants to send or has something to tell, which deadline comes first (TCP-006).
+//! Which endpoint is meant, which wants something, which deadline comes first (TCP-006, TCP-086, TCP-407).
+//!
+//! An endpoint is a slot, a number the engine gives it. What its addresses, wishes and deadlines are is the engine's to
+//! know: [`Scan`] remembers nothing and asks it for each slot, [`Table`] remembers in storage of the caller.
 
+mod heap;
+mod scan;
+mod table;
+
+pub use scan::Scan;
+pub use table::{Node, Table};
+
+use core::fmt::Debug;
 use mainstay_base::Instant;
 
-/// What a slot can be on a list for.
+/// One of the lists a slot can be on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum List {
-    /// It may have a segment to send.
+    /// It may have something to send.
     Transmit,
     /// It may have something to tell.
     Event,
 }
 
-/// See the module.
-pub trait Index {
-    /// Hashes are used; otherwise they need not be computed.
-    const HASHED: bool;
-    /// A slot is in use under this hash.
+impl List {
+    const COUNT: usize = 2;
+
+    const fn number(self) -> usize {
+        match self {
+            Self::Transmit => 0,
+            Self::Event => 1,
+        }
+    }
+}
+
+/// Finds slots: by the hash of their addresses, by what they want, by their deadlines.
+///
+/// Slots are below `slots`, which is the same or larger in each later call and at most [`capacity`](Self::capacity);
+/// others are ignored. A slot of the range that was not inserted is asked about as well, and the closures answer no.
+pub trait Index: Debug {
+    /// Whether hashes are looked at; where they are not, they need not be computed.
+    const HASHED: bool = true;
+
+    /// For how many slots there is room.
+    fn capacity(&self) -> usize;
+
+    /// `slot` is found by `hash` from now on, and no longer by the one it had.
+    ///
+    /// `hash` is keyed (TCP-521): else a peer could choose addresses that all hash alike.
     fn insert(&mut self, slot: usize, hash: u64);
-    /// A slot is not in use any more; it is on no list and has no deadline.
+
+    /// `slot` is not found by its hash, is on no list and has no deadline.
     fn remove(&mut self, slot: usize);
-    /// The slot with this hash for which `is` says yes.
+
+    /// A slot with this hash for which `is` says yes.
     fn find(&self, slots: usize, hash: u64, is: impl FnMut(usize) -> bool) -> Option<usize>;
-    /// A slot wants to be on a list.
+
+    /// Puts `slot` at the end of a list, unless it is on it.
     fn want(&mut self, list: List, slot: usize);
-    /// The first of a list, taken off it.
+
+    /// Takes one slot off a list: each that wants gets its turn before one gets its second (TCP-144).
+    ///
+    /// What is asked is `wants`, or what is remembered of [`want`](Self::want), never both: the two must mean the same,
+    /// but for a slot that was put on a list and by now wants nothing, which may be taken. One that still wants something
+    /// when its turn is over is put on the list again.
     fn take(&mut self, list: List, slots: usize, wants: impl FnMut(usize) -> bool)
     -> Option<usize>;
-    /// A slot's earliest deadline.
+
+    /// The earliest deadline of `slot` is now `at`.
+    ///
+    /// An earlier one may be remembered in its place, so that a deadline that moves away, as most do, costs nothing.
     fn arm(&mut self, slot: usize, at: Option<Instant>);
-    /// The earliest deadline of all; early at times, never late.
+
+    /// The first deadline of all, or a moment before it.
     fn deadline(
         &self,
         slots: usize,
         deadline: impl FnMut(usize) -> Option<Instant>,
     ) -> Option<Instant>;
-    /// A slot whose deadline has come.
+
+    /// A slot whose deadline is `now` or before.
+    ///
+    /// The caller runs its timers, [`arms`](Self::arm) it with what is then its deadline, which is later than `now`, and
+    /// calls this again with the same `now` until there is none: only then was each slot looked at. In one such round
+    /// [`Scan`] gives no slot twice, whatever the caller does; [`Table`] gives one again that was armed for `now` or before.
     fn due(
         &mut self,
         now: Instant,
         slots: usize,
         deadline: impl FnMut(usize) -> Option<Instant>,
     ) -> Option<usize>;
-}
-
-/// Asks every slot.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Scan {
-    transmit: u16,
-    event: u16,
-}
-
-impl Index for Scan {
-    const HASHED: bool = false;
-
-    fn insert(&mut self, _slot: usize, _hash: u64) {}
-
-    fn remove(&mut self, _slot: usize) {}
-
-    fn find(&self, slots: usize, _hash: u64, is: impl FnMut(usize) -> bool) -> Option<usize> {
-        (0..slots).find({
-            let mut is = is;
-            move |slot| is(*slot)
-        })
-    }
-
-    fn want(&mut self, _list: List, _slot: usize) {}
-
-    fn take(
-        &mut self,
-        list: List,
-        slots: usize,
-        mut wants: impl FnMut(usize) -> bool,
-    ) -> Option<usize> {
-        let cursor = match list {
-            List::Transmit => &mut self.transmit,
-            List::Event => &mut self.event,
-        };
-        let start = usize::from(*cursor);
-        let slot = (0..slots).map(|step| (start + step) % slots).find(|slot| wants(*slot))?;
-        *cursor = u16::try_from((slot + 1) % slots).unwrap_or(0);
-        Some(slot)
-    }
-
-    fn arm(&mut self, _slot: usize, _at: Option<Instant>) {}
-
-    fn deadline(
-        &self,
-        slots: usize,
-        deadline: impl FnMut(usize) -> Option<Instant>,
-    ) -> Option<Instant> {
-        (0..slots).filter_map(deadline).min()
-    }
-
-    fn due(
-        &mut self,
-        now: Instant,
-        slots: usize,
-        mut deadline: impl FnMut(usize) -> Option<Instant>,
-    ) -> Option<usize> {
-        (0..slots).find(|slot| deadline(*slot).is_some_and(|at| at <= now))
-    }
 }

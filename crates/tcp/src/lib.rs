@@ -6,10 +6,14 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod buckets;
 pub mod congestion;
+pub mod fast_open;
 pub mod index;
+pub mod isn;
 pub mod losses;
 pub mod offset;
+pub mod ports;
 pub mod profile;
 pub mod queue;
 pub mod rate;
@@ -28,6 +32,7 @@ mod negotiate;
 mod prf;
 mod receive;
 mod recovery;
+mod rotation;
 mod rtt;
 mod segment_arrives;
 mod seq;

@@ -361,7 +361,7 @@ impl<P: Profile> Endpoint<P> {
     /// An acknowledgement for what is not acceptable, if the connection may give one more (TCP-510, TCP-511).
     pub(crate) fn challenge(&mut self, now: Now) {
         if self.challenge.take(now) {
-            self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
+            self.bits.set(Bits::CHALLENGE);
         }
     }
 }

@@ -118,7 +118,7 @@ impl<T: Tables> Incoming<'_, T> {
     /// Tells the peer no (TCP-077).
     pub fn refuse(self) {
         let acknowledgment = Seq(self.header.sequence) + self.len;
-        self.engine.reset(self.tuple, Seq(0), Some(acknowledgment));
+        self.engine.turn_away(self.now, self.tuple, Seq(0), Some(acknowledgment));
     }
 }
 
@@ -169,6 +169,10 @@ impl<T: Tables> Engine<T> {
         let Some(endpoint) = self.endpoint_mut(slot) else { return Ingress::Pass };
         let open = endpoint.state;
         let arrival = endpoint.handle_segment(now, segment);
+        if endpoint.bits.take(Bits::CHALLENGE) {
+            self.answer_challenge(now, slot);
+        }
+        let Some(endpoint) = self.endpoint_mut(slot) else { return Ingress::Pass };
         // A connection that ended because nobody reads any more says so (TCP-065).
         let unread = endpoint.state == State::Closed
             && open != State::Closed
@@ -191,6 +195,24 @@ impl<T: Tables> Engine<T> {
                 self.reset(tuple, sequence, None);
                 Ingress::Dropped(Ignored::Acknowledgment)
             }
+        }
+    }
+
+    /// One more answer to what is not acceptable, if the whole engine may give one (TCP-510).
+    fn answer_challenge(&mut self, now: Now, slot: usize) {
+        if !self.challenges.take(now.instant, &mut self.rng) {
+            self.counters.unanswered += 1;
+        } else if let Some(endpoint) = self.endpoint_mut(slot) {
+            endpoint.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
+        }
+    }
+
+    /// A reset to somebody without a connection, if one more may leave (TCP-512).
+    fn turn_away(&mut self, now: Now, tuple: Tuple, sequence: Seq, acknowledgment: Option<Seq>) {
+        if self.resets.take(now.instant) {
+            self.reset(tuple, sequence, acknowledgment);
+        } else {
+            self.counters.unanswered += 1;
         }
     }
 
@@ -231,10 +253,10 @@ impl<T: Tables> Engine<T> {
             Unknown::Silent => Ingress::Dropped(Ignored::Stranger),
             Unknown::Reset => {
                 if flags.contains(Flags::ACK) {
-                    self.reset(tuple, Seq(segment.header.acknowledgment), None);
+                    self.turn_away(now, tuple, Seq(segment.header.acknowledgment), None);
                 } else {
                     let acknowledgment = Seq(segment.header.sequence) + len;
-                    self.reset(tuple, Seq(0), Some(acknowledgment));
+                    self.turn_away(now, tuple, Seq(0), Some(acknowledgment));
                 }
                 Ingress::Dropped(Ignored::Stranger)
             }

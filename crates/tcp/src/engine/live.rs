@@ -344,18 +344,14 @@ impl<T: Tables> Engine<T> {
 
     /// A port nobody can guess that leads to `peer` from `source` and is free (TCP-522).
     fn choose_port(&mut self, source: IpAddr, peer: SocketAddr) -> Option<u16> {
-        let (first, last) = self.config.ports;
-        let span = u32::from(last.saturating_sub(first)) + 1;
-        for _ in 0..span {
-            let step = u16::try_from(self.rng.below(u64::from(span).min(64))).unwrap_or(0) + 1;
-            let offset = (u32::from(self.port.saturating_sub(first)) + u32::from(step)) % span;
-            self.port = first + u16::try_from(offset).unwrap_or(0);
-            let tuple = Tuple { local: (source, self.port).into(), peer };
-            if self.find(&tuple).is_none() && !self.listens_on(self.port) {
-                return Some(self.port);
-            }
-        }
-        None
+        let mut ports = self.ports.clone();
+        let tuple = Tuple { local: (source, 0).into(), peer };
+        let port = ports.next::<super::PrfOf<T>>(&self.secret, &tuple, |port| {
+            let tuple = Tuple { local: (source, port).into(), peer };
+            self.find(&tuple).is_some() || self.listens_on(port)
+        });
+        self.ports = ports;
+        port
     }
 
     fn listens_on(&self, port: u16) -> bool {
