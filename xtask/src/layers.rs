@@ -15,6 +15,7 @@ const PICTURE: &[(&str, &[&str])] = &[
     ("mainstay-wire", &[]),
     // the column of packets
     ("mainstay-tcp", &["mainstay-base", "mainstay-wire"]),
+    ("mainstay-net", &["mainstay-base", "mainstay-wire", "mainstay-tcp"]),
     // byte machines
     ("mainstay-tls", VOCABULARY),
     ("mainstay-http", VOCABULARY),
