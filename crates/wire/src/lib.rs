@@ -7,5 +7,10 @@
 
 #![no_std]
 #![forbid(unsafe_code)]
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![cfg_attr(test, expect(clippy::indexing_slicing, reason = "a test that panics fails"))]
 
+pub mod checksum;
+pub mod ethernet;
+pub mod ip;
 pub mod tcp;

@@ -47,7 +47,7 @@ impl Header {
     pub fn parse(segment: &[u8]) -> Option<(Self, usize)> {
         let (fixed, rest) = Fixed::ref_from_prefix(segment).ok()?;
         let [offset, low] = fixed.offset_and_flags;
-        let options_len = (usize::from(offset >> 4) * 4).checked_sub(HEADER_MIN)?;
+        let options_len = usize::from(offset >> 4).saturating_mul(4).checked_sub(HEADER_MIN)?;
         let options = Options::parse(rest.get(..options_len)?);
         let header = Self {
             source: fixed.source.get(),
@@ -59,7 +59,7 @@ impl Header {
             urgent: fixed.urgent.get(),
             options,
         };
-        Some((header, HEADER_MIN + options_len))
+        Some((header, HEADER_MIN.saturating_add(options_len)))
     }
 
     /// Writes the header with a checksum of zero and says how long it is; `None` if `out` is too short.
@@ -70,8 +70,8 @@ impl Header {
     pub fn emit(&self, out: &mut [u8]) -> Option<usize> {
         let (fixed, rest) = out.split_first_chunk_mut::<HEADER_MIN>()?;
         let options_len = self.options.emit(self.flags.contains(Flags::SYN), rest)?;
-        let len = HEADER_MIN + options_len;
-        let words = u8::try_from(len / 4).unwrap_or(0); // at most 15
+        let len = HEADER_MIN.saturating_add(options_len); // at most 60
+        let words = u8::try_from(len / 4).unwrap_or(0);
         let [high, low] = self.flags.to_bytes();
         let header = Fixed {
             source: self.source.into(),

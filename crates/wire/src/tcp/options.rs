@@ -81,7 +81,7 @@ impl SackBlocks {
     pub fn push(&mut self, block: SackBlock) -> bool {
         let Some(slot) = self.blocks.get_mut(usize::from(self.len)) else { return false };
         *slot = block;
-        self.len += 1;
+        self.len = self.len.saturating_add(1);
         true
     }
 
@@ -282,17 +282,17 @@ impl Options {
         }
         self.emit_timestamps(list);
         self.emit_user_timeout(list);
-        let fitting = (OPTIONS_MAX - list.len).saturating_sub(4) / 8;
+        let fitting = OPTIONS_MAX.saturating_sub(list.len).saturating_sub(4) / 8;
         let blocks = self.sack.as_slice();
         let blocks = blocks.get(..fitting).unwrap_or(blocks);
         if !blocks.is_empty() {
-            let mut body = [0; 32];
-            for (place, block) in body.chunks_exact_mut(8).zip(blocks) {
+            let mut body = [[0; 8]; 4];
+            for (place, block) in body.iter_mut().zip(blocks) {
                 place[..4].copy_from_slice(&block.left.to_be_bytes());
                 place[4..].copy_from_slice(&block.right.to_be_bytes());
             }
             list.pad(2);
-            list.push(SACK, body.get(..blocks.len() * 8).unwrap_or(&[]));
+            list.push(SACK, body.get(..blocks.len()).unwrap_or(&[]).as_flattened());
         }
     }
 
@@ -331,22 +331,23 @@ struct List {
 impl List {
     /// Writes one option, or nothing if it does not fit.
     fn push(&mut self, kind: u8, body: &[u8]) {
-        let end = self.len + 2 + body.len();
-        let (Some(place), Ok(len)) = (self.bytes.get_mut(self.len..end), u8::try_from(body.len()))
-        else {
+        let Some(len) = u8::try_from(body.len()).ok().and_then(|len| len.checked_add(2)) else {
             return;
         };
-        place[0] = kind;
-        place[1] = len + 2;
-        place[2..].copy_from_slice(body);
-        self.len = end;
+        let rest = self.bytes.get_mut(self.len..).unwrap_or_default();
+        let Some((place, _)) = rest.split_at_mut_checked(len.into()) else { return };
+        let Some((head, place)) = place.split_first_chunk_mut() else { return };
+        *head = [kind, len];
+        place.copy_from_slice(body);
+        self.len = self.len.saturating_add(len.into());
     }
 
-    /// Writes `count` NOPs.
+    /// Writes `count` NOPs, or nothing if they do not fit.
     fn pad(&mut self, count: usize) {
-        if let Some(place) = self.bytes.get_mut(self.len..self.len + count) {
+        let end = self.len.saturating_add(count);
+        if let Some(place) = self.bytes.get_mut(self.len..end) {
             place.fill(NOP);
-            self.len += count;
+            self.len = end;
         }
     }
 }
