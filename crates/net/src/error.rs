@@ -25,10 +25,8 @@ reasons! {
     FrameForOther,
     /// Neither ARP nor IP.
     FrameUnknown,
-    /// A header contradicts itself or the packet is too short for it.
+    /// A header contradicts itself, the packet is too short for it, or an IPv4 header's checksum is wrong.
     PacketMalformed,
-    /// The checksum of an IPv4 header is wrong.
-    HeaderChecksum,
     /// The source is none a packet may have: multicast, broadcast, unspecified, loopback, or our own.
     SourceForbidden,
     /// The destination is no address of ours on this interface, and we do not forward.
@@ -127,7 +125,7 @@ pub enum Misuse {
 }
 
 /// What was counted since the start. Numbers saturate.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counters {
     /// Frames given to the stack.
     pub frames_in: u64,
@@ -156,6 +154,27 @@ pub struct Counters {
     /// Somebody else used an address of ours.
     pub conflicts: u64,
     ignored: [u64; Ignored::ALL.len()],
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            frames_in: 0,
+            frames_out: 0,
+            reassembled: 0,
+            spoiled: 0,
+            reassembly_expired: 0,
+            fragmented: 0,
+            errors_sent: 0,
+            errors_withheld: 0,
+            errors_received: 0,
+            echoes_answered: 0,
+            output_full: 0,
+            unresolved: 0,
+            conflicts: 0,
+            ignored: [0; Ignored::ALL.len()],
+        }
+    }
 }
 
 impl Counters {

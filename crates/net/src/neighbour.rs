@@ -12,9 +12,10 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 use mainstay_base::{Instant, Rng};
+use mainstay_wire::ethernet::Mac;
 
-/// A link address: six octets, as Ethernet has them.
-pub(crate) type LinkAddress = [u8; 6];
+/// A link address: Ethernet has the only ones we know.
+pub(crate) type LinkAddress = Mac;
 
 /// How sure we are of a neighbour. RFC 4861 §7.3.2
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub struct Neighbour {
     /// Its address.
     pub address: IpAddr,
     /// Its link address, if known.
-    pub link_address: Option<[u8; 6]>,
+    pub link_address: Option<Mac>,
     /// How sure we are of it.
     pub reachability: Reachability,
 }
@@ -170,7 +171,12 @@ impl Neighbours {
     }
 
     /// What is known of `address`, which something is to be sent to. An unknown one is asked for.
-    pub(crate) fn resolve(&mut self, now: Instant, address: IpAddr, out: &mut Outcome) -> Resolution {
+    pub(crate) fn resolve(
+        &mut self,
+        now: Instant,
+        address: IpAddr,
+        out: &mut Outcome,
+    ) -> Resolution {
         let Some(entry) = self.entries.get_mut(&address) else {
             return self.start(now, address, out);
         };
@@ -299,9 +305,9 @@ impl Neighbours {
 
     /// Whether a question of ours about `address` is open, so that an answer is an answer.
     pub(crate) fn is_asked(&self, address: IpAddr) -> bool {
-        self.entries.get(&address).is_some_and(|e| {
-            matches!(e.state, State::Incomplete { .. } | State::Probe { .. })
-        })
+        self.entries
+            .get(&address)
+            .is_some_and(|e| matches!(e.state, State::Incomplete { .. } | State::Probe { .. }))
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant, out: &mut Outcome) {
@@ -384,7 +390,9 @@ impl Neighbours {
                 out.asks.push(Ask { address, mac: Some(mac) });
                 self.set(address, State::Probe { mac, asked: asked + 1, at });
             }
-            State::Probe { .. } | State::Absent { .. } | State::Stale { .. } => self.forget(address),
+            State::Probe { .. } | State::Absent { .. } | State::Stale { .. } => {
+                self.forget(address)
+            }
         }
     }
 
@@ -452,8 +460,8 @@ pub(crate) fn between(rng: &mut Rng, longest: Duration) -> Duration {
 mod tests {
     use super::*;
 
-    const MAC: LinkAddress = [2, 0, 0, 0, 0, 1];
-    const OTHER: LinkAddress = [2, 0, 0, 0, 0, 2];
+    const MAC: LinkAddress = Mac([2, 0, 0, 0, 0, 1]);
+    const OTHER: LinkAddress = Mac([2, 0, 0, 0, 0, 2]);
 
     fn ip(last: u8) -> IpAddr {
         IpAddr::from([192, 0, 2, last])

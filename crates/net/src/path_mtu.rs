@@ -5,8 +5,8 @@
 
 use crate::limits::{PATH_MTU_AGE, PATH_MTU_FLOOR_V6};
 use alloc::collections::BTreeMap;
-use mainstay_base::Instant;
 use core::net::IpAddr;
+use mainstay_base::Instant;
 
 /// Paths narrower than their first link, by destination; the others are not kept.
 #[derive(Clone, Debug)]
@@ -37,7 +37,12 @@ impl PathMtus {
     ///
     /// For IPv6 a value below 1280 says nothing (RFC 8201 §4); for IPv4 it is raised to the floor, so that nobody
     /// makes us send crumbs (TCP-178). It never widens a path: only time does.
-    pub(crate) fn learn(&mut self, now: Instant, destination: IpAddr, told: usize) -> Option<usize> {
+    pub(crate) fn learn(
+        &mut self,
+        now: Instant,
+        destination: IpAddr,
+        told: usize,
+    ) -> Option<usize> {
         let mtu = match destination {
             IpAddr::V4(_) => told.max(self.floor_v4),
             IpAddr::V6(_) if told < PATH_MTU_FLOOR_V6 => return None,

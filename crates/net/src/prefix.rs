@@ -1,6 +1,7 @@
 //! An address and how much of it names the network.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use mainstay_wire::ethernet::Mac;
 
 /// An address with the length of its network part: `192.0.2.7/24`. The host part is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,10 +31,9 @@ impl Prefix {
 
     /// The IPv6 link-local address that belongs to an Ethernet address. RFC 4291 §2.5.1, RFC 2464 §5
     #[must_use]
-    pub fn link_local(mac: [u8; 6]) -> Self {
-        let [a, b, c, d, e, f] = mac;
-        let address =
-            Ipv6Addr::from([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f]);
+    pub fn link_local(mac: Mac) -> Self {
+        let [a, b, c, d, e, f, g, h] = mac.interface_id();
+        let address = Ipv6Addr::from([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a, b, c, d, e, f, g, h]);
         Self { address: IpAddr::V6(address), len: 64 }
     }
 
@@ -53,8 +53,7 @@ impl Prefix {
     /// Whether `address` lies in the network.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
-        self.address.is_ipv4() == address.is_ipv4()
-            && shared_len(self.address, address) >= self.len
+        self.address.is_ipv4() == address.is_ipv4() && shared_len(self.address, address) >= self.len
     }
 
     /// The address that reaches every host of an IPv4 network; none for IPv6, /31 (RFC 3021) and /32.
@@ -123,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_link_local_address_is_made_of_the_ethernet_address() {
-        let made = Prefix::link_local([2, 0, 0, 0, 0, 1]);
+        let made = Prefix::link_local(Mac([2, 0, 0, 0, 0, 1]));
         assert_eq!(made, prefix("fe80::ff:fe00:1", 64));
     }
 }

@@ -1,7 +1,7 @@
 //! A bucket of tokens: how many messages of a kind may leave.
 
-use mainstay_base::Instant;
 use core::time::Duration;
+use mainstay_base::Instant;
 
 /// How many at once, and how soon one more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -223,8 +223,16 @@ impl Reassembly {
 
 impl Partial {
     const fn new(until: Instant, ecn: u8) -> Self {
-        let (pieces, head) = (Vec::new(), Vec::new());
-        Self { until, pieces, len: None, head, protocol: 0, ecn, bytes: 0, spoiled: false }
+        Self {
+            until,
+            pieces: Vec::new(),
+            len: None,
+            head: Vec::new(),
+            protocol: 0,
+            ecn,
+            bytes: 0,
+            spoiled: false,
+        }
     }
 
     /// Whether there is a reason to ignore `fragment`: it came before, or too late.
@@ -235,7 +243,8 @@ impl Partial {
         let same = |(offset, bytes): &(usize, Vec<u8>)| {
             *offset == fragment.offset && bytes.as_slice() == fragment.payload
         };
-        let ends_alike = fragment.more != (self.len == Some(fragment.offset + fragment.payload.len()));
+        let ends_alike =
+            fragment.more != (self.len == Some(fragment.offset + fragment.payload.len()));
         if ends_alike && self.pieces.iter().any(same) {
             return Err(Ignored::FragmentTwice);
         }
@@ -244,7 +253,8 @@ impl Partial {
 
     fn is_spoiled_by(&self, fragment: &Fragment<'_>) -> bool {
         let (start, end) = (fragment.offset, fragment.offset + fragment.payload.len());
-        let overlaps = |(offset, bytes): &(usize, Vec<u8>)| *offset < end && start < offset + bytes.len();
+        let overlaps =
+            |(offset, bytes): &(usize, Vec<u8>)| *offset < end && start < offset + bytes.len();
         let last_end = self.pieces.last().map_or(0, |(offset, bytes)| offset + bytes.len());
         let misfits = match self.len {
             Some(len) => end > len || !fragment.more,

@@ -119,8 +119,7 @@ impl Sockets {
         let id = UdpId(self.next);
         self.next = self.next.checked_add(1).ok_or(Misuse::Full)?;
         self.by_port.insert((options.port, id));
-        let socket =
-            Socket { options, peer: None, queue: VecDeque::new(), bytes: 0, error: None };
+        let socket = Socket { options, peer: None, queue: VecDeque::new(), bytes: 0, error: None };
         self.sockets.insert(id, socket);
         Ok(id)
     }
@@ -252,8 +251,7 @@ mod tests {
     use super::*;
 
     fn sockets(count_max: usize) -> Sockets {
-        let config =
-            Config { sockets_max: count_max, socket_bytes_max: 400, ..Config::default() };
+        let config = Config { sockets_max: count_max, socket_bytes_max: 400, ..Config::default() };
         Sockets::new(&config)
     }
 
