@@ -450,10 +450,10 @@ fn reachable_time(rng: &mut Rng) -> Duration {
     REACHABLE_TIME / 2 + between(rng, REACHABLE_TIME)
 }
 
-/// Something between zero and `longest`.
+/// Something up to `longest`, and never nothing: what is due now is no timer (L3).
 pub(crate) fn between(rng: &mut Rng, longest: Duration) -> Duration {
     let micros = u64::try_from(longest.as_micros()).unwrap_or(u64::MAX);
-    Duration::from_micros(rng.below(micros.saturating_add(1)))
+    Duration::from_micros(rng.below(micros).saturating_add(1))
 }
 
 #[cfg(test)]
