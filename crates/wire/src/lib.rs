@@ -8,9 +8,28 @@
 #![no_std]
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
-#![cfg_attr(test, expect(clippy::indexing_slicing, reason = "a test that panics fails"))]
+#![cfg_attr(
+    test,
+    expect(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "a test that panics fails"
+    )
+)]
 
+pub mod arp;
 pub mod checksum;
 pub mod ethernet;
+mod icmp;
+pub mod icmpv4;
+pub mod icmpv6;
+pub mod igmp;
 pub mod ip;
+pub mod ipv4;
+pub mod ipv6;
+pub mod mld;
+pub mod ndp;
+pub mod offload;
+pub mod segment;
 pub mod tcp;
+pub mod udp;

@@ -56,6 +56,12 @@ impl Flags {
         self.0 & other.0 != 0
     }
 
+    /// These bits and those of `other`.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// These bits without those of `other`.
     #[must_use]
     pub const fn without(self, other: Self) -> Self {
