@@ -9,9 +9,11 @@ use crate::limits::{Config, OLDER_QUERIER_WAIT, REPORT_COUNT, REPORT_INTERVAL};
 use crate::neighbour::between;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv6Addr};
 use core::time::Duration;
 use mainstay_base::{Instant, Rng};
+use mainstay_wire::igmp;
+use mainstay_wire::ipv6::ALL_NODES;
 
 /// What a report says of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,12 +107,7 @@ impl Groups {
     }
 
     /// A query came, for `group` or for all of its family; says whether it is about anything here.
-    pub(crate) fn queried(
-        &mut self,
-        now: Instant,
-        rng: &mut Rng,
-        query: Query,
-    ) -> bool {
+    pub(crate) fn queried(&mut self, now: Instant, rng: &mut Rng, query: Query) -> bool {
         let concerned = |group: IpAddr| match query.group {
             Some(asked) => asked == group,
             None => group.is_ipv4() == query.v4,
@@ -174,11 +171,8 @@ pub(crate) struct Query {
     pub older: bool,
 }
 
-const ALL_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
-const ALL_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
-
 fn is_all(group: IpAddr) -> bool {
-    group == IpAddr::V4(ALL_V4) || group == IpAddr::V6(ALL_V6)
+    group == IpAddr::V4(igmp::ALL_NODES) || group == IpAddr::V6(ALL_NODES)
 }
 
 /// Not the groups of all, and none that stays on the node. RFC 3376 §5, RFC 3810 §6
@@ -246,8 +240,8 @@ mod tests {
     #[test]
     fn the_group_of_all_is_listened_to_and_never_reported() {
         let mut groups = Groups::new(&Config { groups_max: 2, ..Config::default() });
-        assert!(groups.contains(IpAddr::V4(ALL_V4)));
-        groups.join(at(0), IpAddr::V6(ALL_V6)).unwrap();
+        assert!(groups.contains(IpAddr::V4(igmp::ALL_NODES)));
+        groups.join(at(0), IpAddr::V6(ALL_NODES)).unwrap();
         groups.join(at(0), "ff01::5".parse().unwrap()).unwrap();
         assert_eq!(groups.poll_timeout(), None);
         assert_eq!(groups.join(at(0), group(1)), Err(Misuse::Full));

@@ -6,11 +6,10 @@ use crate::limits::Config;
 use crate::neighbour::Neighbours;
 use crate::prefix::Prefix;
 use crate::source::Candidate;
-use core::net::{IpAddr, Ipv4Addr};
 use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr};
 use mainstay_base::Instant;
 use mainstay_wire::ethernet::{self, Mac};
-use mainstay_wire::offload::Capabilities;
 
 /// An interface of the stack. Never used again for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +22,19 @@ pub enum Medium {
     Ethernet(Mac),
     /// Bare packets between two: nobody is asked for, everything is handed over.
     Ip,
+}
+
+/// What the device under an interface takes over from TCP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// It completes checksums (TCP-606).
+    pub checksum: bool,
+    /// It cuts IPv4 super-segments.
+    pub gso_v4: bool,
+    /// It cuts IPv6 super-segments.
+    pub gso_v6: bool,
+    /// It cuts those that carry CWR.
+    pub gso_ecn: bool,
 }
 
 /// What an interface is.

@@ -48,6 +48,8 @@ pub struct Config {
     pub probes_v4: u8,
     /// How often an IPv6 address is asked for before it is used; 0: it is used at once. RFC 4862 §5.1
     pub probes_v6: u8,
+    /// Echo requests whose answer is waited for.
+    pub echoes_max: usize,
     /// The ports drawn for sockets that ask for none.
     pub ports: core::ops::RangeInclusive<u16>,
     /// The hop limit of what we send, unless a socket says otherwise.
@@ -77,6 +79,7 @@ impl Default for Config {
             echoes_answered: ECHOES_ANSWERED,
             probes_v4: PROBES_V4,
             probes_v6: PROBES_V6,
+            echoes_max: ECHOES_MAX,
             ports: PORT_FIRST..=PORT_LAST,
             hop_limit: HOP_LIMIT,
         }
@@ -93,10 +96,10 @@ const ROUTES_MAX: usize = 64;
 const GROUPS_MAX: usize = 32;
 /// chosen: a full /24.
 const NEIGHBOURS_MAX: usize = 256;
-/// chosen: a handful, so that a burst of fragments of one datagram survives; RFC 4861 §7.2.2 asks for one at least.
-const HELD_PACKETS_MAX: usize = 8;
-/// chosen: as much as one large datagram.
-const HELD_BYTES_MAX: usize = 65_536;
+/// chosen: the fragments of one large datagram; RFC 4861 §7.2.2 asks for one packet at least.
+const HELD_PACKETS_MAX: usize = 64;
+/// chosen: as much as one large datagram in fragments.
+const HELD_BYTES_MAX: usize = 73_728;
 /// chosen: a large datagram in fragments, and some more.
 const READY_BYTES_MAX: usize = 262_144;
 /// chosen: two dozen large datagrams of honest peers.
@@ -123,6 +126,8 @@ const ECHOES_ANSWERED: Rate = Rate { burst: 100, interval: Duration::from_millis
 const PROBES_V4: u8 = 3;
 /// RFC 4862 §5.1 `DupAddrDetectTransmits`
 const PROBES_V6: u8 = 1;
+/// chosen: somebody looks at whether a few are there
+const ECHOES_MAX: usize = 16;
 /// RFC 6335 §6, the dynamic ports
 const PORT_FIRST: u16 = 49_152;
 /// RFC 6335 §6, the dynamic ports
@@ -180,8 +185,3 @@ pub(crate) const REPORT_COUNT: u8 = 2;
 pub(crate) const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a querier of an older version is spoken to in its own. RFC 3810 §9.12: 2 times 125 s and 10 s more
 pub(crate) const OLDER_QUERIER_WAIT: Duration = Duration::from_secs(260);
-
-/// What an ICMPv4 error quotes at most, headers included. RFC 1812 §4.3.2.3
-pub(crate) const ERROR_LEN_V4: usize = 576;
-/// What an ICMPv6 error measures at most, headers included. RFC 4443 §2.4 (c)
-pub(crate) const ERROR_LEN_V6: usize = 1280;

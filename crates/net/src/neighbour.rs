@@ -303,6 +303,11 @@ impl Neighbours {
         }
     }
 
+    /// Whether there is an entry for `address`.
+    pub(crate) fn knows(&self, address: IpAddr) -> bool {
+        self.entries.contains_key(&address)
+    }
+
     /// Whether a question of ours about `address` is open, so that an answer is an answer.
     pub(crate) fn is_asked(&self, address: IpAddr) -> bool {
         self.entries

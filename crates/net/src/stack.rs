@@ -1,24 +1,23 @@
 //! The machine: everything between links and transports.
 //!
 //! This file owns the value, its clock and its outlets. What comes in is read in `frame`, `packet`, `arp`, `neighbour`,
-//! `membership` and `icmp`; what goes out is written in `output` and `error`; `configure`, `udp` and `tcp` are the
+//! `membership` and `icmp`; what goes out is written in `output` and `refuse`; `configure`, `udp` and `tcp` are the
 //! commands.
 
 mod arp;
 mod configure;
 mod echo;
-mod error;
 mod frame;
 mod icmp;
 mod membership;
 mod neighbour;
 mod output;
 mod packet;
+mod refuse;
 mod tcp;
 mod udp;
 
 pub use echo::EchoReply;
-pub use frame::FrameFacts;
 pub use packet::{Meta, Upper};
 pub use tcp::{Emitted, Path, SendMeta, TcpError};
 

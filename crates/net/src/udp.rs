@@ -8,6 +8,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 use mainstay_base::Rng;
+use mainstay_wire::ip::Ecn;
 
 /// A UDP socket. Never used again for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,8 +40,8 @@ pub struct Received {
     pub destination: IpAddr,
     /// Where it came in.
     pub interface: InterfaceId,
-    /// The ECN bits it came with.
-    pub ecn: u8,
+    /// The congestion mark it came with.
+    pub ecn: Ecn,
     /// The hop limit it came with.
     pub hop_limit: u8,
     /// Its payload.
@@ -56,6 +57,9 @@ pub struct UdpError {
     pub kind: crate::icmp::ErrorKind,
 }
 
+/// To how many destinations of a socket that is not connected errors are believed. chosen: the servers of a resolver
+const RECENT: usize = 4;
+
 /// A datagram waiting costs this much beside its payload. chosen: its struct and the allocator's.
 const DATAGRAM_COST: usize = 128;
 
@@ -66,6 +70,8 @@ pub(crate) struct Socket {
     queue: VecDeque<Received>,
     bytes: usize,
     error: Option<UdpError>,
+    /// Whom it sent to lately: errors about others are not believed.
+    recent: [Option<SocketAddr>; RECENT],
 }
 
 /// Where a datagram came from and is going.
@@ -119,7 +125,14 @@ impl Sockets {
         let id = UdpId(self.next);
         self.next = self.next.checked_add(1).ok_or(Misuse::Full)?;
         self.by_port.insert((options.port, id));
-        let socket = Socket { options, peer: None, queue: VecDeque::new(), bytes: 0, error: None };
+        let socket = Socket {
+            options,
+            peer: None,
+            queue: VecDeque::new(),
+            bytes: 0,
+            error: None,
+            recent: [None; RECENT],
+        };
         self.sockets.insert(id, socket);
         Ok(id)
     }
@@ -195,11 +208,11 @@ impl Sockets {
         Some(received)
     }
 
-    /// The socket that may have sent a datagram, and whether its connection proves it.
+    /// The socket that sent a datagram between these ends, lately or as one connected.
     pub(crate) fn sender(&self, source: SocketAddr, destination: SocketAddr) -> Option<UdpId> {
         let sent = |s: &Socket| {
             s.options.address.is_none_or(|a| a == source.ip())
-                && s.peer.is_none_or(|p| p == destination)
+                && (s.peer == Some(destination) || s.recent.contains(&Some(destination)))
         };
         let fitting = self.at_port(source.port()).filter(|(_, s)| sent(s));
         fitting.max_by_key(|(_, s)| s.precision()).map(|(id, _)| id)
@@ -240,6 +253,14 @@ impl Socket {
         (self.peer.is_some(), self.options.address.is_some(), self.options.interface.is_some())
     }
 
+    /// Notes that something was sent there.
+    pub(crate) fn remember(&mut self, destination: SocketAddr) {
+        if !self.recent.contains(&Some(destination)) {
+            self.recent.rotate_right(1);
+            self.recent[0] = Some(destination);
+        }
+    }
+
     /// How many datagrams wait to be read.
     pub(crate) fn waiting(&self) -> usize {
         self.queue.len()
@@ -272,7 +293,7 @@ mod tests {
             source: "192.0.2.2:9".parse().unwrap(),
             destination: "192.0.2.1".parse().unwrap(),
             interface: InterfaceId(0),
-            ecn: 0,
+            ecn: Ecn::NotEct,
             hop_limit: 64,
             payload: alloc::vec![0; len],
         }

@@ -64,7 +64,9 @@ impl Stack {
             return Ok(());
         }
         for at in 0..interface.addresses.len() {
-            let Some(address) = interface.addresses.get(at).map(Assigned::address) else { continue };
+            let Some(address) = interface.addresses.get(at).map(Assigned::address) else {
+                continue;
+            };
             let probes = interface.probes(&self.config, address);
             if let Some(assigned) = interface.addresses.get_mut(at) {
                 assigned.restart(now, &mut self.rng, probes);
@@ -284,9 +286,7 @@ fn same_network(one: &Prefix, other: &Prefix) -> bool {
 fn is_for_host(prefix: &Prefix) -> bool {
     let address = prefix.address();
     let special = match address {
-        IpAddr::V4(a) => {
-            a.is_broadcast() || prefix.broadcast() == Some(a) || prefix.is_network(a)
-        }
+        IpAddr::V4(a) => a.is_broadcast() || prefix.broadcast() == Some(a) || prefix.is_network(a),
         IpAddr::V6(_) => false,
     };
     !address.is_multicast() && !address.is_unspecified() && !address.is_loopback() && !special

@@ -10,7 +10,7 @@ use mainstay_wire::offload::Offload;
 
 /// What is known of a packet beside its bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FrameFacts {
+pub(super) struct FrameFacts {
     /// Who sent the frame, on a link that says so.
     pub(super) from: Option<Mac>,
     /// The frame went to a group or to everybody on the link.

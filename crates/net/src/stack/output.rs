@@ -280,9 +280,7 @@ pub(super) fn compose(out: &Outgoing, payload: &[u8]) -> Option<Vec<u8>> {
             let mut header = header_v6(out, source, destination, len)?;
             if out.router_alert {
                 header.next = Protocol::HOP_BY_HOP;
-                packet
-                    .get_mut(ipv6::HEADER_LEN..before)?
-                    .copy_from_slice(&ipv6::HOP_BY_HOP_ALERT);
+                packet.get_mut(ipv6::HEADER_LEN..before)?.copy_from_slice(&ipv6::HOP_BY_HOP_ALERT);
             }
             header.emit(&mut packet)?;
         }

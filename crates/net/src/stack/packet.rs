@@ -72,6 +72,18 @@ pub(super) struct Packet<'p> {
     pub payload: &'p [u8],
 }
 
+impl Packet<'_> {
+    /// Whether the device vouches for the transport's checksum: it verified it, or the packet never left this machine.
+    pub(super) const fn checksum_ok(&self) -> bool {
+        self.facts.offload.verified || self.facts.offload.partial.is_some()
+    }
+
+    /// What each segment carried that the device joined; 0: it joined none.
+    fn gso_size(&self) -> u16 {
+        self.facts.offload.gso.map_or(0, |gso| gso.size)
+    }
+}
+
 impl Stack {
     /// Takes a packet that came in by `id`.
     pub(super) fn receive_packet<'f>(
@@ -230,11 +242,7 @@ impl Stack {
         Ok(to)
     }
 
-    fn assemble(
-        &mut self,
-        now: Instant,
-        fragment: Fragment<'_>,
-    ) -> Result<Option<Whole>, Ignored> {
+    fn assemble(&mut self, now: Instant, fragment: Fragment<'_>) -> Result<Option<Whole>, Ignored> {
         match self.reassembly.take(now, fragment)? {
             Taken::Kept => Ok(None),
             Taken::Spoiled => {
@@ -283,8 +291,7 @@ impl Stack {
             (Protocol::NO_NEXT_HEADER, _) => Err(Ignored::ProtocolUnknown),
             (_, IpAddr::V4(_)) => self.answer(now, packet, Refusal::ProtocolUnreachable),
             (_, IpAddr::V6(_)) => {
-                let problem =
-                    Problem { code: 1, pointer: packet.named_at, even_to_groups: false };
+                let problem = Problem { code: 1, pointer: packet.named_at, even_to_groups: false };
                 self.answer(now, packet, Refusal::Problem(problem))
             }
         };
