@@ -64,7 +64,7 @@ reasons! {
     /// A message of routers to hosts, which this stack does not follow: addresses and routes are given by commands.
     NdpRouter,
     /// It tells what is known, or claims what may not be believed.
-    NdpUnasked,
+    ClaimUnasked,
     /// An ICMP message too short for itself.
     IcmpMalformed,
     /// An ICMP message of a kind that is ignored on purpose.
@@ -77,8 +77,6 @@ reasons! {
     EchoToMany,
     /// A message that would be answered, but too many were.
     RateLimited,
-    /// No room for what is to be sent in answer.
-    OutputFull,
     /// A membership message that is malformed or did not come from the link.
     MembershipMalformed,
     /// A membership message that is not for hosts.

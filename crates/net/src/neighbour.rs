@@ -84,6 +84,8 @@ pub(crate) struct Outcome {
     pub released: Vec<(LinkAddress, Vec<u8>)>,
     /// Packets whose neighbour is not there.
     pub undeliverable: Vec<Vec<u8>>,
+    /// A neighbour was found or lost: whoever waits for one may look again.
+    pub news: bool,
 }
 
 /// The neighbours of one interface.
@@ -180,7 +182,9 @@ impl Neighbours {
         let Some(entry) = self.entries.get_mut(&address) else {
             return self.start(now, address, out);
         };
-        entry.used = now;
+        if !matches!(entry.state, State::Absent { .. }) {
+            entry.used = now;
+        }
         match &entry.state {
             State::Incomplete { .. } => Resolution::Pending,
             State::Reachable { mac, .. } | State::Delay { mac, .. } | State::Probe { mac, .. } => {
@@ -239,10 +243,10 @@ impl Neighbours {
                 true
             }
             state if state.mac() == Some(mac) => false,
-            _ => {
-                self.contest(now, address, out);
-                true
-            }
+            State::Reachable { .. }
+            | State::Stale { .. }
+            | State::Delay { .. }
+            | State::Probe { .. } => self.contest(now, address, out),
         }
     }
 
@@ -280,14 +284,16 @@ impl Neighbours {
 
     /// Somebody else claims the link address of a neighbour without being asked: the known one is asked at once, and
     /// if it is silent, everybody.
-    pub(crate) fn contest(&mut self, now: Instant, address: IpAddr, out: &mut Outcome) {
-        let Some(entry) = self.entries.get(&address) else { return };
+    fn contest(&mut self, now: Instant, address: IpAddr, out: &mut Outcome) -> bool {
+        let Some(entry) = self.entries.get(&address) else { return false };
         if let State::Reachable { mac, .. } | State::Stale { mac } | State::Delay { mac, .. } =
             entry.state
         {
             out.asks.push(Ask { address, mac: Some(mac) });
             self.set(address, State::Probe { mac, asked: 1, at: now + RETRANS_TIMER });
+            return true;
         }
+        false
     }
 
     /// An upper layer heard from it: it is there (RFC 4861 §7.3.1).
@@ -363,6 +369,7 @@ impl Neighbours {
         out: &mut Outcome,
     ) {
         let waited = self.insert(now, address, state);
+        out.news = true;
         let sending = !waited.is_empty();
         out.released.extend(waited.into_iter().map(|packet| (mac, packet)));
         // Sending to a stale neighbour makes sure of it sooner or later.
@@ -384,6 +391,7 @@ impl Neighbours {
                 let lost = core::mem::take(held);
                 self.held_bytes -= lost.iter().map(Vec::len).sum::<usize>();
                 out.undeliverable.extend(lost);
+                out.news = true;
                 self.set(address, State::Absent { until: now + ABSENT_WAIT });
             }
             &mut State::Reachable { mac, .. } => self.set(address, State::Stale { mac }),
@@ -396,7 +404,7 @@ impl Neighbours {
                 self.set(address, State::Probe { mac, asked: asked + 1, at });
             }
             State::Probe { .. } | State::Absent { .. } | State::Stale { .. } => {
-                self.forget(address)
+                self.forget(address);
             }
         }
     }

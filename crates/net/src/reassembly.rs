@@ -65,7 +65,10 @@ pub(crate) enum Taken {
 pub(crate) struct Expired {
     pub source: IpAddr,
     pub destination: IpAddr,
-    pub packet: Vec<u8>,
+    /// What the first fragment's payload begins with.
+    pub protocol: u8,
+    pub head: Vec<u8>,
+    pub payload: Vec<u8>,
 }
 
 /// The datagrams being put together.
@@ -142,11 +145,6 @@ impl Reassembly {
         self.bytes
     }
 
-    /// How many datagrams are being put together.
-    pub(crate) fn count(&self) -> usize {
-        self.partial.len()
-    }
-
     fn make_room(&mut self, fragment: &Fragment<'_>) -> Result<(), Ignored> {
         let cost = cost(fragment);
         let of_source: usize = self
@@ -204,14 +202,10 @@ impl Reassembly {
     }
 
     fn end(&mut self, key: Key) -> Option<Expired> {
-        let partial = self.remove(key)?;
-        let (offset, first) = partial.pieces.into_iter().next()?;
-        if offset != 0 {
-            return None;
-        }
-        let mut packet = partial.head;
-        packet.extend_from_slice(&first);
-        Some(Expired { source: key.source, destination: key.destination, packet })
+        let Partial { protocol, head, pieces, .. } = self.remove(key)?;
+        let (offset, payload) = pieces.into_iter().next()?;
+        let (source, destination) = (key.source, key.destination);
+        (offset == 0).then_some(Expired { source, destination, protocol, head, payload })
     }
 
     fn remove(&mut self, key: Key) -> Option<Partial> {
@@ -286,7 +280,7 @@ impl Partial {
 /// What no fragment may be, whatever came before.
 const fn check(fragment: &Fragment<'_>) -> Result<(), Ignored> {
     let len = fragment.payload.len();
-    if len == 0 || fragment.more && len % 8 != 0 {
+    if len == 0 || fragment.more && !len.is_multiple_of(8) {
         return Err(Ignored::FragmentLength);
     }
     if fragment.offset + len > PAYLOAD_MAX {
@@ -344,7 +338,7 @@ mod tests {
             payload: b"0123456789abcdefend".to_vec(),
         };
         assert_eq!(take(&mut table, piece(key, 8, true, b"89abcdef")), Ok(Taken::Complete(whole)));
-        assert_eq!((table.bytes(), table.count()), (0, 0));
+        assert_eq!((table.bytes(), table.poll_timeout()), (0, None));
     }
 
     #[test]
@@ -379,7 +373,7 @@ mod tests {
         assert_eq!(take(&mut table, piece(key, 0, true, b"0123")), Err(Ignored::FragmentLength));
         let bomb = piece(key, 65_528, false, b"01234567");
         assert_eq!(take(&mut table, bomb), Err(Ignored::FragmentTooLong));
-        assert_eq!(table.count(), 0);
+        assert_eq!(table.poll_timeout(), None);
     }
 
     #[test]
@@ -410,8 +404,11 @@ mod tests {
         assert!(table.handle_timeout(Instant::from_millis(29_999)).is_empty());
         let expired = table.handle_timeout(until);
         assert_eq!(expired.len(), 1);
-        assert_eq!(expired[0].packet, b"head01234567");
-        assert_eq!((table.count(), table.bytes(), table.poll_timeout()), (0, 0, None));
+        assert_eq!(
+            (&expired[0].head[..], &expired[0].payload[..]),
+            (&b"head"[..], &b"01234567"[..])
+        );
+        assert_eq!((table.bytes(), table.poll_timeout()), (0, None));
     }
 
     #[test]

@@ -232,7 +232,9 @@ impl Stack {
                 Step::Settled => {
                     self.settled.insert((id, address));
                     self.changes += 1;
-                    self.send_announcement(id, address);
+                    if address.is_ipv4() {
+                        self.send_announcement(id, address);
+                    }
                 }
             }
         }

@@ -72,7 +72,7 @@ impl Stack {
     fn reply(&mut self, id: InterfaceId, ours: Mac, packet: &Packet) -> Result<(), Ignored> {
         let owns = self.interfaces.get(&id).is_some_and(|i| i.owns(IpAddr::V4(packet.target)));
         if packet.operation == Operation::Reply {
-            return Err(if owns { Ignored::NdpUnasked } else { Ignored::ArpForOther });
+            return Err(if owns { Ignored::ClaimUnasked } else { Ignored::ArpForOther });
         }
         if !owns {
             return Err(Ignored::ArpForOther);

@@ -108,9 +108,10 @@ impl Stack {
         let protocol = if us.is_ipv4() { Protocol::ICMPV4 } else { Protocol::ICMPV6 };
         let mut out = Outgoing::plain(us, them, protocol, self.config.hop_limit);
         out.dscp = packet.dscp; // RFC 1812 §4.3.3.6 for IPv4, and nothing speaks against it for IPv6
-        self.send(now, hop, &out, &message).map_err(|_| Ignored::OutputFull)?;
         let _taken = self.echoes_answered.take(now);
-        increase(&mut self.counters.echoes_answered);
+        if self.send(now, hop, &out, &message).is_ok() {
+            increase(&mut self.counters.echoes_answered);
+        }
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use mainstay_wire::ip::Protocol;
 use mainstay_wire::ipv6::{ALL_NODES, solicited_node};
 use mainstay_wire::ndp::{self, NeighborAdvertisement};
 
-/// The longest message we write: ICMPv6 and NDP headers, an address, a link address. RFC 4861 §4.3, §4.4
+/// The longest message we write: headers, an address, a link address. RFC 4861 §4.3, §4.4
 const MESSAGE_MAX: usize = 32;
 
 impl Stack {
@@ -122,7 +122,7 @@ impl Stack {
         let mut out = Outcome::default();
         let learnt = interface.neighbours.claimed(now, &mut self.rng, claim, &mut out);
         self.carry_out(now, id, out);
-        if learnt { Ok(()) } else { Err(Ignored::NdpUnasked) }
+        if learnt { Ok(()) } else { Err(Ignored::ClaimUnasked) }
     }
 
     /// Puts a question of the neighbour table.
@@ -174,7 +174,7 @@ impl Stack {
         let source_link = ours.filter(|_| !source.is_unspecified());
         let message = ndp::Message::NeighborSolicitation { target, source_link };
         let group = solicited_node(target);
-        let (to, mac) = mac.map_or((group, Mac::of_group_v6(group)), |mac| (target, mac));
+        let (to, mac) = mac.map_or_else(|| (group, Mac::of_group_v6(group)), |mac| (target, mac));
         self.push_ndp(id, (source, to), mac, message);
     }
 

@@ -143,12 +143,11 @@ impl Stack {
             IpAddr::V6(_) => ipv6::HEADER_LEN + Fragment::LEN,
         };
         let room = mtu.checked_sub(overhead)? & !7;
-        if room == 0 || payload.len().div_ceil(room) * (mtu + PACKET_COST) > self.ready_room() + mtu
-        {
+        if room == 0 {
             return None;
         }
-        let ident = self.rng.next_u32();
         let count = payload.len().div_ceil(room);
+        let ident = self.rng.next_u32();
         let pieces = payload.chunks(room).enumerate();
         pieces.map(|(at, piece)| fragment(out, piece, (at * room, at + 1 < count), ident)).collect()
     }
@@ -196,9 +195,7 @@ impl Stack {
 
     /// Puts questions, lets packets go, and tells of those that cannot.
     pub(super) fn carry_out(&mut self, now: Instant, id: InterfaceId, out: Outcome) {
-        if !out.released.is_empty() || !out.undeliverable.is_empty() {
-            self.changes += 1;
-        }
+        self.changes += u64::from(out.news);
         for ask in out.asks {
             self.send_question(id, ask);
         }

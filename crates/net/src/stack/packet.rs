@@ -143,7 +143,7 @@ impl Stack {
         let Some(whole) = self.assemble(now, fragment)? else { return Ok(Upper::Taken) };
         let ecn = Ecn::from_bits(whole.ecn);
         let packet = Packet { ecn, head: &whole.head, payload: &whole.payload, ..packet };
-        Ok(self.deliver(now, &packet)?.into_owned())
+        Ok(self.taken(|stack| stack.deliver(now, &packet).map(Upper::into_owned)))
     }
 
     fn receive_v6<'f>(
@@ -191,7 +191,18 @@ impl Stack {
             return Err(Ignored::FragmentHeaders);
         }
         let Some(whole) = self.assemble(now, fragment)? else { return Ok(Upper::Taken) };
-        Ok(self.receive_whole(now, packet, &whole)?.into_owned())
+        Ok(self.taken(|stack| stack.receive_whole(now, packet, &whole).map(Upper::into_owned)))
+    }
+
+    /// What becomes of a datagram put together: its last fragment was taken whatever that is (L5).
+    fn taken<'f>(
+        &mut self,
+        deliver: impl FnOnce(&mut Self) -> Result<Upper<'f>, Ignored>,
+    ) -> Upper<'f> {
+        deliver(self).unwrap_or_else(|why| {
+            self.counters.ignore(why);
+            Upper::Taken
+        })
     }
 
     /// Goes on where the fragment header stopped the walk.
@@ -258,8 +269,9 @@ impl Stack {
 
     /// Ends datagrams whose fragments did not all come, and tells their senders. RFC 792, RFC 8200 §4.5
     pub(super) fn expire_fragments(&mut self, now: Instant) {
-        for Expired { source, destination, packet } in self.reassembly.handle_timeout(now) {
+        for expired in self.reassembly.handle_timeout(now) {
             increase(&mut self.counters.reassembly_expired);
+            let Expired { source, destination, protocol, head, payload } = expired;
             let Some(interface) = self.owner(destination) else { continue };
             let about = Packet {
                 interface,
@@ -267,14 +279,14 @@ impl Stack {
                 source,
                 destination,
                 to: To::Us,
-                protocol: Protocol::NO_NEXT_HEADER,
+                protocol: Protocol(protocol),
                 ecn: Ecn::NotEct,
                 dscp: Dscp::DEFAULT,
                 hop_limit: 0,
                 router_alert: false,
                 named_at: 0,
-                head: &packet,
-                payload: &[],
+                head: &head,
+                payload: &payload,
             };
             let _told = self.refuse(now, &about, Refusal::ReassemblyExceeded);
         }

@@ -29,7 +29,7 @@ pub(super) enum Refusal {
 }
 
 impl Stack {
-    /// Tells the sender of `about`; says whether that may be, and was done.
+    /// Tells the sender of `about`; says whether that may be, and was tried.
     pub(super) fn refuse(&mut self, now: Instant, about: &Packet<'_>, refusal: Refusal) -> bool {
         if !may_be_told(about, refusal) || !self.errors_sent.is_open(now) {
             if may_be_told(about, refusal) {
@@ -48,12 +48,11 @@ impl Stack {
         let Some(message) = message(source, about, refusal) else { return false };
         let protocol = if source.is_ipv4() { Protocol::ICMPV4 } else { Protocol::ICMPV6 };
         let out = Outgoing::plain(source, about.source, protocol, self.config.hop_limit);
-        let sent = self.send(now, hop, &out, &message).is_ok();
-        if sent {
-            let _taken = self.errors_sent.take(now);
+        let _taken = self.errors_sent.take(now);
+        if self.send(now, hop, &out, &message).is_ok() {
             increase(&mut self.counters.errors_sent);
         }
-        sent
+        true
     }
 }
 

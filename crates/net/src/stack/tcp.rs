@@ -48,6 +48,8 @@ pub struct SendMeta {
     pub source: IpAddr,
     /// The peer's.
     pub destination: IpAddr,
+    /// The only interface to use, as a link-local peer needs it.
+    pub interface: Option<InterfaceId>,
     /// The hop limit, if not that of the configuration.
     pub hop_limit: Option<u8>,
     /// The treatment wished.
@@ -82,9 +84,15 @@ pub enum Emitted {
 }
 
 impl Stack {
-    /// How `destination` is reached, from `source` if that is given; `None`: not at all.
+    /// How `destination` is reached, from `source` and over `interface` if they are given; `None`: not at all.
     #[must_use]
-    pub fn path(&self, now: Instant, destination: IpAddr, source: Option<IpAddr>) -> Option<Path> {
+    pub fn path(
+        &self,
+        now: Instant,
+        destination: IpAddr,
+        source: Option<IpAddr>,
+        interface: Option<InterfaceId>,
+    ) -> Option<Path> {
         if source.is_some_and(|s| self.owner(s).is_none()) {
             return None;
         }
@@ -93,7 +101,7 @@ impl Stack {
             let source = source.unwrap_or(destination);
             return Some(Path { interface: id, source, mtu: usize::from(u16::MAX), offload });
         }
-        let hop = self.hop(destination, None)?;
+        let hop = self.hop(destination, interface)?;
         let options = self.interfaces.get(&hop.interface)?.options;
         let source = source.or_else(|| self.source_for(destination, hop.interface))?;
         let mtu = self.paths.lookup(now, destination, options.mtu);
@@ -114,7 +122,11 @@ impl Stack {
         if let Some(owner) = self.owner(meta.destination) {
             return Emitted::Local(owner);
         }
-        let Some(hop) = self.hop(meta.destination, None) else { return Emitted::NoRoute };
+        if self.owner(meta.source).is_none() {
+            return Emitted::NoRoute;
+        }
+        let hop = self.hop(meta.destination, meta.interface);
+        let Some(hop) = hop else { return Emitted::NoRoute };
         let Some(interface) = self.interfaces.get_mut(&hop.interface) else {
             return Emitted::NoRoute;
         };
@@ -124,7 +136,8 @@ impl Stack {
         let payload_len: usize = segment.iter().map(|piece| piece.len()).sum();
         let len = before + payload_len;
         let mtu = self.paths.lookup(now, meta.destination, interface.options.mtu);
-        if offload.gso.is_none() && header_len(&out) + payload_len > mtu {
+        let most = if offload.gso.is_none() { mtu } else { usize::from(u16::MAX) };
+        if header_len(&out) + payload_len > most {
             return Emitted::TooLong { mtu };
         }
         let Some(frame) = buf.get_mut(..len) else { return Emitted::NoRoom };

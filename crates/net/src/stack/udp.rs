@@ -95,11 +95,10 @@ impl Stack {
         header.emit(head).ok_or(Misuse::TooLong)?;
         body.copy_from_slice(payload);
         udp::fill(source, to.ip(), &mut datagram).ok_or(Misuse::TooLong)?;
-        self.send(now, hop, &out, &datagram)?;
         if let Some(socket) = self.sockets.get_mut(id) {
             socket.remember(to);
         }
-        Ok(())
+        self.send(now, hop, &out, &datagram)
     }
 
     /// Takes the oldest datagram that waits at a socket.
