@@ -178,7 +178,7 @@ fn a_storm_of_echo_requests_is_answered_at_a_limited_rate() {
     assert_eq!(node.stack.counters().ignored(Ignored::RateLimited), 95);
 }
 
-/// A node that knows 02::2 as 192.0.2.2, 2001:db8::2.
+/// A node that knows the other one by both of its addresses.
 fn acquainted() -> World {
     let mut world = World::pair(quick());
     for address in ["192.0.2.2", "2001:db8::2"] {

@@ -198,7 +198,7 @@ fn groups_are_reported_and_queries_answered() {
     assert_eq!(igmp::Message::parse(message), Some(igmp::Message::ReportV2(header.destination)));
 }
 
-/// A general query of a router that speaks IGMPv2, to be answered within a second.
+/// A general query of a router that speaks version 2, to be answered within a second.
 fn query_v2() -> Vec<u8> {
     let group = core::net::Ipv4Addr::UNSPECIFIED;
     let query = igmp::Query { max_response_code: 10, group, details: None };
@@ -207,7 +207,7 @@ fn query_v2() -> Vec<u8> {
     v4_frame(9, "192.0.2.9", "224.0.0.1", (Protocol::IGMP, 1), &message)
 }
 
-/// A frame from 02::`from` with an IPv4 packet, to whom its destination tells.
+/// A frame with an IPv4 packet, to whom its destination tells.
 fn v4_frame(
     from: u8,
     source: &str,

@@ -82,7 +82,7 @@ impl Node {
         Self { stack, id, events: Vec::new() }
     }
 
-    /// With addresses 192.0.2.`last`/24, fe80::`last`/64 and 2001:db8::`last`/64.
+    /// With addresses that end in `last`: 192.0.2.0/24, link-local, and `2001:db8::/64`.
     pub(crate) fn with_addresses(config: Config, last: u8, options: InterfaceOptions) -> Self {
         let mut node = Self::new(config, last, options);
         for (text, len) in [("192.0.2.", 24), ("fe80::", 64), ("2001:db8::", 64)] {
