@@ -113,6 +113,7 @@ const FUZZED: &[&str] = &[
     "mainstay-stream",
     "mainstay-node",
     "mainstay-sim",
+    "mainstay-wire",
 ];
 
 /// An outside crate and the only packages that may name it; nobody, if the list is empty.
