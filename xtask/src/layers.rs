@@ -17,6 +17,7 @@ const PICTURE: &[(&str, &[&str])] = &[
     ("mainstay-tcp", &["mainstay-base", "mainstay-wire"]),
     // what a bad link does, for the simulator and for tests
     ("mainstay-impair", &["mainstay-base"]),
+    ("mainstay-net", &["mainstay-base", "mainstay-wire", "mainstay-tcp"]),
     // byte machines
     ("mainstay-tls", VOCABULARY),
     ("mainstay-http", VOCABULARY),

@@ -1,0 +1,542 @@
+//! What a stack does, seen from its wires and its commands.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod shared;
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use mainstay_base::{Instant, Verdict};
+use mainstay_net::*;
+use mainstay_wire::ethernet::{EtherType, Header, Mac};
+use mainstay_wire::ip::{Dscp, Ecn, Protocol};
+use mainstay_wire::offload::{Offload, Partial};
+use mainstay_wire::{arp, icmpv4, icmpv6, igmp, ipv4, ipv6, mld};
+use shared::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn bind(node: &mut Node, port: u16) -> UdpId {
+    node.stack.bind_udp(UdpOptions { port, ..UdpOptions::default() }).unwrap()
+}
+
+fn at(address: &str, port: u16) -> SocketAddr {
+    SocketAddr::new(ip(address), port)
+}
+
+/// The payload of the first frame of this type, if there is one.
+fn payload_of(frames: &[Vec<u8>], ethertype: EtherType) -> Option<&[u8]> {
+    let parsed = frames.iter().filter_map(|f| Header::parse(f));
+    parsed.filter(|(h, _)| h.ethertype == ethertype).map(|(_, payload)| payload).next()
+}
+
+#[test]
+fn neighbours_find_each_other_and_answer_echoes() {
+    let mut world = World::pair(quick());
+    for address in ["192.0.2.2", "fe80::2", "2001:db8::2"] {
+        world.nodes[0].stack.send_echo(world.now, ip(address), (7, 1), b"are you there").unwrap();
+    }
+    world.run_for(SECOND);
+    let replied = world.nodes[0].events.iter().filter(|e| matches!(e, Event::EchoReplied(_)));
+    assert_eq!(replied.count(), 3);
+    let known = world.nodes[0].stack.neighbours().filter(|(_, n)| n.link_address == Some(mac(2)));
+    assert_eq!(known.count(), 3);
+}
+
+#[test]
+fn a_datagram_larger_than_the_link_goes_in_fragments_and_comes_whole() {
+    let mut world = World::pair(quick());
+    for (address, len) in [("192.0.2.2", 40_000), ("2001:db8::2", 40_000), ("192.0.2.2", 1)] {
+        let receiver = bind(&mut world.nodes[1], 5000);
+        let sender = bind(&mut world.nodes[0], 0);
+        let payload: Vec<u8> = (0..len).map(|i: u32| i.to_le_bytes()[1]).collect();
+        let now = world.now;
+        world.nodes[0].stack.send_udp(now, sender, Some(at(address, 5000)), &payload).unwrap();
+        world.run_for(SECOND);
+        let received = world.nodes[1].stack.recv_udp(receiver).unwrap();
+        assert_eq!(received.payload, payload);
+        assert_eq!(received.destination, ip(address));
+        world.nodes[1].stack.close_udp(receiver).unwrap();
+    }
+    assert_eq!(world.nodes[0].stack.counters().fragmented, 2);
+    assert_eq!(world.nodes[1].stack.counters().reassembled, 2);
+    assert_eq!(world.nodes[1].stack.fragment_bytes(), 0);
+}
+
+#[test]
+fn a_port_without_a_listener_is_refused_and_the_sender_hears_of_it() {
+    let mut world = World::pair(quick());
+    for address in ["192.0.2.2", "2001:db8::2"] {
+        let id = bind(&mut world.nodes[0], 0);
+        world.nodes[0].stack.send_udp(world.now, id, Some(at(address, 9)), b"x").unwrap();
+        world.run_for(SECOND);
+        assert!(world.nodes[0].events.contains(&Event::UdpFailed(id)));
+        let error = world.nodes[0].stack.udp_error(id).unwrap();
+        assert_eq!((error.destination, error.kind), (at(address, 9), ErrorKind::PortUnreachable));
+    }
+}
+
+#[test]
+fn a_neighbour_that_is_not_there_is_reported_to_who_wrote_to_it() {
+    let mut world = World::pair(quick());
+    let id = bind(&mut world.nodes[0], 0);
+    let nobody = at("192.0.2.77", 9);
+    world.nodes[0].stack.send_udp(world.now, id, Some(nobody), b"x").unwrap();
+    world.run(Instant::from_millis(3500));
+    let error = world.nodes[0].stack.udp_error(id).unwrap();
+    assert_eq!(error.kind, ErrorKind::HostUnreachable);
+    let again = world.nodes[0].stack.send_udp(world.now, id, Some(nobody), b"x");
+    assert_eq!(again, Err(Misuse::Unreachable));
+    world.run_for(SECOND);
+    assert_eq!(world.nodes[0].stack.send_udp(world.now, id, Some(nobody), b"x"), Ok(()));
+}
+
+#[test]
+fn an_address_is_used_only_after_nobody_answered_for_it() {
+    let node = Node::with_addresses(Config::default(), 1, ethernet(1));
+    let mut world = World::new(vec![node], 1, Faults::default());
+    let id = bind(&mut world.nodes[0], 0);
+    let early = world.nodes[0].stack.send_udp(world.now, id, Some(at("192.0.2.2", 9)), b"x");
+    assert_eq!(early, Err(Misuse::NoSource));
+    world.run(Instant::from_millis(20_000));
+    let settled =
+        world.nodes[0].events.iter().filter(|e| matches!(e, Event::AddressSettled { .. }));
+    assert_eq!(settled.count(), 3);
+    let probes = world.trace.iter().filter_map(|f| {
+        let (header, payload) = Header::parse(f)?;
+        (header.ethertype == EtherType::ARP).then(|| arp::Packet::parse(payload))?
+    });
+    let (asked, told): (Vec<_>, Vec<_>) = probes.partition(|p| p.sender.is_unspecified());
+    assert_eq!((asked.len(), told.len()), (3, 2));
+}
+
+#[test]
+fn two_that_want_the_same_address_do_not_both_get_it() {
+    for text in ["192.0.2.9", "2001:db8::9"] {
+        let mut nodes: Vec<Node> =
+            (1..=2).map(|last| Node::new(Config::default(), last, ethernet(last))).collect();
+        for node in &mut nodes {
+            node.stack.add_address(Instant::ZERO, node.id, prefix(text, 24)).unwrap();
+        }
+        let mut world = World::new(nodes, 1, Faults::default());
+        world.run(Instant::from_millis(30_000));
+        let owners = world
+            .nodes
+            .iter()
+            .filter(|n| n.stack.interfaces().any(|i| i.addresses[0].1 == AddressState::Preferred));
+        assert!(owners.count() <= 1);
+        let told = world.nodes.iter().flat_map(|n| &n.events);
+        assert!(told.filter(|e| matches!(e, Event::AddressConflict { .. })).count() >= 1);
+    }
+}
+
+#[test]
+fn a_newcomer_does_not_get_an_address_in_use() {
+    for text in ["192.0.2.9", "2001:db8::9"] {
+        let mut holder = Node::new(quick(), 1, ethernet(1));
+        holder.stack.add_address(Instant::ZERO, holder.id, prefix(text, 24)).unwrap();
+        let mut newcomer = Node::new(Config::default(), 2, ethernet(2));
+        newcomer.stack.add_address(Instant::ZERO, newcomer.id, prefix(text, 24)).unwrap();
+        let mut world = World::new(vec![holder, newcomer], 1, Faults::default());
+        world.run(Instant::from_millis(30_000));
+        let state = |n: usize| world.nodes[n].stack.interfaces().next().unwrap().addresses[0].1;
+        assert_eq!((state(0), state(1)), (AddressState::Preferred, AddressState::Duplicate));
+        let interface = world.nodes[1].id;
+        let conflict = Event::AddressConflict { interface, address: ip(text), claimant: mac(1) };
+        assert!(world.nodes[1].events.contains(&conflict));
+    }
+}
+
+#[test]
+fn a_router_carries_what_is_not_near_and_a_group_needs_none() {
+    let mut node = Node::with_addresses(quick(), 1, ethernet(1));
+    let router = ip("192.0.2.254");
+    node.stack.add_route(Prefix::any_v4(), Some(router), node.id, 0).unwrap();
+    let id = bind(&mut node, 0);
+    let _reports = frames(&mut node.stack, Instant::ZERO);
+    node.stack.send_udp(Instant::ZERO, id, Some(at("8.8.8.8", 53)), b"x").unwrap();
+    let said = frames(&mut node.stack, Instant::ZERO);
+    let asked = arp::Packet::parse(payload_of(&said, EtherType::ARP).unwrap()).unwrap();
+    assert_eq!(asked.target, "192.0.2.254".parse::<core::net::Ipv4Addr>().unwrap());
+    for (group, to) in [("239.1.2.3", [1, 0, 0x5e, 1, 2, 3]), ("ff02::5", [0x33, 0x33, 0, 0, 0, 5])]
+    {
+        node.stack.send_udp(Instant::ZERO, id, Some(at(group, 53)), b"x").unwrap();
+        let said = frames(&mut node.stack, Instant::ZERO);
+        assert_eq!(Header::parse(&said[0]).unwrap().0.destination, Mac(to));
+    }
+    node.stack.send_udp(Instant::ZERO, id, Some(at("192.0.2.255", 53)), b"x").unwrap();
+    let said = frames(&mut node.stack, Instant::ZERO);
+    assert!(Header::parse(&said[0]).unwrap().0.destination.is_broadcast());
+}
+
+#[test]
+fn groups_are_reported_and_queries_answered() {
+    let mut node = Node::with_addresses(quick(), 1, ethernet(1));
+    let _solicited_node_groups = frames(&mut node.stack, Instant::ZERO);
+    node.stack.join(Instant::ZERO, node.id, ip("239.1.2.3")).unwrap();
+    let said = frames(&mut node.stack, Instant::ZERO);
+    let (header, message) =
+        ipv4::Header::parse(payload_of(&said, EtherType::IPV4).unwrap()).unwrap();
+    assert_eq!((header.ttl, header.router_alert), (1, true));
+    let Some(igmp::Message::Report(records)) = igmp::Message::parse(message) else {
+        panic!("a report of version 3");
+    };
+    assert_eq!(records.iter().next().unwrap().kind, mld::Kind::ToExclude);
+    let mut now = Instant::ZERO;
+    while let Some(next) = node.stack.poll_timeout() {
+        now = next;
+        node.stack.handle_timeout(now);
+    }
+    let _repeated = frames(&mut node.stack, now);
+    assert_eq!(node.give(now, &query_v2()), Verdict::Accepted);
+    let due = node.stack.poll_timeout().unwrap();
+    assert!(due > now && due <= now + SECOND);
+    node.stack.handle_timeout(due);
+    let said = frames(&mut node.stack, due);
+    let (header, message) =
+        ipv4::Header::parse(payload_of(&said, EtherType::IPV4).unwrap()).unwrap();
+    assert_eq!(header.destination, core::net::Ipv4Addr::new(239, 1, 2, 3));
+    assert_eq!(igmp::Message::parse(message), Some(igmp::Message::ReportV2(header.destination)));
+}
+
+/// A general query of a router that speaks version 2, to be answered within a second.
+fn query_v2() -> Vec<u8> {
+    let group = core::net::Ipv4Addr::UNSPECIFIED;
+    let query = igmp::Query { max_response_code: 10, group, details: None };
+    let mut message = [0; 8];
+    igmp::Message::Query(query).emit(&mut message).unwrap();
+    v4_frame(9, "192.0.2.9", "224.0.0.1", (Protocol::IGMP, 1), &message)
+}
+
+/// A frame with an IPv4 packet, to whom its destination tells.
+fn v4_frame(
+    from: u8,
+    source: &str,
+    to: &str,
+    (protocol, ttl): (Protocol, u8),
+    payload: &[u8],
+) -> Vec<u8> {
+    let header = ipv4::Header {
+        dscp: Dscp::DEFAULT,
+        ecn: Ecn::NotEct,
+        ident: 0,
+        dont_fragment: true,
+        more_fragments: false,
+        fragment_offset: 0,
+        ttl,
+        protocol,
+        source: source.parse().unwrap(),
+        destination: to.parse().unwrap(),
+        router_alert: false,
+        payload_len: payload.len().try_into().unwrap(),
+    };
+    let destination = if header.destination.is_multicast() {
+        Mac::of_group_v4(header.destination)
+    } else {
+        mac(1)
+    };
+    let ethertype = EtherType::IPV4;
+    let mut frame = vec![0; 34];
+    Header { destination, source: mac(from), tag: None, ethertype }.emit(&mut frame).unwrap();
+    header.emit(&mut frame[14..]).unwrap();
+    frame.extend_from_slice(payload);
+    frame
+}
+
+#[test]
+fn a_believed_too_big_narrows_the_path_and_a_forged_one_does_not() {
+    let mut node = Node::with_addresses(quick(), 1, tun());
+    let id = bind(&mut node, 4000);
+    node.stack.connect_udp(id, Some(at("192.0.2.2", 9))).unwrap();
+    node.stack.send_udp(Instant::ZERO, id, None, &[0; 1400]).unwrap();
+    let sent = frames(&mut node.stack, Instant::ZERO);
+    let sent = sent.iter().find(|p| p[0] >> 4 == 4).unwrap();
+    let too_big = |quote: &[u8]| {
+        let code = icmpv4::TOO_BIG;
+        let said = icmpv4::Message::Unreachable { code, mtu: 1000, quote };
+        let mut message = vec![0; 8 + quote.len()];
+        said.emit(&mut message).unwrap();
+        v4_frame(9, "198.51.100.1", "192.0.2.1", (Protocol::ICMPV4, 64), &message)[14..].to_vec()
+    };
+    let mut forged = sent[..28].to_vec();
+    forged[23] = 10; // another port of the peer
+    assert_eq!(node.give(Instant::ZERO, &too_big(&forged)), Verdict::Dropped(Ignored::IcmpForeign));
+    let mtu =
+        |node: &Node| node.stack.path(Instant::ZERO, ip("192.0.2.2"), None, None).unwrap().mtu;
+    assert_eq!(mtu(&node), 1500);
+    assert_eq!(node.give(Instant::ZERO, &too_big(&sent[..28])), Verdict::Accepted);
+    assert_eq!(mtu(&node), 1000);
+    node.stack.send_udp(Instant::ZERO, id, None, &[0; 1400]).unwrap();
+    let said = frames(&mut node.stack, Instant::ZERO);
+    assert!(said.len() == 2 && said.iter().all(|p| p.len() <= 1000));
+}
+
+#[test]
+fn an_interface_that_is_down_is_silent_and_starts_again_when_it_is_up() {
+    let mut world = World::pair(quick());
+    world.run_for(2 * SECOND);
+    let id = world.nodes[0].id;
+    world.nodes[0].stack.set_up(world.now, id, false).unwrap();
+    let refused = world.nodes[0].stack.send_echo(world.now, ip("192.0.2.2"), (1, 1), b"");
+    assert_eq!(refused, Err(Misuse::NoRoute));
+    let frame = [0; 60];
+    let verdict = world.nodes[0].give(world.now, &frame);
+    assert_eq!(verdict, Verdict::Dropped(Ignored::InterfaceDown));
+    assert_eq!(world.nodes[0].stack.poll_timeout(), None);
+    world.nodes[0].stack.set_up(world.now, id, true).unwrap();
+    world.nodes[0].stack.send_echo(world.now, ip("192.0.2.2"), (1, 1), b"").unwrap();
+    world.run_for(SECOND);
+    assert!(world.nodes[0].events.iter().any(|e| matches!(e, Event::EchoReplied(_))));
+}
+
+#[test]
+fn what_goes_to_an_address_of_ours_never_leaves() {
+    let mut node = Node::with_addresses(quick(), 1, ethernet(1));
+    let _reports = frames(&mut node.stack, Instant::ZERO);
+    let (one, two) = (bind(&mut node, 5000), bind(&mut node, 5001));
+    node.stack.send_udp(Instant::ZERO, one, Some(at("192.0.2.1", 5001)), b"to myself").unwrap();
+    assert_eq!(node.stack.recv_udp(two).unwrap().payload, b"to myself");
+    node.stack.send_udp(Instant::ZERO, one, Some(at("2001:db8::1", 9)), b"nobody").unwrap();
+    assert_eq!(node.stack.udp_error(one).unwrap().kind, ErrorKind::PortUnreachable);
+    assert!(frames(&mut node.stack, Instant::ZERO).is_empty());
+}
+
+fn meta(source: &str, destination: &str) -> SendMeta {
+    SendMeta {
+        source: ip(source),
+        destination: ip(destination),
+        interface: None,
+        hop_limit: Some(33),
+        dscp: Dscp::EXPEDITED,
+        ecn: Ecn::Ect0,
+        flow_label: 0x12345,
+    }
+}
+
+// Covers TCP-158
+#[test]
+fn a_segment_is_never_cut_by_routers_and_says_what_its_endpoint_wants() {
+    let mut node = Node::with_addresses(quick(), 1, tun());
+    let mut buf = [0; 1500];
+    let v4 = meta("192.0.2.1", "192.0.2.2");
+    let pieces: [&[u8]; 2] = [b"head", b"payload"];
+    let partial = Some(Partial { start: 0, offset: 16 });
+    let offload = Offload { partial, ..Offload::default() };
+    let Emitted::Frame(sent) = node.stack.emit_ip(Instant::ZERO, &v4, &pieces, offload, &mut buf)
+    else {
+        panic!("it is written");
+    };
+    assert_eq!(sent.offload.partial.unwrap().start, 20);
+    let (header, payload) = ipv4::Header::parse(&buf[..sent.len]).unwrap();
+    assert_eq!((header.dont_fragment, header.ident, header.ttl), (true, 0, 33));
+    assert_eq!((header.dscp, header.ecn), (Dscp::EXPEDITED, Ecn::Ect0));
+    assert_eq!(payload, b"headpayload");
+    let v6 = meta("2001:db8::1", "2001:db8::2");
+    let emitted = node.stack.emit_ip(Instant::ZERO, &v6, &pieces, Offload::default(), &mut buf);
+    let Emitted::Frame(sent) = emitted else { panic!("it is written") };
+    let (header, _) = ipv6::Header::parse(&buf[..sent.len]).unwrap();
+    assert_eq!((header.flow_label, header.hop_limit), (0x12345, 33));
+}
+
+#[test]
+fn a_segment_waits_for_its_neighbour_at_its_sender() {
+    let mut world = World::pair(quick());
+    let mut buf = [0; 1600];
+    let to = meta("192.0.2.1", "192.0.2.2");
+    let emit = |world: &mut World, buf: &mut [u8]| {
+        let now = world.now;
+        world.nodes[0].stack.emit_ip(now, &to, &[b"segment"], Offload::default(), buf)
+    };
+    assert_eq!(emit(&mut world, &mut buf[..40]), Emitted::NoRoom);
+    assert_eq!(emit(&mut world, &mut buf), Emitted::Pending);
+    let before = world.nodes[0].stack.changes();
+    world.run_for(SECOND);
+    assert!(world.nodes[0].stack.changes() > before);
+    let Emitted::Frame(sent) = emit(&mut world, &mut buf) else { panic!("it is written") };
+    let id = world.nodes[1].id;
+    let stack = &mut world.nodes[1].stack;
+    let upper = stack.receive(world.now, id, &buf[..sent.len], Offload::default()).unwrap();
+    let Upper::Tcp { meta, segment } = upper else { panic!("a segment comes up") };
+    assert_eq!(&*segment, b"segment");
+    assert_eq!((meta.source, meta.ecn, meta.checksum_ok), (ip("192.0.2.1"), Ecn::Ect0, false));
+    let own = SendMeta { destination: ip("192.0.2.1"), ..to };
+    let local =
+        world.nodes[0].stack.emit_ip(world.now, &own, &[b"x"], Offload::default(), &mut buf);
+    assert!(matches!(local, Emitted::Local(_)));
+    let long = [0; 1481];
+    let long = world.nodes[0].stack.emit_ip(world.now, &to, &[&long], Offload::default(), &mut buf);
+    assert_eq!(long, Emitted::TooLong { mtu: 1500 });
+}
+
+// Covers TCP-025
+#[test]
+fn a_path_has_the_source_the_ip_layer_selects_or_is_none() {
+    let node = Node::with_addresses(quick(), 1, ethernet(1));
+    let path = |to: &str| node.stack.path(Instant::ZERO, ip(to), None, None);
+    assert_eq!(path("2001:db8::9").unwrap().source, ip("2001:db8::1"));
+    assert_eq!(path("fe80::9").unwrap().source, ip("fe80::1"));
+    assert_eq!(path("192.0.2.9").unwrap().source, ip("192.0.2.1"));
+    assert_eq!(path("198.51.100.1"), None);
+    let foreign = node.stack.path(Instant::ZERO, ip("192.0.2.9"), Some(ip("192.0.2.8")), None);
+    assert_eq!(foreign, None);
+}
+
+// Covers TCP-101
+#[test]
+fn segments_that_go_or_come_to_many_are_dropped_in_silence() {
+    let mut node = Node::with_addresses(quick(), 1, ethernet(1));
+    node.stack.join(Instant::ZERO, node.id, ip("239.1.2.3")).unwrap();
+    let _reports = frames(&mut node.stack, Instant::ZERO);
+    let tcp = (Protocol::TCP, 64);
+    let mut cases = vec![
+        v4_frame(2, "192.0.2.2", "239.1.2.3", tcp, &[0; 20]),
+        v4_frame(2, "192.0.2.2", "192.0.2.255", tcp, &[0; 20]),
+        v4_frame(2, "239.1.2.3", "192.0.2.1", tcp, &[0; 20]),
+        v4_frame(2, "192.0.2.255", "192.0.2.1", tcp, &[0; 20]),
+        v4_frame(2, "0.0.0.0", "192.0.2.1", tcp, &[0; 20]),
+        v4_frame(2, "192.0.2.2", "0.0.0.0", tcp, &[0; 20]),
+    ];
+    for to in [Mac::BROADCAST, Mac([1, 0, 0x5e, 0, 0, 1])] {
+        let mut frame = v4_frame(2, "192.0.2.2", "192.0.2.1", tcp, &[0; 20]);
+        frame[..6].copy_from_slice(&to.0);
+        cases.push(frame);
+    }
+    for frame in cases {
+        let upper = node.stack.receive(Instant::ZERO, node.id, &frame, Offload::default());
+        assert!(upper.is_err(), "{frame:02x?}");
+    }
+    assert!(frames(&mut node.stack, Instant::ZERO).is_empty());
+    let good = v4_frame(2, "192.0.2.2", "192.0.2.1", tcp, &[0; 20]);
+    let upper = node.stack.receive(Instant::ZERO, node.id, &good, Offload::default());
+    assert!(matches!(upper, Ok(Upper::Tcp { .. })));
+}
+
+// Covers TCP-195
+#[test]
+fn options_of_ipv4_are_stepped_over() {
+    let mut node = Node::with_addresses(quick(), 1, tun());
+    let plain = v4_frame(2, "192.0.2.2", "192.0.2.1", (Protocol::TCP, 64), b"segment");
+    // A loose source route, which nobody follows, and padding.
+    let options = [131, 7, 4, 198, 51, 100, 1, 0];
+    let mut packet = plain[14..34].to_vec();
+    packet.extend_from_slice(&options);
+    packet.extend_from_slice(b"segment");
+    packet[0] = 0x47;
+    packet[3] += 8;
+    packet[10..12].fill(0);
+    let sum = mainstay_wire::checksum::of(&packet[..28]);
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
+    let upper = node.stack.receive(Instant::ZERO, node.id, &packet, Offload::default()).unwrap();
+    let Upper::Tcp { segment, .. } = upper else { panic!("a segment comes up") };
+    assert_eq!(&*segment, b"segment");
+}
+
+#[test]
+fn errors_about_segments_come_up_with_what_they_quote() {
+    let mut node = Node::with_addresses(quick(), 1, tun());
+    let quote = v4_frame(1, "192.0.2.1", "198.51.100.7", (Protocol::TCP, 64), &{
+        let mut start = [0; 20];
+        start[..8].copy_from_slice(&[0xc0, 0, 1, 0xbb, 1, 2, 3, 4]);
+        start
+    });
+    for (code, kind) in [
+        (0, ErrorKind::NetworkUnreachable),
+        (1, ErrorKind::HostUnreachable),
+        (2, ErrorKind::ProtocolUnreachable),
+        (3, ErrorKind::PortUnreachable),
+        (4, ErrorKind::TooBig { mtu: 1400 }),
+        (5, ErrorKind::SourceRouteFailed),
+    ] {
+        let said = icmpv4::Message::Unreachable { code, mtu: 1400, quote: &quote[14..42] };
+        let mut message = [0; 36];
+        said.emit(&mut message).unwrap();
+        let packet = v4_frame(9, "203.0.113.1", "192.0.2.1", (Protocol::ICMPV4, 64), &message);
+        let upper = node.stack.receive(Instant::ZERO, node.id, &packet[14..], Offload::default());
+        let error = TcpError {
+            kind,
+            local: at("192.0.2.1", 49_152),
+            remote: at("198.51.100.7", 443),
+            sequence: 0x0102_0304,
+        };
+        assert_eq!(upper, Ok(Upper::TcpError(error)));
+    }
+    // What TCP did not confirm narrows nothing, and what it did, does.
+    let mtu =
+        |node: &Node| node.stack.path(Instant::ZERO, ip("192.0.2.9"), None, None).unwrap().mtu;
+    node.stack.learn_mtu(Instant::ZERO, ip("192.0.2.9"), 1400);
+    assert_eq!(mtu(&node), 1400);
+}
+
+// Covers TCP-175
+#[test]
+fn a_source_quench_reaches_nobody() {
+    let mut node = Node::with_addresses(quick(), 1, tun());
+    let segment = v4_frame(1, "192.0.2.1", "198.51.100.7", (Protocol::TCP, 64), &[0; 20]);
+    let mut quench = vec![4, 0, 0, 0, 0, 0, 0, 0];
+    quench.extend_from_slice(&segment[14..42]);
+    let sum = mainstay_wire::checksum::of(&quench);
+    quench[2..4].copy_from_slice(&sum.to_be_bytes());
+    let packet = v4_frame(9, "203.0.113.1", "192.0.2.1", (Protocol::ICMPV4, 64), &quench);
+    let upper = node.stack.receive(Instant::ZERO, node.id, &packet[14..], Offload::default());
+    assert_eq!(upper, Err(Ignored::IcmpMalformed));
+}
+
+#[test]
+fn an_unknown_protocol_is_answered_in_the_words_of_its_version() {
+    let mut node = Node::with_addresses(quick(), 1, tun());
+    let packet = v4_frame(2, "192.0.2.2", "192.0.2.1", (Protocol(253), 64), b"what is this");
+    assert_eq!(node.give(Instant::ZERO, &packet[14..]), Verdict::Accepted);
+    let said = frames(&mut node.stack, Instant::ZERO);
+    let (_, message) = said.iter().find_map(|p| ipv4::Header::parse(p)).unwrap();
+    let Some(icmpv4::Message::Unreachable { code, quote, .. }) = icmpv4::Message::parse(message)
+    else {
+        panic!("an answer");
+    };
+    assert_eq!((code, quote), (icmpv4::PROTOCOL_UNREACHABLE, &packet[14..]));
+    let packet = v6_packet("2001:db8::2", "2001:db8::1", (Protocol(253), 64), b"what is this");
+    assert_eq!(node.give(Instant::ZERO, &packet), Verdict::Accepted);
+    let said = frames(&mut node.stack, Instant::ZERO);
+    let (header, message) = said.iter().find_map(|p| ipv6::Header::parse(p)).unwrap();
+    let said = icmpv6::Message::parse(header.source, header.destination, message).unwrap();
+    assert_eq!(said, icmpv6::Message::ParameterProblem { code: 1, pointer: 6, quote: &packet });
+}
+
+fn v6_packet(source: &str, to: &str, (next, hop_limit): (Protocol, u8), payload: &[u8]) -> Vec<u8> {
+    let header = ipv6::Header {
+        dscp: Dscp::DEFAULT,
+        ecn: Ecn::NotEct,
+        flow_label: 0,
+        next,
+        hop_limit,
+        source: source.parse().unwrap(),
+        destination: to.parse().unwrap(),
+        payload_len: payload.len().try_into().unwrap(),
+    };
+    let mut packet = vec![0; 40];
+    header.emit(&mut packet).unwrap();
+    packet.extend_from_slice(payload);
+    packet
+}
+
+#[test]
+fn a_neighbour_that_upper_layers_hear_from_is_not_asked() {
+    let mut world = World::pair(quick());
+    world.nodes[0].stack.send_echo(world.now, ip("192.0.2.2"), (1, 1), b"").unwrap();
+    world.run_for(SECOND);
+    let asked = |world: &World| {
+        let arps = world.trace.iter().filter(|f| f[12..14] == [8, 6]);
+        arps.count()
+    };
+    let before = asked(&world);
+    let id = bind(&mut world.nodes[0], 0);
+    for _ in 0..100 {
+        let now = world.now;
+        let stack = &mut world.nodes[0].stack;
+        stack.confirm_reachable(now, ip("192.0.2.2"));
+        stack.send_udp(now, id, Some(at("192.0.2.2", 9)), b"x").unwrap();
+        // Only the sender's clock runs: the other would ask for it in its turn.
+        stack.handle_timeout(now);
+        let _sent = frames(stack, now);
+        world.now = now + SECOND;
+    }
+    assert_eq!(asked(&world), before);
+}
