@@ -53,7 +53,10 @@ const PICTURE: &[(&str, &[&str])] = &[
     // the joint
     ("mainstay-node", MACHINES),
     // the driver
-    ("mainstay-host", &["mainstay-base", "mainstay-node"]),
+    (
+        "mainstay-host",
+        &["mainstay-base", "mainstay-wire", "mainstay-tcp", "mainstay-net", "mainstay-node"],
+    ),
     // edges
     (
         "mainstay",

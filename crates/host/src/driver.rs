@@ -3,6 +3,7 @@
 //! This file owns time, order and the three queues. `driver/requests.rs` does what the machine
 //! asks, `driver/read.rs` and `driver/write.rs` move bytes.
 
+mod own;
 mod read;
 mod requests;
 mod write;
@@ -11,6 +12,7 @@ use crate::clock::{self, Clock};
 use crate::counters::Counters;
 use crate::limits::{Config, SETTLE_MAX, WALL_INTERVAL, WallHook};
 use crate::machine::Machine;
+use crate::own::Own;
 use crate::resolver::Resolver;
 use crate::socket::{Phase, Slot};
 use crate::table::{Key, Table, WAKE_TOKEN};
@@ -44,6 +46,9 @@ pub struct Driver<M> {
     queues: Queues,
     input: Box<[u8]>,
     output: Vec<u8>,
+    /// One frame of our own network.
+    frame: Box<[u8]>,
+    own: Option<Box<Own>>,
     /// The caller had the machine in its hands since it was settled.
     touched: bool,
     /// There may be work that no descriptor tells of.
@@ -104,6 +109,8 @@ impl<M: Machine> Driver<M> {
             queues: Queues::default(),
             input: vec![0; config.receive_buffer.max(1)].into_boxed_slice(),
             output: Vec::new(),
+            frame: Box::default(),
+            own: None,
             touched: true,
             more: false,
             counters: Counters::default(),
@@ -130,6 +137,7 @@ impl<M: Machine> Driver<M> {
         self.counters.turns += 1;
         let now = self.read_clock();
         let woken = self.note_events();
+        self.receive_frames(now);
         self.tell_wall(now);
         self.connected(now);
         self.broken(now);
@@ -156,7 +164,8 @@ impl<M: Machine> Driver<M> {
             return Some(self.now);
         }
         let lingering = self.queues.lingering.front().map(|(at, _)| *at);
-        [self.machine.poll_timeout(), lingering].into_iter().flatten().min()
+        let network = self.own.as_deref().and_then(|own| own.network().poll_timeout());
+        [self.machine.poll_timeout(), lingering, network].into_iter().flatten().min()
     }
 
     /// The time, read afresh; what the machine's commands take.
@@ -199,7 +208,7 @@ impl<M: Machine> Driver<M> {
     /// How many sockets are open, those included that only write out what they were given.
     #[must_use]
     pub fn socket_count(&self) -> usize {
-        self.sockets.len()
+        self.sockets.len() + self.own.as_deref().map_or(0, Own::len)
     }
 
     fn read_clock(&mut self) -> Instant {
@@ -223,12 +232,16 @@ impl<M: Machine> Driver<M> {
     /// Turns the kernel's events into bits and queue entries. Calls nobody: what an event means
     /// may depend on the ones after it.
     fn note_events(&mut self) -> bool {
-        let Self { events, sockets, queues, .. } = self;
+        let Self { events, sockets, queues, own, .. } = self;
         let (mut woken, mut count) = (false, 0);
         for event in events.iter() {
             count += 1;
             if event.token() == WAKE_TOKEN {
                 woken = true;
+                continue;
+            }
+            if event.token().0 >= own::WIRE_TOKENS {
+                Self::note_wire(own.as_deref_mut(), event.token());
                 continue;
             }
             let Some(slot) = sockets.get_mut(Key::from_token(event.token())) else { continue };
@@ -293,6 +306,7 @@ impl<M: Machine> Driver<M> {
 
     /// Passes deadlines that are due: the machine's one, and those of closed sockets.
     fn expire(&mut self, now: Instant) {
+        self.expire_own(now);
         if self.machine.poll_timeout().is_some_and(|at| at <= now) {
             self.machine.handle_timeout(now);
             self.obey(now);
@@ -318,7 +332,9 @@ impl<M: Machine> Driver<M> {
         self.write_all(now);
         self.deliver(now);
         self.collect_wanting();
+        self.serve_own(now);
         self.resume();
+        self.resume_own();
     }
 
     /// Drains the machine until its requests cause no more facts.

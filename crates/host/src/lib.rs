@@ -50,6 +50,9 @@
 //! [`link`] moves whole frames with their offload facts: TAP, TUN, a packet socket (Linux only). It
 //! stands beside the driver: whoever has a stack of packets of its own opens one and polls it.
 //!
+//! # A stack of our own
+//! [`own`] puts TCP on links instead of the kernel's sockets: [`Driver::set_own`].
+//!
 //! Absent on purpose: an async runtime, a hidden thread (but for the resolver's), a timer
 //! descriptor, a log.
 //!
@@ -63,6 +66,7 @@ mod errno;
 mod limits;
 pub mod link;
 mod machine;
+pub mod own;
 mod resolver;
 mod roots;
 mod socket;
@@ -77,6 +81,7 @@ pub use entropy::entropy;
 pub use errno::errno;
 pub use limits::{Config, LINGER, ResolveHook, WallHook};
 pub use machine::Machine;
+pub use own::Own;
 pub use roots::{PlatformRoots, platform_roots};
 pub use spawn::{Running, spawn};
 pub use waker::Waker;

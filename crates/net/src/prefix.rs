@@ -11,6 +11,16 @@ pub struct Prefix {
 }
 
 impl Prefix {
+    /// All addresses of the family of `like`: where a way out leads.
+    #[must_use]
+    pub const fn everything(like: IpAddr) -> Self {
+        let address = match like {
+            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        };
+        Self { address, len: 0 }
+    }
+
     /// The prefix; `None` if `len` is more bits than the address has.
     #[must_use]
     pub fn new(address: IpAddr, len: u8) -> Option<Self> {

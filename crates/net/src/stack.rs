@@ -206,6 +206,16 @@ impl Stack {
         &self.counters
     }
 
+    /// Counts a frame that was ignored.
+    pub(crate) fn count_ignored(&mut self, why: crate::error::Ignored) {
+        self.counters.ignore(why);
+    }
+
+    /// The longest packet of an interface; 1280 if there is no such.
+    pub(crate) fn mtu(&self, id: InterfaceId) -> usize {
+        self.interfaces.get(&id).map_or(mainstay_wire::ipv6::MTU_MIN, |i| i.options.mtu)
+    }
+
     fn drop_ready(&mut self) {
         if let Some(gone) = self.ready.pop_front() {
             self.ready_bytes -= gone.cost();

@@ -336,6 +336,16 @@ impl<T: Tables> Engine<T> {
         &self.counters
     }
 
+    /// The places, for default ones to be added at their end; those that are there must stay as they are.
+    pub const fn slots_mut(&mut self) -> &mut T::Slots {
+        &mut self.slots
+    }
+
+    /// The index, whose room must keep up with that of the places.
+    pub const fn index_mut(&mut self) -> &mut T::Index {
+        &mut self.index
+    }
+
     /// How many endpoints there is room for, taken or not.
     pub fn capacity(&self) -> usize {
         self.slots.as_ref().len()

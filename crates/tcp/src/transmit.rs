@@ -496,4 +496,4 @@ impl<P: Profile> Endpoint<P> {
 
 /// How late a paced segment may be and still be followed as if it had been in time, in microseconds.
 /// chosen: a loop's sleep and a scheduler's slice
-const PACE_CREDIT_MICROS: u32 = 1000;
+const PACE_CREDIT_MICROS: u32 = 2500;

@@ -4,8 +4,9 @@ use super::Driver;
 use crate::machine::Machine;
 use crate::socket::{self, Made, Phase};
 use crate::table::Key;
+use core::net::SocketAddr;
 use mainstay_base::{Errno, Instant, SocketId};
-use mainstay_node::{Opened, Request, ResolveId};
+use mainstay_node::{Opened, Request, ResolveId, SocketOptions};
 use mio::Interest;
 use mio::unix::SourceFd;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -16,6 +17,9 @@ impl<M: Machine> Driver<M> {
         let mut told = false;
         while let Some(request) = self.machine.poll_request() {
             match request {
+                Request::OpenTcp { id, target, options } if self.own.is_some() => {
+                    told |= self.open_own(now, id, target, options);
+                }
                 Request::OpenTcp { id, target, options } => {
                     told |= self.open(now, id, false, socket::open_tcp(target, options));
                 }
@@ -27,13 +31,41 @@ impl<M: Machine> Driver<M> {
                     self.machine.handle_opened(now, id, Err(Errno::Refused));
                     told = true;
                 }
-                Request::Finish(id) => self.finish(id),
-                Request::Abort(id) => self.abort(id),
-                Request::Close(id) => self.close(now, id),
+                Request::Finish(id) => {
+                    if !self.own.as_deref_mut().is_some_and(|own| own.finish(id)) {
+                        self.finish(id);
+                    }
+                }
+                Request::Abort(id) => {
+                    if !self.own.as_deref_mut().is_some_and(|own| own.abort(now, id)) {
+                        self.abort(id);
+                    }
+                }
+                Request::Close(id) => {
+                    if !self.own.as_deref_mut().is_some_and(|own| own.close(now, id)) {
+                        self.close(now, id);
+                    }
+                }
                 Request::Resolve { id, name } => told |= self.resolve(now, id, name),
             }
         }
         told
+    }
+
+    /// Connects over our own network; true if the machine was told already that it failed.
+    fn open_own(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        target: SocketAddr,
+        options: SocketOptions,
+    ) -> bool {
+        let Some(own) = self.own.as_deref_mut() else { return false };
+        own.abort(now, id);
+        let Err(errno) = own.open(now, id, target, options) else { return false };
+        self.counters.failed += 1;
+        self.machine.handle_opened(now, id, Err(errno));
+        true
     }
 
     /// Takes a new socket in; true if the machine was told already how it ended.

@@ -1,12 +1,13 @@
 //! A snapshot of what a connection knows (TCP-094).
 
-use super::Endpoint;
+use super::{Address as _, Endpoint};
 use crate::bits::Bits;
 use crate::event::{Disconnected, Soft, State};
 use crate::losses::Losses;
 use crate::profile::Profile;
 use crate::queue::TxQueue;
 use crate::seq::Seq;
+use core::net::{IpAddr, SocketAddr};
 
 /// Facts of one moment. Bytes and microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +96,21 @@ impl<P: Profile> Endpoint<P> {
             soft: self.soft,
             ended: self.ended,
         }
+    }
+
+    /// The last known local address and port (TCP-017).
+    pub fn local(&self) -> SocketAddr {
+        self.tuple().local
+    }
+
+    /// The last known address and port of the peer (TCP-017).
+    pub fn peer(&self) -> SocketAddr {
+        self.tuple().peer
+    }
+
+    /// The peer's address alone.
+    pub fn peer_address(&self) -> IpAddr {
+        self.peer.ip()
     }
 
     /// Where the connection is (RFC 9293 §3.3.2).

@@ -1,0 +1,225 @@
+//! Connections of our own TCP, as the driver sees them: the same facts and bytes as those of kernel sockets, over links.
+//!
+//! This file owns the network and who is who; `own/wire.rs` moves frames, `driver/own.rs` serves the machine.
+
+mod wire;
+
+pub use wire::{Wire, WireKind, WireOptions, send_all};
+
+use core::net::SocketAddr;
+use mainstay_base::{Errno, Instant, SocketId};
+use mainstay_net::network::Network;
+use mainstay_tcp::{Disconnected, Event, Handle, TcpError};
+use mainstay_node::{Opened, SocketOptions};
+use std::collections::{BTreeMap, VecDeque};
+
+/// A network, its links, and the machine's connections over it.
+#[derive(Debug)]
+pub struct Own {
+    pub(crate) network: Network,
+    pub(crate) wires: Vec<Wire>,
+    conns: BTreeMap<SocketId, Conn>,
+    pub(crate) readers: VecDeque<SocketId>,
+    pub(crate) writers: VecDeque<SocketId>,
+    pub(crate) paused: Vec<SocketId>,
+}
+
+/// One connection of the machine's.
+#[derive(Debug)]
+pub(crate) struct Conn {
+    pub(crate) handle: Handle,
+    pub(crate) is_open: bool,
+    /// The machine has bytes for it.
+    pub(crate) wants: bool,
+    /// It is to be half closed once the machine has no more bytes.
+    pub(crate) finishing: bool,
+    pub(crate) finished: bool,
+    /// The machine was told that the peer has finished.
+    pub(crate) input_over: bool,
+    pub(crate) read_queued: bool,
+    pub(crate) write_queued: bool,
+}
+
+/// What happened to a connection.
+#[derive(Debug)]
+pub(crate) enum Fact {
+    Opened(SocketId, Result<Opened, Errno>),
+    Lost(SocketId, Errno),
+}
+
+/// The token of connections that the machine has closed.
+const NOBODY: u64 = u64::MAX;
+
+impl Own {
+    /// A network over links that are open.
+    #[must_use]
+    pub fn new(network: Network, wires: Vec<Wire>) -> Self {
+        Self {
+            network,
+            wires,
+            conns: BTreeMap::new(),
+            readers: VecDeque::new(),
+            writers: VecDeque::new(),
+            paused: Vec::new(),
+        }
+    }
+
+    /// The network, to look at.
+    #[must_use]
+    pub const fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// How many connections the machine has.
+    pub(crate) fn len(&self) -> usize {
+        self.conns.len()
+    }
+
+    pub(crate) fn get(&self, id: SocketId) -> Option<&Conn> {
+        self.conns.get(&id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: SocketId) -> Option<&mut Conn> {
+        self.conns.get_mut(&id)
+    }
+
+    /// Starts a connection; its first fact says how it went.
+    pub(crate) fn open(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        target: SocketAddr,
+        options: SocketOptions,
+    ) -> Result<(), Errno> {
+        let handle = self.network.connect(now, target, None, u64::from(id.0)).map_err(errno)?;
+        if let Some(mut live) = self.network.at(now, handle) {
+            live.set_nagle(!options.no_delay);
+        }
+        let conn = Conn {
+            handle,
+            is_open: false,
+            wants: false,
+            finishing: false,
+            finished: false,
+            input_over: false,
+            read_queued: false,
+            write_queued: false,
+        };
+        self.conns.insert(id, conn);
+        Ok(())
+    }
+
+    /// Ends a connection at once; whether there was one.
+    pub(crate) fn abort(&mut self, now: Instant, id: SocketId) -> bool {
+        let Some(conn) = self.conns.remove(&id) else { return false };
+        self.network.release(now, conn.handle);
+        true
+    }
+
+    /// Ends a connection in order: bytes handed over still leave. Whether there was one.
+    pub(crate) fn close(&mut self, now: Instant, id: SocketId) -> bool {
+        let Some(conn) = self.conns.remove(&id) else { return false };
+        let closed = self.network.at(now, conn.handle).is_some_and(|mut live| {
+            if let Some(token) = live.context_mut() {
+                *token = NOBODY;
+            }
+            live.close().is_ok()
+        });
+        if !closed {
+            self.network.release(now, conn.handle);
+        }
+        true
+    }
+
+    /// The machine has bytes for a connection; whether there is one.
+    pub(crate) fn want(&mut self, id: SocketId) -> bool {
+        let Some(conn) = self.conns.get_mut(&id) else { return false };
+        conn.wants = true;
+        self.queue_writer(id);
+        true
+    }
+
+    /// Half close, after what the machine still has; whether there is such a connection.
+    pub(crate) fn finish(&mut self, id: SocketId) -> bool {
+        let Some(conn) = self.conns.get_mut(&id) else { return false };
+        conn.finishing = true;
+        self.queue_writer(id);
+        true
+    }
+
+    pub(crate) fn queue_writer(&mut self, id: SocketId) {
+        if let Some(conn) = self.conns.get_mut(&id)
+            && conn.is_open
+            && !core::mem::replace(&mut conn.write_queued, true)
+        {
+            self.writers.push_back(id);
+        }
+    }
+
+    pub(crate) fn queue_reader(&mut self, id: SocketId) {
+        if let Some(conn) = self.conns.get_mut(&id)
+            && conn.is_open
+            && !conn.input_over
+            && !core::mem::replace(&mut conn.read_queued, true)
+        {
+            self.readers.push_back(id);
+        }
+    }
+
+    /// The next fact for the machine; queues those that can be read or written on the way.
+    pub(crate) fn poll_fact(&mut self, now: Instant) -> Option<Fact> {
+        while let Some(event) = self.network.poll_event(now) {
+            let mainstay_net::network::Event::Tcp(handle, event) = event else { continue };
+            let token = self.network.engine().endpoint(handle).map(|e| *e.context());
+            let id = token.and_then(|token| u32::try_from(token).ok()).map(SocketId);
+            let id = id.filter(|id| self.conns.get(id).is_some_and(|conn| conn.handle == handle));
+            match (event, id) {
+                (Event::Established, Some(id)) => return self.opened(handle, id),
+                (Event::ReceiveAvailable { .. }, Some(id)) => self.queue_reader(id),
+                (Event::Progress { .. }, Some(id)) => self.queue_writer(id),
+                (Event::Disconnected(Disconnected::TimeWait), _) => {}
+                (Event::Disconnected(reason), id) => {
+                    self.network.release(now, handle);
+                    if let Some(fact) = id.and_then(|id| self.ended(id, reason)) {
+                        return Some(fact);
+                    }
+                }
+                (_, _) => {}
+            }
+        }
+        None
+    }
+
+    fn opened(&mut self, handle: Handle, id: SocketId) -> Option<Fact> {
+        let conn = self.conns.get_mut(&id)?;
+        conn.is_open = true;
+        let endpoint = self.network.engine().endpoint(handle)?;
+        let (local, peer) = (Some(endpoint.local()), Some(endpoint.peer()));
+        if conn.wants || conn.finishing {
+            self.queue_writer(id);
+        }
+        Some(Fact::Opened(id, Ok(Opened { local, peer })))
+    }
+
+    fn ended(&mut self, id: SocketId, reason: Disconnected) -> Option<Fact> {
+        let conn = self.conns.remove(&id)?;
+        let errno = match reason {
+            Disconnected::Refused => Errno::Refused,
+            Disconnected::TimedOut => Errno::TimedOut,
+            // Both sides had finished, so the machine knows all there is to know.
+            Disconnected::Normal if conn.input_over => return None,
+            _ => Errno::Reset,
+        };
+        Some(if conn.is_open { Fact::Lost(id, errno) } else { Fact::Opened(id, Err(errno)) })
+    }
+}
+
+/// Why a connection could not even be begun, in the words of sockets.
+const fn errno(error: TcpError) -> Errno {
+    match error {
+        TcpError::NoRoute => Errno::Unreachable,
+        TcpError::AddrInUse => Errno::AddrInUse,
+        TcpError::QueueFull | TcpError::BufferTooSmall => Errno::Limit,
+        _ => Errno::Other,
+    }
+}

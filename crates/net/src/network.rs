@@ -1,0 +1,327 @@
+//! IP and TCP together: frames go in and out, connections are asked for and told of.
+//!
+//! Owns what lies between [`Stack`] and [`Engine`]: memory for endpoints, segments that wait for a neighbour, and
+//! connections that came in and were not fetched yet. What a connection does is `mainstay_tcp`'s business.
+
+mod input;
+mod output;
+mod parts;
+
+pub use parts::{Own, Settings, Vectors};
+
+use crate::error::Misuse;
+use crate::interface::InterfaceId;
+use crate::limits::Config as StackConfig;
+use crate::stack::{self, SendMeta, Stack};
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::convert::Infallible;
+use core::net::SocketAddr;
+use mainstay_base::{Instant, Rng};
+use mainstay_tcp::index::{Node, Table};
+use mainstay_tcp::queue::RingQueue;
+use mainstay_tcp::{
+    Disconnected, Endpoint, Engine, FastOpen, Handle, Listener, ListenerHandle, Live, Slot, TcpError,
+};
+use mainstay_wire::offload::Offload;
+
+/// What a network is made with. Memory is bounded by `connections_max` times both buffers, and what [`StackConfig`] says.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Limits of the IP stack.
+    pub stack: StackConfig,
+    /// How connections behave; each new one gets these.
+    pub settings: Arc<Settings>,
+    /// Bytes a peer may send ahead of the reader, per connection.
+    pub receive_bytes: usize,
+    /// Bytes that may wait to be acknowledged, per connection.
+    pub send_bytes: usize,
+    /// Connections at once, those included that only linger.
+    pub connections_max: usize,
+    /// Connections per listener that came in and were not fetched.
+    pub backlog: usize,
+    /// Bytes of segments that wait for a neighbour to be found.
+    pub waiting_bytes_max: usize,
+    /// The devices complete checksums and cut super-segments; where one does not, it is done here.
+    pub offload: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            stack: StackConfig::default(),
+            settings: Arc::new(Settings::host(mainstay_tcp::congestion::any::Config::default())),
+            receive_bytes: 1 << 20,  // chosen: a 100 Mbit/s path of 80 ms
+            send_bytes: 1 << 20,     // chosen: the same
+            connections_max: 65_536, // chosen: far above any device, bounds a runaway
+            backlog: 128,            // chosen: as Linux did for long
+            waiting_bytes_max: 64 << 10, // chosen: the first flight to a few neighbours
+            offload: false,
+        }
+    }
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// To a connection.
+    Tcp(Handle, mainstay_tcp::Event<Infallible>),
+    /// A connection came in and can be used; [`Network::accept`] fetches it.
+    Incoming(ListenerHandle),
+    /// Below.
+    Stack(stack::Event),
+}
+
+/// A segment whose neighbour is being asked for.
+#[derive(Debug)]
+struct Waiting {
+    meta: SendMeta,
+    offload: Offload,
+    segment: Vec<u8>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Network {
+    stack: Stack,
+    engine: Engine<Vectors>,
+    config: Config,
+    free: Vec<usize>,
+    /// Connections that came in, by listener, and whether they can be used.
+    incoming: Vec<(ListenerHandle, Handle, bool)>,
+    waiting: VecDeque<Waiting>,
+    waiting_bytes: usize,
+    /// As it was when those that wait were last tried.
+    changes: u64,
+    unreachable: u64,
+}
+
+impl Network {
+    /// A network without interfaces.
+    #[must_use]
+    pub fn new(config: Config, mut rng: Rng) -> Self {
+        let mut engine = mainstay_tcp::Config::default();
+        engine.partial_checksums = config.offload;
+        Self {
+            stack: Stack::new(config.stack.clone(), rng.fork()),
+            engine: Engine::new(
+                engine,
+                rng,
+                Vec::new(),
+                vec![Listener::default(); LISTENERS_MAX],
+                Table::new(Vec::new()),
+            ),
+            config,
+            free: Vec::new(),
+            incoming: Vec::new(),
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            changes: 0,
+            unreachable: 0,
+        }
+    }
+
+    /// The IP stack: interfaces, addresses, routes, UDP.
+    #[must_use]
+    pub const fn stack(&self) -> &Stack {
+        &self.stack
+    }
+
+    /// The same, to change it.
+    pub const fn stack_mut(&mut self) -> &mut Stack {
+        &mut self.stack
+    }
+
+    /// TCP, to look at.
+    #[must_use]
+    pub const fn engine(&self) -> &Engine<Vectors> {
+        &self.engine
+    }
+
+    /// Segments given up on because their neighbour did not answer or too many waited.
+    #[must_use]
+    pub const fn unreachable(&self) -> u64 {
+        self.unreachable
+    }
+
+    /// Connects to `peer`; the first event of the connection says how it went.
+    ///
+    /// # Errors
+    /// [`TcpError::NoRoute`], [`TcpError::QueueFull`] at the limit of connections, [`TcpError::InvalidArgs`].
+    pub fn connect(
+        &mut self,
+        now: Instant,
+        peer: SocketAddr,
+        settings: Option<Arc<Settings>>,
+        token: u64,
+    ) -> Result<Handle, TcpError> {
+        let handle = self.attach(settings, token)?;
+        let stack = &self.stack;
+        let mut paths = |peer, source| {
+            let path = stack.path(now, peer, source, None)?;
+            let mtu = u16::try_from(path.mtu).unwrap_or(u16::MAX);
+            Some(mainstay_tcp::Path { source: path.source, mtu })
+        };
+        let result = self
+            .engine
+            .at(now, handle)
+            .ok_or(TcpError::Stale)
+            .and_then(|mut live| live.connect(peer, FastOpen::No, &mut paths));
+        if let Err(error) = result {
+            self.release(now, handle);
+            return Err(error);
+        }
+        Ok(handle)
+    }
+
+    /// Listens on an address that may be unspecified.
+    ///
+    /// # Errors
+    /// As [`Engine::listen`].
+    pub fn listen(&mut self, address: SocketAddr) -> Result<ListenerHandle, TcpError> {
+        self.engine.listen(address)
+    }
+
+    /// Stops listening. Connections that were not fetched are aborted.
+    pub fn stop(&mut self, now: Instant, listener: ListenerHandle) {
+        self.engine.stop(listener);
+        let mut gone = Vec::new();
+        self.incoming.retain(|(of, handle, _)| {
+            if *of == listener {
+                gone.push(*handle);
+            }
+            *of != listener
+        });
+        for handle in gone {
+            self.release(now, handle);
+        }
+    }
+
+    /// The next connection that came in and can be used.
+    pub fn accept(&mut self, listener: ListenerHandle, token: u64) -> Option<Handle> {
+        let ready = |(of, _, ready): &(ListenerHandle, Handle, bool)| *of == listener && *ready;
+        let place = self.incoming.iter().position(ready)?;
+        let (_, handle, _) = self.incoming.remove(place);
+        let mut live = self.engine.at(Instant::ZERO, handle)?;
+        *live.context_mut()? = token;
+        Some(handle)
+    }
+
+    /// A connection, to ask something of.
+    pub fn at(&mut self, now: Instant, handle: Handle) -> Option<Live<'_, Vectors>> {
+        self.engine.at(now, handle)
+    }
+
+    /// Forgets a connection, aborting it if it lives; its handle means nothing any more.
+    pub fn release(&mut self, now: Instant, handle: Handle) {
+        if self.engine.detach(now, handle).is_some() {
+            self.free.push(handle.slot());
+        }
+    }
+
+    /// Runs every timer that is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.stack.handle_timeout(now);
+        self.engine.handle_timeout(now);
+    }
+
+    /// The earliest deadline; early at times, never late.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [self.stack.poll_timeout(), self.engine.next_deadline()].into_iter().flatten().min()
+    }
+
+    /// The next fact.
+    pub fn poll_event(&mut self, now: Instant) -> Option<Event> {
+        while let Some((handle, event)) = self.engine.poll_event() {
+            if let mainstay_tcp::Event::BytesAcked(_) = event {
+                self.confirm(now, handle);
+            }
+            let Some(place) = self.incoming.iter().position(|(_, of, _)| *of == handle) else {
+                return Some(Event::Tcp(handle, event));
+            };
+            // Nobody has fetched it yet: what it has to tell is found in its state then.
+            match event {
+                mainstay_tcp::Event::Accepted => {
+                    if let Some((listener, _, ready)) = self.incoming.get_mut(place) {
+                        *ready = true;
+                        return Some(Event::Incoming(*listener));
+                    }
+                }
+                mainstay_tcp::Event::Disconnected(reason) if reason != Disconnected::TimeWait => {
+                    self.incoming.remove(place);
+                    self.release(now, handle);
+                }
+                _ => {}
+            }
+        }
+        self.stack.poll_event().map(Event::Stack)
+    }
+
+    /// Acknowledgements show that the way there works (RFC 4861 §7.3.1).
+    fn confirm(&mut self, now: Instant, handle: Handle) {
+        let peer = self.engine.endpoint(handle).map(Endpoint::peer_address);
+        if let Some(peer) = peer {
+            self.stack.confirm_reachable(now, peer);
+        }
+    }
+
+    /// A new endpoint in a place of its own.
+    fn attach(&mut self, settings: Option<Arc<Settings>>, token: u64) -> Result<Handle, TcpError> {
+        let place = self.place().ok_or(TcpError::QueueFull)?;
+        let endpoint = Endpoint::new(
+            vec![0; self.config.receive_bytes],
+            RingQueue::new(vec![0; self.config.send_bytes]),
+            settings.unwrap_or_else(|| Arc::clone(&self.config.settings)),
+            token,
+        )?;
+        self.engine.attach_at(place, endpoint).map_err(|_| TcpError::QueueFull)
+    }
+
+    /// A free place, made if there is none and there may be more.
+    fn place(&mut self) -> Option<usize> {
+        if let Some(place) = self.free.pop() {
+            return Some(place);
+        }
+        let place = self.engine.capacity();
+        if place >= self.config.connections_max {
+            return None;
+        }
+        let more = place.max(GROWTH_MIN).min(self.config.connections_max - place);
+        self.engine.slots_mut().resize_with(place + more, Slot::default);
+        let index = self.engine.index_mut();
+        index.storage_mut().resize(place + more, Node::default());
+        index.rehash();
+        self.free.extend((place + 1..place + more).rev());
+        Some(place)
+    }
+
+    /// Adds an interface with its addresses and a way out, as a command line or a policy gives them.
+    ///
+    /// # Errors
+    /// As the calls of [`Stack`] that it makes.
+    pub fn add_interface(
+        &mut self,
+        now: Instant,
+        options: crate::InterfaceOptions,
+        addresses: &[crate::Prefix],
+        gateways: &[core::net::IpAddr],
+    ) -> Result<InterfaceId, Misuse> {
+        let id = self.stack.add_interface(options)?;
+        for address in addresses {
+            self.stack.add_address(now, id, *address)?;
+        }
+        for gateway in gateways {
+            let everything = crate::Prefix::everything(*gateway);
+            self.stack.add_route(everything, Some(*gateway), id, 0)?;
+        }
+        Ok(id)
+    }
+}
+
+/// Places made at once at least. chosen: one page of nodes
+const GROWTH_MIN: usize = 64;
+/// Listeners of one network. chosen: far above any device
+const LISTENERS_MAX: usize = 256;
