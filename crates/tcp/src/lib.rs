@@ -15,6 +15,9 @@ pub mod offset;
 pub mod ports;
 pub mod reassembly;
 pub mod scoreboard;
+pub mod syn_cookie;
+pub mod syn_queue;
+pub mod time_wait;
 
 mod error;
 mod event;
