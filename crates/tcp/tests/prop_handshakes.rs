@@ -1,7 +1,6 @@
 //! What is kept of handshakes and of ended connections against naive models; cookies against guesses.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
+use core::net::SocketAddr;
 use core::time::Duration;
 use mainstay_base::{Instant, Rng};
 use mainstay_tcp::syn_cookie::{Stamped, SynCookies};
@@ -11,10 +10,9 @@ use mainstay_tcp::{Seq, SipHash, Tuple};
 use mainstay_wire::tcp::{Flags, Header, Options};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
 
 fn address() -> impl Strategy<Value = SocketAddr> {
-    (any::<std::net::IpAddr>(), any::<u16>()).prop_map(SocketAddr::from)
+    (any::<core::net::IpAddr>(), any::<u16>()).prop_map(SocketAddr::from)
 }
 
 prop_compose! {
@@ -46,6 +44,7 @@ proptest! {
             match queue.insert(Instant::ZERO, hash, &syn, Stage::Answered, &mut rng) {
                 Queued::Placed(_) => {}
                 Queued::InsteadOf(_, old) => {
+                    prop_assert!(model.len() >= count.min(16), "there was room");
                     let (_, known) = model.remove(&(old.peer, old.listener, old.local)).unwrap();
                     prop_assert_eq!(known, old);
                 }
@@ -217,12 +216,16 @@ fn a_guess_is_not_taken_for_a_cookie() {
     let tuple =
         Tuple { local: "10.0.0.1:80".parse().unwrap(), peer: "10.0.0.2:999".parse().unwrap() };
     let mut cookies = SynCookies::new(now, Duration::from_secs(300), &mut rng);
-    let _good = cookies.make::<SipHash>(now, &tuple, Seq(1), 1460, &mut rng);
+    let silent = cookies.clone();
+    let good = cookies.make::<SipHash>(now, &tuple, Seq(1), 1460, &mut rng);
     let guesses = (0..200_000).map(|_| (Seq(rng.next_u32()), Seq(rng.next_u32())));
     let taken = guesses
         .filter(|guess| cookies.check::<SipHash>(now, &tuple, *guess, None).is_some())
         .count();
     assert_eq!(taken, 0);
+    let right = (Seq(2), good + 1);
+    assert!(cookies.check::<SipHash>(now, &tuple, right, None).is_some());
+    assert_eq!(silent.check::<SipHash>(now, &tuple, right, None), None); // it gave none
 }
 
 // Covers TCP-530

@@ -27,7 +27,7 @@ fn timeline(queue: &mut SynQueue<[SynEntry; 4]>) -> ([u64; 8], [bool; 8], usize)
     while let Some(at) = queue.deadline() {
         while let Some(due) = queue.poll_due(at) {
             (millis[count], resent[count]) =
-                ((at - NOW).as_millis() as u64, matches!(due, Due::Resend(_)));
+                ((at.as_micros() - NOW.as_micros()) / 1000, matches!(due, Due::Resend(_)));
             count += 1;
         }
         assert!(queue.deadline().is_none_or(|next| next > at));
