@@ -362,6 +362,10 @@ fn a_segment_waits_for_its_neighbour_at_its_sender() {
     let local =
         world.nodes[0].stack.emit_ip(world.now, &own, &[b"x"], Offload::default(), &mut buf);
     assert!(matches!(local, Emitted::Local(_)));
+    let foreign = SendMeta { source: ip("192.0.2.8"), ..to };
+    let stack = &mut world.nodes[0].stack;
+    let lost = stack.emit_ip(world.now, &foreign, &[b"x"], Offload::default(), &mut buf);
+    assert_eq!(lost, Emitted::NoRoute, "an address that is not ours any more");
     let long = [0; 1481];
     let long = world.nodes[0].stack.emit_ip(world.now, &to, &[&long], Offload::default(), &mut buf);
     assert_eq!(long, Emitted::TooLong { mtu: 1500 });
