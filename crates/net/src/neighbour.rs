@@ -586,6 +586,16 @@ mod tests {
     }
 
     #[test]
+    fn an_override_is_followed_but_not_trusted() {
+        let mut table = table(4);
+        let _pending = ask(&mut table, 0, 1);
+        let _known = claim(&mut table, 0, answer(1, MAC));
+        let _moved = claim(&mut table, 1, Claim { solicited: false, ..answer(1, OTHER) });
+        assert_eq!(state(&table, 1), Some(Reachability::Stale));
+        assert_eq!(ask(&mut table, 1, 1).0, Resolution::Known(OTHER));
+    }
+
+    #[test]
     fn a_contested_neighbour_is_asked_at_once_and_keeps_its_address_if_it_answers() {
         let mut table = table(4);
         let _pending = ask(&mut table, 0, 1);

@@ -359,3 +359,176 @@ fn every_limit_may_be_nothing() {
     }
     world.run_for(Duration::from_secs(60));
 }
+
+fn refused(node: &mut Node, frame: &[u8]) -> Option<Ignored> {
+    match node.give(Instant::ZERO, frame) {
+        Verdict::Dropped(why) => Some(why),
+        Verdict::Accepted => None,
+    }
+}
+
+/// A UDP datagram to port 9 of 192.0.2.1, which is open.
+fn to_open_port(source: Ipv4Addr) -> Vec<u8> {
+    let mut datagram = [0, 9, 0, 9, 0, 8, 0, 0];
+    udp::fill(source.into(), ip("192.0.2.1"), &mut datagram).unwrap();
+    v4(source, Protocol::UDP, (0, 0, false), &datagram)
+}
+
+#[test]
+fn what_is_for_another_station_or_network_is_dropped() {
+    let mut node = Node::with_addresses(quick(), 1, ethernet(1));
+    let id = node.stack.bind_udp(UdpOptions { port: 9, ..UdpOptions::default() }).unwrap();
+    let packet = to_open_port(Ipv4Addr::new(192, 0, 2, 2));
+    let good = framed(mac(2), mac(1), EtherType::IPV4, &packet);
+    let other = framed(mac(2), mac(3), EtherType::IPV4, &packet);
+    assert_eq!(refused(&mut node, &other), Some(Ignored::FrameForOther));
+    let mut tagged = good[..12].to_vec();
+    tagged.extend_from_slice(&[0x81, 0, 0, 5]);
+    tagged.extend_from_slice(&good[12..]);
+    assert_eq!(refused(&mut node, &tagged), Some(Ignored::FrameForOther));
+    let to_all = framed(mac(2), Mac::BROADCAST, EtherType::IPV4, &packet);
+    assert_eq!(refused(&mut node, &to_all), Some(Ignored::PacketForOther));
+    let from_group = framed(Mac::BROADCAST, mac(1), EtherType::IPV4, &packet);
+    assert_eq!(refused(&mut node, &from_group), Some(Ignored::FrameMalformed));
+    let ours = to_open_port(Ipv4Addr::new(192, 0, 2, 1));
+    let ours = framed(mac(2), mac(1), EtherType::IPV4, &ours);
+    assert_eq!(refused(&mut node, &ours), Some(Ignored::SourceForbidden));
+    assert_eq!(node.stack.recv_udp(id), None);
+    assert_eq!(refused(&mut node, &good), None);
+    assert!(node.stack.recv_udp(id).is_some());
+}
+
+#[test]
+fn an_address_of_another_interface_is_not_reached_by_this_one() {
+    let mut node = Node::with_addresses(quick(), 1, ethernet(1));
+    let inside = node.stack.add_interface(ethernet(7)).unwrap();
+    node.stack.add_address(Instant::ZERO, inside, prefix("192.168.0.1", 24)).unwrap();
+    let mut packet = to_open_port(Ipv4Addr::new(192, 0, 2, 2));
+    packet[16..20].copy_from_slice(&[192, 168, 0, 1]);
+    packet[10..12].fill(0);
+    let sum = mainstay_wire::checksum::of(&packet[..20]);
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
+    let frame = framed(mac(2), mac(1), EtherType::IPV4, &packet);
+    assert_eq!(refused(&mut node, &frame), Some(Ignored::PacketForOther));
+}
+
+#[test]
+fn the_end_of_waiting_is_told_but_not_to_who_sent_an_error() {
+    let mut node = Node::with_addresses(quick(), 1, tun());
+    let near = Ipv4Addr::new(192, 0, 2, 2);
+    // The beginnings of an error, of a datagram, and the middle of another datagram.
+    let error = v4(near, Protocol::ICMPV4, (1, 0, true), &[3, 3, 0, 0, 0, 0, 0, 0]);
+    let first = v4(near, Protocol::UDP, (2, 0, true), &[0, 9, 0, 9, 0, 16, 0, 0]);
+    let middle = v4(near, Protocol::UDP, (3, 8, true), &[0; 8]);
+    for packet in [&error, &first, &middle] {
+        assert_eq!(node.give(Instant::ZERO, packet), Verdict::Accepted);
+    }
+    let _reports = frames(&mut node.stack, Instant::ZERO);
+    let end = Instant::ZERO + Duration::from_secs(30);
+    node.stack.handle_timeout(end);
+    assert_eq!(node.stack.counters().reassembly_expired, 2, "the middle has no beginning");
+    let said = frames(&mut node.stack, end);
+    assert_eq!(said.len(), 1);
+    let (_, message) = ipv4::Header::parse(&said[0]).unwrap();
+    let told = icmpv4::Message::TimeExceeded { code: 1, quote: &first };
+    assert_eq!(icmpv4::Message::parse(message), Some(told));
+}
+
+#[test]
+fn the_last_fragment_is_taken_whatever_becomes_of_the_datagram() {
+    let errors_sent = Rate { burst: 0, interval: Duration::from_secs(1) };
+    let mut node = Node::with_addresses(Config { errors_sent, ..quick() }, 1, tun());
+    let near = Ipv4Addr::new(192, 0, 2, 2);
+    let mut datagram = [0; 16];
+    datagram[..6].copy_from_slice(&[0, 9, 0, 9, 0, 16]); // nobody listens at port 9
+    for (offset, more) in [(0, true), (8, false)] {
+        let piece = &datagram[usize::from(offset)..][..8];
+        let packet = v4(near, Protocol::UDP, (1, offset, more), piece);
+        assert_eq!(node.give(Instant::ZERO, &packet), Verdict::Accepted);
+    }
+    assert_eq!(node.stack.counters().ignored(Ignored::UdpNoSocket), 1);
+}
+
+#[test]
+fn errors_about_packets_of_others_are_nobodys() {
+    let mut node = Node::with_addresses(quick(), 1, tun());
+    let near = Ipv4Addr::new(192, 0, 2, 2);
+    let foreign = v4(Ipv4Addr::new(192, 0, 2, 77), Protocol::TCP, (0, 0, false), &[0; 8]);
+    let mut later = v4(Ipv4Addr::new(192, 0, 2, 1), Protocol::TCP, (0, 8, false), &[0; 8]);
+    later[16..20].copy_from_slice(&[192, 0, 2, 2]);
+    for quote in [foreign, later] {
+        let said = icmpv4::Message::Unreachable { code: 1, mtu: 0, quote: &quote };
+        let mut message = [0; 36];
+        said.emit(&mut message).unwrap();
+        let packet = v4(near, Protocol::ICMPV4, (0, 0, false), &message);
+        assert_eq!(refused(&mut node, &packet), Some(Ignored::IcmpForeign));
+    }
+}
+
+#[test]
+fn questions_about_groups_must_come_from_the_link() {
+    use mainstay_wire::{igmp, mld};
+    let mut node = Node::with_addresses(quick(), 1, tun());
+    node.stack.join(Instant::ZERO, node.id, ip("ff02::5")).unwrap();
+    let query = igmp::Query { max_response_code: 10, group: Ipv4Addr::UNSPECIFIED, details: None };
+    let mut message = [0; 8];
+    igmp::Message::Query(query).emit(&mut message).unwrap();
+    let far = v4(Ipv4Addr::new(192, 0, 2, 2), Protocol::IGMP, (0, 0, false), &message);
+    assert_eq!(refused(&mut node, &far), Some(Ignored::MembershipMalformed), "a TTL of 64");
+    let group = Ipv6Addr::UNSPECIFIED;
+    let query = mld::Query { max_response_code: 10, group, details: None };
+    let query = icmpv6::Message::Mld(mld::Message::Query(query));
+    let alerted = |source: &str, hop_limit| {
+        let mut packet = v6(source, "ff02::1", hop_limit, query);
+        packet.splice(40..40, ipv6::HOP_BY_HOP_ALERT);
+        packet[6] = Protocol::HOP_BY_HOP.0;
+        packet[5] += 8;
+        packet
+    };
+    for bad in
+        [v6("fe80::2", "ff02::1", 1, query), alerted("fe80::2", 2), alerted("2001:db8::2", 1)]
+    {
+        assert_eq!(refused(&mut node, &bad), Some(Ignored::MembershipMalformed));
+    }
+    assert_eq!(refused(&mut node, &alerted("fe80::2", 1)), None);
+}
+
+#[test]
+fn a_solicitation_of_nobody_must_look_like_one() {
+    let mut node = Node::with_addresses(quick(), 1, ethernet(1));
+    let _reports = frames(&mut node.stack, Instant::ZERO);
+    let target: Ipv6Addr = "2001:db8::1".parse().unwrap();
+    let group = ipv6::solicited_node(target).to_string();
+    let mut ask = |to: &str, source_link| {
+        let said = ndp::Message::NeighborSolicitation { target, source_link };
+        let packet = v6("::", to, 255, icmpv6::Message::Ndp(said));
+        let multicast = Mac::of_group_v6(ipv6::solicited_node(target));
+        let frame = framed(mac(2), multicast, EtherType::IPV6, &packet);
+        (refused(&mut node, &frame), frames(&mut node.stack, Instant::ZERO).len())
+    };
+    assert_eq!(ask(&group, Some(mac(2))), (Some(Ignored::NdpMalformed), 0));
+    assert_eq!(ask("ff02::1", None), (Some(Ignored::NdpMalformed), 0));
+    assert_eq!(ask("2001:db8::1", None), (Some(Ignored::SourceForbidden), 0));
+    assert_eq!(ask(&group, None), (None, 1));
+}
+
+#[test]
+fn arp_of_strangers_teaches_nothing() {
+    let mut node = Node::with_addresses(quick(), 1, ethernet(1));
+    let _reports = frames(&mut node.stack, Instant::ZERO);
+    for sender in [Ipv4Addr::new(198, 51, 100, 9), Ipv4Addr::new(192, 0, 2, 255)] {
+        let request = arp::Packet {
+            operation: arp::Operation::Request,
+            sender_mac: mac(9),
+            sender,
+            target_mac: Mac::UNSPECIFIED,
+            target: Ipv4Addr::new(192, 0, 2, 1),
+        };
+        let mut bytes = [0; arp::LEN];
+        request.emit(&mut bytes).unwrap();
+        let frame = framed(mac(9), Mac::BROADCAST, EtherType::ARP, &bytes);
+        assert_eq!(refused(&mut node, &frame), Some(Ignored::ArpForeign));
+    }
+    assert_eq!(node.stack.neighbours().count(), 0);
+    assert!(frames(&mut node.stack, Instant::ZERO).is_empty());
+}

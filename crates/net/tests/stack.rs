@@ -362,6 +362,10 @@ fn a_segment_waits_for_its_neighbour_at_its_sender() {
     let local =
         world.nodes[0].stack.emit_ip(world.now, &own, &[b"x"], Offload::default(), &mut buf);
     assert!(matches!(local, Emitted::Local(_)));
+    let foreign = SendMeta { source: ip("192.0.2.8"), ..to };
+    let stack = &mut world.nodes[0].stack;
+    let lost = stack.emit_ip(world.now, &foreign, &[b"x"], Offload::default(), &mut buf);
+    assert_eq!(lost, Emitted::NoRoute, "an address that is not ours any more");
     let long = [0; 1481];
     let long = world.nodes[0].stack.emit_ip(world.now, &to, &[&long], Offload::default(), &mut buf);
     assert_eq!(long, Emitted::TooLong { mtu: 1500 });
@@ -539,4 +543,94 @@ fn a_neighbour_that_upper_layers_hear_from_is_not_asked() {
         world.now = now + SECOND;
     }
     assert_eq!(asked(&world), before);
+}
+
+#[test]
+fn the_group_of_an_address_is_reported_in_the_words_of_version_2() {
+    let mut node = Node::new(quick(), 1, ethernet(1));
+    node.stack.add_address(Instant::ZERO, node.id, prefix("fe80::1", 64)).unwrap();
+    let said = frames(&mut node.stack, Instant::ZERO);
+    let (header, rest) = ipv6::Header::parse(payload_of(&said, EtherType::IPV6).unwrap()).unwrap();
+    let chain = ipv6::walk(header.next, rest, ipv6::HEADER_LEN).unwrap();
+    assert_eq!((header.hop_limit, chain.router_alert), (1, true));
+    assert_eq!(header.destination, mld::REPORTS_TO);
+    let message =
+        icmpv6::Message::parse(header.source, header.destination, &rest[chain.offset..]).unwrap();
+    let icmpv6::Message::Mld(mld::Message::Report(records)) = message else { panic!("a report") };
+    let record = records.iter().next().unwrap();
+    let group = ipv6::solicited_node("fe80::1".parse().unwrap());
+    assert_eq!((record.kind, record.group), (mld::Kind::ToExclude, group));
+}
+
+#[test]
+fn a_socket_of_one_interface_hears_and_uses_no_other() {
+    let mut node = Node::with_addresses(quick(), 1, tun());
+    let other = node.stack.add_interface(tun()).unwrap();
+    node.stack.add_address(Instant::ZERO, other, prefix("198.51.100.1", 24)).unwrap();
+    let options = UdpOptions { interface: Some(other), port: 7, ..UdpOptions::default() };
+    let id = node.stack.bind_udp(options).unwrap();
+    let sent = node.stack.send_udp(Instant::ZERO, id, Some(at("192.0.2.2", 9)), b"x");
+    assert_eq!(sent, Err(Misuse::NoRoute));
+    node.stack.send_udp(Instant::ZERO, id, Some(at("198.51.100.2", 9)), b"x").unwrap();
+    let mut datagram = [0, 9, 0, 7, 0, 8, 0, 0];
+    mainstay_wire::udp::fill(ip("192.0.2.2"), ip("192.0.2.1"), &mut datagram).unwrap();
+    let packet = v4_frame(2, "192.0.2.2", "192.0.2.1", (Protocol::UDP, 64), &datagram);
+    let _refused = node.give(Instant::ZERO, &packet[14..]);
+    assert_eq!(node.stack.recv_udp(id), None);
+}
+
+#[test]
+fn a_checksum_the_device_vouches_for_is_not_computed_again() {
+    let mut node = Node::with_addresses(quick(), 1, tun());
+    let id = bind(&mut node, 7);
+    let datagram = [0, 9, 0, 7, 0, 8, 0x12, 0x34];
+    let packet = v4_frame(2, "192.0.2.2", "192.0.2.1", (Protocol::UDP, 64), &datagram);
+    let wrong = node.give(Instant::ZERO, &packet[14..]);
+    assert_eq!(wrong, Verdict::Dropped(Ignored::TransportChecksum));
+    for offload in [
+        Offload { verified: true, ..Offload::default() },
+        Offload { partial: Some(Partial { start: 20, offset: 6 }), ..Offload::default() },
+    ] {
+        let verdict = node.stack.handle_input(Instant::ZERO, node.id, &packet[14..], offload);
+        assert_eq!(verdict, Verdict::Accepted);
+        assert!(node.stack.recv_udp(id).is_some());
+    }
+}
+
+#[test]
+fn commands_that_cannot_be_are_refused_and_change_nothing() {
+    let mut node = Node::with_addresses(quick(), 1, ethernet(1));
+    let now = Instant::ZERO;
+    let before = format!("{:?}", node.stack);
+    for (bad, len) in [("239.0.0.1", 24), ("192.0.2.0", 24), ("192.0.2.255", 24), ("127.0.0.1", 8)]
+    {
+        let refused = node.stack.add_address(now, node.id, prefix(bad, len));
+        assert_eq!(refused, Err(Misuse::Address), "{bad}");
+    }
+    let refused = node.stack.add_address(now, node.id, prefix("192.0.2.1", 24));
+    assert_eq!(refused, Err(Misuse::InUse));
+    let refused = node.stack.add_route(Prefix::any_v4(), Some(ip("fe80::9")), node.id, 0);
+    assert_eq!(refused, Err(Misuse::Address));
+    let narrow = InterfaceOptions { mtu: 67, ..ethernet(2) };
+    assert_eq!(node.stack.add_interface(narrow), Err(Misuse::Mtu));
+    assert_eq!(node.stack.leave(now, node.id, ip("239.1.1.1")), Err(Misuse::Unknown));
+    let address = Some(ip("192.0.2.9"));
+    let refused = node.stack.bind_udp(UdpOptions { address, ..UdpOptions::default() });
+    assert_eq!(refused, Err(Misuse::Address));
+    assert_eq!(before, format!("{:?}", node.stack));
+}
+
+#[test]
+fn an_address_taken_away_takes_its_way_along_and_leaves_the_others() {
+    let mut node = Node::with_addresses(quick(), 1, ethernet(1));
+    node.stack.add_address(Instant::ZERO, node.id, prefix("192.0.2.5", 24)).unwrap();
+    let path = |node: &Node| {
+        let path = node.stack.path(Instant::ZERO, ip("192.0.2.9"), None, None);
+        path.map(|p| p.source)
+    };
+    node.stack.remove_address(Instant::ZERO, node.id, ip("192.0.2.1")).unwrap();
+    assert_eq!(path(&node), Some(ip("192.0.2.5")));
+    node.stack.remove_address(Instant::ZERO, node.id, ip("192.0.2.5")).unwrap();
+    assert_eq!(path(&node), None);
+    assert!(node.stack.routes().all(|r| r.prefix.address().is_ipv6()));
 }

@@ -19,6 +19,9 @@ pub mod queue;
 pub mod rate;
 pub mod reassembly;
 pub mod scoreboard;
+pub mod syn_cookie;
+pub mod syn_queue;
+pub mod time_wait;
 
 mod acknowledge;
 mod bits;

@@ -40,27 +40,42 @@ impl Stack {
         frame: &[u8],
         offload: Offload,
     ) -> Verdict<Ignored> {
-        let why = match self.receive(now, interface, frame, offload) {
-            Ok(Upper::Taken | Upper::TcpError(_)) => return Verdict::Accepted,
-            Ok(Upper::Tcp { .. }) => Ignored::TcpAbsent,
-            Err(why) => why,
-        };
-        self.counters.ignore(why);
-        Verdict::Dropped(why)
+        match self.receive(now, interface, frame, offload) {
+            Ok(Upper::Taken | Upper::TcpError(_)) => Verdict::Accepted,
+            Ok(Upper::Tcp { .. }) => {
+                self.counters.ignore(Ignored::TcpAbsent);
+                Verdict::Dropped(Ignored::TcpAbsent)
+            }
+            Err(why) => Verdict::Dropped(why),
+        }
     }
 
-    /// As `handle_input`, for who has a TCP: hands up what is TCP's. Counts nothing but the frame.
+    /// As `handle_input`, for who has a TCP: hands up what is TCP's.
     ///
     /// # Errors
-    /// Why the frame was ignored.
+    /// Why the frame was ignored; it is counted.
     pub fn receive<'f>(
+        &mut self,
+        now: Instant,
+        interface: InterfaceId,
+        frame: &'f [u8],
+        offload: Offload,
+    ) -> Result<Upper<'f>, Ignored> {
+        increase(&mut self.counters.frames_in);
+        let upper = self.receive_frame(now, interface, frame, offload);
+        if let Err(why) = upper {
+            self.counters.ignore(why);
+        }
+        upper
+    }
+
+    fn receive_frame<'f>(
         &mut self,
         now: Instant,
         id: InterfaceId,
         frame: &'f [u8],
         offload: Offload,
     ) -> Result<Upper<'f>, Ignored> {
-        increase(&mut self.counters.frames_in);
         let interface = self.interfaces.get(&id).filter(|i| i.up).ok_or(Ignored::InterfaceDown)?;
         let facts = FrameFacts { offload, ..FrameFacts::default() };
         let Some(mac) = interface.mac() else {
