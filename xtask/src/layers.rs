@@ -69,6 +69,8 @@ const PICTURE: &[(&str, &[&str])] = &[
             "mainstay-node",
             "mainstay-host",
             "mainstay-impair",
+            "mainstay-net",
+            "mainstay-tcp",
         ],
     ),
     ("mainstay-sim", SIMULATED),

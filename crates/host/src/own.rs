@@ -7,11 +7,12 @@ mod wire;
 pub use wire::{Wire, WireKind, WireOptions, send_all};
 
 use core::net::SocketAddr;
-use mainstay_base::{Errno, Instant, SocketId};
-use mainstay_net::network::Network;
+use mainstay_base::{Errno, Instant, Rng, SocketId};
+use mainstay_net::network::{Config, Network};
 use mainstay_tcp::{Disconnected, Event, Handle, TcpError};
 use mainstay_node::{Opened, SocketOptions};
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 
 /// A network, its links, and the machine's connections over it.
 #[derive(Debug)]
@@ -64,6 +65,17 @@ impl Own {
         }
     }
 
+    /// A network with its links opened.
+    ///
+    /// # Errors
+    /// What the kernel says of a link, or of its entropy.
+    pub fn open(now: Instant, config: Config, links: &[WireOptions]) -> io::Result<Self> {
+        let mut network = Network::new(config, Rng::new(crate::entropy()?));
+        let wires =
+            links.iter().map(|options| Wire::open(now, options, &mut network)).collect::<Result<_, _>>()?;
+        Ok(Self::new(network, wires))
+    }
+
     /// The network, to look at.
     #[must_use]
     pub const fn network(&self) -> &Network {
@@ -84,7 +96,7 @@ impl Own {
     }
 
     /// Starts a connection; its first fact says how it went.
-    pub(crate) fn open(
+    pub(crate) fn connect(
         &mut self,
         now: Instant,
         id: SocketId,

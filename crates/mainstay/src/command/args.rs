@@ -3,6 +3,8 @@
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use core::net::IpAddr;
 use core::time::Duration;
+use mainstay_host::own::WireKind;
+use mainstay_net::Prefix;
 use std::path::PathBuf;
 
 /// The exit codes, as `--help` tells them.
@@ -162,6 +164,37 @@ pub(crate) struct Device {
     /// An address for a name, instead of asking a name server
     #[arg(long = "resolve", value_name = "NAME=ADDRESS", value_parser = address)]
     pub(crate) addresses: Vec<(String, IpAddr)>,
+    #[command(flatten)]
+    pub(crate) own: Link,
+}
+
+/// Our own stack instead of the operating system's.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Link {
+    /// TCP over our own stack on this interface instead of the operating system's: tap:NAME, tun:NAME, or if:NAME
+    #[arg(long, value_name = "KIND:NAME", value_parser = link, requires = "link_addresses")]
+    pub(crate) link: Option<(WireKind, String)>,
+    /// Our address on the link and its network, such as 198.18.1.10/24; once per IP version
+    #[arg(long = "address", id = "link_addresses", value_name = "ADDRESS/BITS", value_parser = prefix, requires = "link")]
+    pub(crate) link_addresses: Vec<Prefix>,
+    /// Where packets beyond that network go
+    #[arg(long = "gateway", value_name = "ADDRESS", requires = "link")]
+    pub(crate) gateways: Vec<IpAddr>,
+    /// Plain frames: neither checksums nor the cutting of segments are left to the kernel
+    #[arg(long, requires = "link")]
+    pub(crate) no_offload: bool,
+    /// How fast the own stack sends: cubic, bbr or reno
+    #[arg(long, value_name = "NAME", default_value = "cubic", requires = "link")]
+    pub(crate) congestion: Congestion,
+}
+
+/// A congestion controller.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Congestion {
+    #[default]
+    Cubic,
+    Bbr,
+    Reno,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -210,6 +243,27 @@ fn pair(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         Some(_) | None => Err("write NAME=VALUE".to_owned()),
     }
+}
+
+fn link(text: &str) -> Result<(WireKind, String), String> {
+    let kind = match text.split_once(':') {
+        Some(("tap", _)) => WireKind::Tap,
+        Some(("tun", _)) => WireKind::Tun,
+        Some(("if", _)) => WireKind::Packet,
+        Some(_) | None => return Err("write tap:NAME, tun:NAME or if:NAME".to_owned()),
+    };
+    let name = text.split_once(':').map_or("", |(_, name)| name);
+    if name.is_empty() || name.len() > 15 {
+        return Err("an interface's name has 1 to 15 bytes".to_owned());
+    }
+    Ok((kind, name.to_owned()))
+}
+
+fn prefix(text: &str) -> Result<Prefix, String> {
+    let wrong = || "write an address and the length of its network, such as 198.18.1.10/24".to_owned();
+    let (address, len) = text.split_once('/').ok_or_else(wrong)?;
+    let address: IpAddr = address.parse().map_err(|_| wrong())?;
+    Prefix::new(address, len.parse().map_err(|_| wrong())?).ok_or_else(wrong)
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
