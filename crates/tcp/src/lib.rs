@@ -32,6 +32,8 @@ mod rtt;
 mod segment_arrives;
 mod seq;
 mod settings;
+mod sizes;
+pub mod sizing;
 mod tell;
 mod time;
 mod timeout;
