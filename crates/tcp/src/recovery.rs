@@ -19,31 +19,29 @@ use crate::time::{Now, later};
 pub(crate) struct Episode<S> {
     /// It ends here.
     recover: Seq,
-    /// It began here.
-    start: Seq,
     /// RFC 9937: delivered and sent during it, what was outstanding when it began, and what may be now.
     delivered: u32,
     sent: u32,
     flight: u32,
     cwnd: u32,
-    /// How the controller was before it (TCP-297).
-    before: Option<S>,
+    /// How the controller was before it (TCP-297); of meaning while it may be undone.
+    before: S,
     /// Segments sent again that no report has called needless (TCP-295).
     resent: u16,
-    /// Our timestamp when the first of them left.
-    first_resent: u32,
+    /// Our timestamp when the first of them left; without timestamps, the end of what is timed (see `rtt`).
+    pub(crate) first_resent: u32,
 }
 
-impl<S> Default for Episode<S> {
-    fn default() -> Self {
+impl<S> Episode<S> {
+    /// None yet; `before` is never used.
+    pub(crate) const fn none(before: S) -> Self {
         Self {
             recover: Seq(0),
-            start: Seq(0),
             delivered: 0,
             sent: 0,
             flight: 0,
             cwnd: 0,
-            before: None,
+            before,
             resent: 0,
             first_resent: 0,
         }
@@ -114,17 +112,16 @@ impl<P: Profile> Endpoint<P> {
         let stamp = now.millis().wrapping_add(self.ts_offset);
         self.episode = Episode {
             recover: self.nxt,
-            start: self.una,
             delivered: 0,
             sent: 0,
             flight: flight.max(1),
             cwnd: flight,
-            before: Some(self.congestion.snapshot()),
+            before: self.congestion.snapshot(),
             resent: 0,
             first_resent: stamp,
         };
         self.congestion.on_congestion(now.instant, signal, flight);
-        self.bits.unset(Bits::AFTER_RTO.and(Bits::AFTER_MARK).and(Bits::TLP_OUT));
+        self.bits.unset(Bits::AFTER_RTO.and(Bits::AFTER_MARK).and(Bits::TLP_OUT).and(Bits::TIMING));
         self.bits.set(Bits::RECOVERY.and(Bits::OUTPUT).and(Bits::UNDO));
         self.bits.put(Bits::FORCE, signal == Signal::Loss);
     }
@@ -266,9 +263,7 @@ impl<P: Profile> Endpoint<P> {
         if !(self.episode.resent == 0 || eifel || forward) {
             return;
         }
-        if let Some(before) = self.episode.before.take() {
-            self.congestion.undo(before);
-        }
+        self.congestion.undo(self.episode.before);
         if self.bits.has(Bits::AFTER_RTO)
             && let Some(rtt) = told.rtt
         {
@@ -302,8 +297,8 @@ impl<P: Profile> Endpoint<P> {
         }
     }
 
-    /// For the snapshot of facts: whether the window is being reduced, and since where.
-    pub(crate) fn recovering_since(&self) -> Option<Seq> {
-        self.bits.has(Bits::RECOVERY).then_some(self.episode.start)
+    /// For the snapshot of facts: whether the window is being reduced, and up to where.
+    pub(crate) fn recovering_to(&self) -> Option<Seq> {
+        self.bits.has(Bits::RECOVERY).then_some(self.episode.recover)
     }
 }

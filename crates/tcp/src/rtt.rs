@@ -1,8 +1,11 @@
 //! Round trips and the timeout made of them (RFC 6298, RFC 8961).
 
+use crate::bits::Bits;
 use crate::endpoint::Endpoint;
 use crate::limits::MIN_RTT_SECONDS;
+use crate::losses::Losses as _;
 use crate::profile::Profile;
+use crate::seq::Seq;
 use crate::time::Now;
 
 /// What is known of the round trip; microseconds, the smoothed ones with three and two more bits.
@@ -13,7 +16,7 @@ pub(crate) struct RoundTrip {
     /// The smallest of late; `u32::MAX` while unknown.
     pub(crate) min: u32,
     /// When that was, in coarse seconds.
-    min_at: u32,
+    min_at: u16,
 }
 
 impl RoundTrip {
@@ -63,6 +66,29 @@ const fn step(value: u32, target: u32, parts: u32) -> u32 {
         value.saturating_add((target - value) / parts)
     } else {
         value - (value - target) / parts
+    }
+}
+
+/// Karn's algorithm: one segment at a time is timed, where neither records nor timestamps tell round trips (TCP-402).
+/// It works in the memory that timestamps would take (TCP-652).
+impl<P: Profile> Endpoint<P> {
+    /// Times what has just left, unless something is timed already.
+    pub(crate) fn start_timing(&mut self, now: Now) {
+        if P::Losses::BY_TIME || self.bits.has(Bits::TIMESTAMPS.and(Bits::TIMING)) {
+            return;
+        }
+        (self.ts_recent, self.episode.first_resent) = (now.micros, self.nxt.0);
+        self.bits.set(Bits::TIMING);
+    }
+
+    /// The round trip, if `ack` acknowledges what is timed.
+    pub(crate) fn timed(&mut self, now: Now, ack: Seq) -> Option<u32> {
+        let timing = self.bits.has(Bits::TIMING) && !self.bits.has(Bits::TIMESTAMPS);
+        if !timing || ack.before(Seq(self.episode.first_resent)) {
+            return None;
+        }
+        self.bits.unset(Bits::TIMING);
+        Some(now.micros.wrapping_sub(self.ts_recent).max(1))
     }
 }
 

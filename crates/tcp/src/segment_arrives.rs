@@ -3,7 +3,7 @@
 use crate::bits::Bits;
 use crate::endpoint::{Endpoint, clamp};
 use crate::event::{Disconnected, State};
-use crate::limits::PAWS_SECONDS;
+use crate::limits::PAWS_SPANS;
 use crate::losses::Losses as _;
 use crate::profile::Profile;
 use crate::seq::Seq;
@@ -151,7 +151,7 @@ impl<P: Profile> Endpoint<P> {
         if !later(self.ts_recent, stamps.value) {
             return Ok(());
         }
-        if now.seconds().wrapping_sub(self.ts_recent_at) > PAWS_SECONDS {
+        if now.spans().wrapping_sub(self.ts_recent_at) > PAWS_SPANS {
             return Ok(());
         }
         self.challenge(now);
@@ -265,7 +265,7 @@ impl<P: Profile> Endpoint<P> {
             self.state = State::Established;
             self.wnd = u32::from(header.window) << self.shift_out;
             self.wnd_max = self.wnd_max.max(self.wnd);
-            (self.wl1, self.wl2) = (Seq(header.sequence), ack);
+            self.wl1 = Seq(header.sequence);
             self.establish(now);
         }
         let oldest = self.una - self.wnd_max;
@@ -340,7 +340,7 @@ impl<P: Profile> Endpoint<P> {
             && !later(self.ts_recent, stamps.value)
             && Seq(segment.header.sequence).at_or_before(self.ack_sent)
         {
-            (self.ts_recent, self.ts_recent_at) = (stamps.value, now.seconds());
+            (self.ts_recent, self.ts_recent_at) = (stamps.value, now.spans());
         }
     }
 

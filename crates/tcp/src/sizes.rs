@@ -4,7 +4,7 @@
 //! queue, settings and context. It is measured as an endpoint whose parts are of no size.
 
 use crate::endpoint::Endpoint;
-use crate::profile::{Host, Profile, SettingsOf, Std, Tiny};
+use crate::profile::{Host, Profile, Std, Tiny};
 use crate::queue::{Slices, TxQueue};
 use crate::settings::Settings;
 use core::marker::PhantomData;

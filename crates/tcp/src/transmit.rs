@@ -96,7 +96,7 @@ impl<P: Profile> Endpoint<P> {
         }
         if self.nxt == self.una {
             self.nxt = self.una + 1;
-            self.rtt_sent = now.micros;
+            self.sent_at = now.micros;
             self.bits.set(Bits::TIMING);
         } else {
             self.bits.unset(Bits::TIMING);
@@ -253,10 +253,7 @@ impl<P: Profile> Endpoint<P> {
             self.small = self.nxt;
         }
         self.bits.unset(Bits::OVERRIDE);
-        if !P::Losses::BY_TIME && !self.bits.has(Bits::TIMING) {
-            (self.rtt_seq, self.rtt_sent) = (self.nxt, now.micros);
-            self.bits.set(Bits::TIMING);
-        }
+        self.start_timing(now);
         let stamp = self.rate.stamp(now.micros, self.outstanding(), idle);
         self.losses.sent(self.una, self.nxt, now.micros, stamp);
         self.recovery_sent(len, false);

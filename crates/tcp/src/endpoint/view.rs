@@ -56,8 +56,8 @@ pub struct Facts {
     pub window_in: u32,
     /// Timeouts in a row.
     pub retries: u8,
-    /// An episode of recovery is under way and began with this.
-    pub recovering_since: Option<Seq>,
+    /// An episode of recovery is under way and ends when everything before this is acknowledged.
+    pub recovering_to: Option<Seq>,
     /// The last trouble.
     pub soft: Option<Soft>,
     /// Why the last connection ended.
@@ -91,7 +91,7 @@ impl<P: Profile> Endpoint<P> {
             window: self.wnd,
             window_in: self.rcv_adv.since(self.rcv_nxt),
             retries: self.retries,
-            recovering_since: self.recovering_since(),
+            recovering_to: self.recovering_to(),
             soft: self.soft,
             ended: self.ended,
         }
