@@ -69,7 +69,7 @@ impl<P: Profile> Endpoint<P> {
         let header = segment.header;
         let original = self.predates_resending(header.options.timestamps.map(|stamps| stamps.echo));
         let trips = Trips {
-            min: self.trip.min,
+            min: self.min_rtt(),
             smoothed: self.trip.smoothed().unwrap_or(u32::MAX),
             original,
         };
@@ -118,7 +118,7 @@ impl<P: Profile> Endpoint<P> {
         told.rtt = self.measure(now, segment, ack, told);
         if let Some(rtt) = told.rtt {
             let flight = told.flight_before / self.payload_max().max(1);
-            self.trip.sample(now, rtt, if P::Losses::BY_TIME { flight.div_ceil(2) } else { 1 });
+            self.sample(now, rtt, if P::Losses::BY_TIME { flight.div_ceil(2) } else { 1 });
         }
         self.retries = 0;
         self.duplicates = 0;
@@ -246,7 +246,7 @@ impl<P: Profile> Endpoint<P> {
         let timed =
             self.bits.take(Bits::TIMING).then(|| now.micros.wrapping_sub(self.sent_at).max(1));
         if let Some(rtt) = timed.or_else(|| self.echoed(now, segment)) {
-            self.trip.sample(now, rtt, 1);
+            self.sample(now, rtt, 1);
         }
     }
 }

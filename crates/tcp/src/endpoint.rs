@@ -86,9 +86,7 @@ pub struct Endpoint<P: Profile> {
     pub(crate) trip: RoundTrip,
     /// When something was last sent, in microseconds.
     pub(crate) sent_at: u32,
-    pub(crate) pace_at: u32,
-    pub(crate) round_end: Seq,
-    pub(crate) tail_end: Seq,
+    pub(crate) fine: P::Finer,
     pub(crate) slots: P::Slots,
 
     // Recovery and congestion.
@@ -186,9 +184,7 @@ impl<P: Profile> Endpoint<P> {
             flow: 0,
             trip: RoundTrip::UNKNOWN,
             sent_at: 0,
-            pace_at: 0,
-            round_end: Seq(0),
-            tail_end: Seq(0),
+            fine: P::Finer::default(),
             slots: P::Slots::default(),
             episode: Episode::none(congestion.snapshot()),
             congestion,
@@ -235,11 +231,12 @@ impl<P: Profile> Endpoint<P> {
         (self.una, self.nxt) = (birth.iss, birth.iss);
         (self.wnd, self.wnd_max) = (0, 0);
         (self.urgent_out, self.small) = (birth.iss, birth.iss);
-        (self.round_end, self.tail_end) = (birth.iss, birth.iss);
         self.acked_event = 0;
         self.ring.clear(self.storage.as_mut());
         (self.ts_recent, self.ts_offset, self.flow) = (0, birth.ts_offset, birth.flow);
         self.trip = RoundTrip::UNKNOWN;
+        self.fine = P::Finer::default();
+        self.start_round(birth.iss);
         self.episode = Episode::none(self.congestion.snapshot());
         self.board = P::Board::default();
         self.losses = P::Losses::default();

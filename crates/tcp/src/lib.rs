@@ -23,6 +23,7 @@ mod endpoint;
 mod engine;
 mod error;
 mod event;
+mod fine;
 mod limits;
 mod negotiate;
 mod prf;
@@ -47,6 +48,7 @@ pub use engine::{
 };
 pub use error::{SendError, TcpError};
 pub use event::{Disconnected, Event, Soft, State};
+pub use fine::{Fine, Finer};
 pub use prf::{Prf, Secret, SipHash, Tuple};
 pub use profile::{Host, Profile, SettingsOf, Std, Tiny};
 pub use segment_arrives::Ignored;

@@ -2,6 +2,7 @@
 
 use crate::congestion::{CongestionControl, Cubic, NewReno};
 use crate::endpoint::Address;
+use crate::fine::{Fine, Finer};
 use crate::losses::{Episode, Losses, Rack, Record, Ring};
 use crate::offset::Offset;
 use crate::prf::{Prf, SipHash};
@@ -43,6 +44,9 @@ pub trait Profile {
     /// Deadlines: acknowledgement, retransmission, the rest, and if there are five of them pacing and user timeout.
     type Slots: AsRef<[u32]> + AsMut<[u32]> + Default + Copy + Debug;
 
+    /// What needs a fine clock: the smallest round trip, rounds, probes for losses at the end, pacing; or nothing.
+    type Finer: Finer;
+
     /// Deadlines are kept in units of two to the power of this microseconds (TCP-401).
     const TICK_SHIFT: u32;
 }
@@ -68,6 +72,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, Q: TxQueue, X> Profile for Tiny<B, Q, X> {
     type Settings = &'static SettingsOf<Self>;
     type Prf = SipHash;
     type Slots = [u32; 3];
+    type Finer = ();
     const TICK_SHIFT: u32 = 10;
 }
 
@@ -89,6 +94,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, Q: TxQueue, X> Profile for Std<B, Q, X> {
     type Settings = &'static SettingsOf<Self>;
     type Prf = SipHash;
     type Slots = [u32; 5];
+    type Finer = Fine;
     const TICK_SHIFT: u32 = 10;
 }
 
@@ -116,5 +122,6 @@ where
     type Settings = &'static SettingsOf<Self>;
     type Prf = SipHash;
     type Slots = [u32; 5];
+    type Finer = Fine;
     const TICK_SHIFT: u32 = 3;
 }

@@ -6,6 +6,7 @@ use crate::acknowledge::Told;
 use crate::bits::Bits;
 use crate::congestion::{AckSample, CongestionControl, Signal};
 use crate::endpoint::{Endpoint, clamp};
+use crate::fine::Finer as _;
 use crate::limits::DUP_THRESH;
 use crate::losses::{Flight, Found, Losses};
 use crate::profile::Profile;
@@ -204,13 +205,13 @@ impl<P: Profile> Endpoint<P> {
     }
 
     fn tell_controller(&mut self, now: Now, told: &Told<<P::Rate as Rate>::Stamp>, found: Found) {
-        let round_start = self.una.after(self.round_end);
+        let round_start = self.fine.get().is_some_and(|fine| self.una.after(fine.round_end));
         if round_start {
-            self.round_end = self.nxt;
+            self.start_round(self.nxt);
         }
         let rate = told
             .newest
-            .and_then(|newest| self.rate.sample(newest.stamp, newest.sent, self.trip.min));
+            .and_then(|newest| self.rate.sample(newest.stamp, newest.sent, self.min_rtt()));
         let after_rto = self.bits.has(Bits::AFTER_RTO);
         let cwnd = self.congestion.cwnd();
         let slow = cwnd < self.congestion.ssthresh();
@@ -222,7 +223,7 @@ impl<P: Profile> Endpoint<P> {
             flight_before: told.flight_before,
             flight: self.outstanding(),
             rtt: told.rtt,
-            min_rtt: self.trip.min,
+            min_rtt: self.min_rtt(),
             rate,
             cwnd_limited: self.bits.has(Bits::CWND_LIMITED)
                 || (slow && told.flight_before >= cwnd / 2),
@@ -267,7 +268,7 @@ impl<P: Profile> Endpoint<P> {
         if self.bits.has(Bits::AFTER_RTO)
             && let Some(rtt) = told.rtt
         {
-            self.trip.reseed(now, rtt);
+            self.reseed(now, rtt);
         }
         self.losses.unlose();
         self.bits.unset(
@@ -281,13 +282,14 @@ impl<P: Profile> Endpoint<P> {
 
     /// RFC 8985 §7.4 (TCP-286).
     fn end_tail_probe(&mut self, now: Now, ack: Seq, told: &Told<<P::Rate as Rate>::Stamp>) {
-        if !self.bits.has(Bits::TLP_OUT) || ack.before(self.tail_end) {
+        let Some(tail_end) = self.fine.get().map(|fine| fine.tail_end) else { return };
+        if !self.bits.has(Bits::TLP_OUT) || ack.before(tail_end) {
             return;
         }
-        let both = told.duplicate || (ack == self.tail_end && told.acked == 0);
+        let both = told.duplicate || (ack == tail_end && told.acked == 0);
         if !self.bits.has(Bits::TLP_RESENT) || both {
             self.bits.unset(Bits::TLP_OUT);
-        } else if ack.after(self.tail_end) {
+        } else if ack.after(tail_end) {
             // Only one copy arrived, so the original was lost: one response, and nothing left to repair.
             self.bits.unset(Bits::TLP_OUT);
             if !self.bits.has(Bits::RECOVERY) {

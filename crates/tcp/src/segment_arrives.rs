@@ -315,7 +315,7 @@ impl<P: Profile> Endpoint<P> {
         }
         self.bits.set(Bits::TELL_ESTABLISHED.and(Bits::OUTPUT));
         self.begin_congestion();
-        self.round_end = self.nxt;
+        self.start_round(self.nxt);
         if self.bits.has(Bits::FIN_QUEUED) {
             self.state = State::FinWait1;
         }

@@ -92,6 +92,7 @@ impl<P: Profile> Profile for Bare<P> {
     type Settings = Nothing;
     type Prf = P::Prf;
     type Slots = P::Slots;
+    type Finer = P::Finer;
     const TICK_SHIFT: u32 = P::TICK_SHIFT;
 }
 

@@ -97,7 +97,7 @@ impl<P: Profile> Endpoint<P> {
     /// What may only have been reordered is lost (TCP-284).
     fn reordering_due(&mut self, now: Now) {
         let trips = Trips {
-            min: self.trip.min,
+            min: self.min_rtt(),
             smoothed: self.trip.smoothed().unwrap_or(u32::MAX),
             original: false,
         };

@@ -4,6 +4,7 @@ use crate::bits::Bits;
 use crate::congestion::CongestionControl;
 use crate::endpoint::{Endpoint, clamp};
 use crate::event::State;
+use crate::fine::Finer as _;
 use crate::limits::HOLD_MICROS;
 use crate::losses::{Flight, Hole, Losses};
 use crate::negotiate::TIMESTAMPS_LEN;
@@ -173,7 +174,9 @@ impl<P: Profile> Endpoint<P> {
             let len = unit.min(self.nxt - self.una);
             self.resend(now, Hole { start: self.nxt - len, end: self.nxt })
         };
-        self.tail_end = self.nxt;
+        if let Some(fine) = self.fine.get_mut() {
+            fine.tail_end = self.nxt;
+        }
         self.rearm(now, None); // now the timeout proper
         Some(out)
     }
@@ -442,12 +445,13 @@ impl<P: Profile> Endpoint<P> {
     /// Whether the next segment has to wait for its time.
     #[inline]
     fn paced(&mut self, now: Now) -> bool {
-        if !self.settings.as_ref().pacing || !later(self.pace_at, now.micros) {
+        let Some(fine) = self.fine.get_mut() else { return false };
+        if !self.settings.as_ref().pacing || !later(fine.pace_at, now.micros) {
             return false;
         }
-        let wait = self.pace_at.wrapping_sub(now.micros);
+        let wait = fine.pace_at.wrapping_sub(now.micros);
         if wait > 1 << 30 {
-            self.pace_at = now.micros; // a time of long ago
+            fine.pace_at = now.micros; // a time of long ago
             return false;
         }
         self.arm(Slot::Pace, now, u64::from(wait));
@@ -460,9 +464,10 @@ impl<P: Profile> Endpoint<P> {
         let Some(rate) = self.pacing_rate() else { return };
         let gap = u64::from(len) * 1_000_000 / rate;
         // What was late by less than a round of the clock is made up for.
-        let behind = now.micros.wrapping_sub(self.pace_at);
-        let from = if behind > PACE_CREDIT_MICROS { now.micros } else { self.pace_at };
-        self.pace_at = from.wrapping_add(u32::try_from(gap).unwrap_or(u32::MAX / 4));
+        let Some(fine) = self.fine.get_mut() else { return };
+        let behind = now.micros.wrapping_sub(fine.pace_at);
+        let from = if behind > PACE_CREDIT_MICROS { now.micros } else { fine.pace_at };
+        fine.pace_at = from.wrapping_add(u32::try_from(gap).unwrap_or(u32::MAX / 4));
     }
 
     /// Data after silence: the window is what it was at the start (RFC 5681 §4.1, TCP-159).

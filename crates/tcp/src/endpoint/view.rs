@@ -80,7 +80,7 @@ impl<P: Profile> Endpoint<P> {
             ssthresh,
             srtt: self.trip.smoothed(),
             rttvar: self.trip.variation(),
-            min_rtt: Some(self.trip.min).filter(|min| *min != u32::MAX),
+            min_rtt: Some(self.min_rtt()).filter(|min| *min != u32::MAX),
             rto: self.rto_backed_off(),
             flight: self.nxt - self.una,
             lost: self.losses.lost(),
