@@ -5,6 +5,7 @@ use crate::endpoint::{Endpoint, clamp};
 use crate::event::{Disconnected, State};
 use crate::limits::RTT_MAX_MILLIS;
 use crate::losses::{Flight, Hole, Losses, Newest, Trips};
+use crate::offset::Offset as _;
 use crate::profile::Profile;
 use crate::queue::TxQueue;
 use crate::rate::Rate;
@@ -41,7 +42,7 @@ impl<P: Profile> Endpoint<P> {
             return;
         }
         let window = u32::from(header.window) << self.shift_out;
-        let same_window = window == self.wnd;
+        let same_window = P::Offset::narrow(window) == self.wnd;
         self.take_window(Seq(header.sequence), window);
         if ack == self.nxt && self.una == ack && header.options.sack.is_empty() {
             self.window_moved(now);
@@ -93,8 +94,7 @@ impl<P: Profile> Endpoint<P> {
     #[inline]
     fn take_window(&mut self, seq: Seq, window: u32) {
         if self.wl1.at_or_before(seq) {
-            self.wnd = window;
-            self.wnd_max = self.wnd_max.max(window);
+            self.set_wnd(window);
             self.wl1 = seq;
         }
     }

@@ -15,6 +15,7 @@ use crate::congestion::CongestionControl;
 use crate::error::TcpError;
 use crate::event::{Disconnected, Soft, State};
 use crate::losses::Losses as _;
+use crate::offset::Offset as _;
 use crate::prf::Tuple;
 use crate::profile::Profile;
 use crate::queue::TxQueue;
@@ -57,8 +58,9 @@ pub struct Endpoint<P: Profile> {
     // Send sequence (RFC 9293 §3.3.1); `nxt` never goes back.
     pub(crate) una: Seq,
     pub(crate) nxt: Seq,
-    pub(crate) wnd: u32,
-    pub(crate) wnd_max: u32,
+    /// The peer's window and the largest it ever was, as far as an offset can say.
+    pub(crate) wnd: P::Offset,
+    pub(crate) wnd_max: P::Offset,
     pub(crate) wl1: Seq,
     pub(crate) urgent_out: Seq,
     /// The end of the newest small segment that is not acknowledged (TCP-152).
@@ -90,7 +92,7 @@ pub struct Endpoint<P: Profile> {
     pub(crate) slots: P::Slots,
 
     // Recovery and congestion.
-    pub(crate) episode: Episode<<P::Congestion as CongestionControl>::Snapshot>,
+    pub(crate) episode: Episode<P::Offset, <P::Congestion as CongestionControl>::Snapshot>,
     pub(crate) congestion: P::Congestion,
     pub(crate) board: P::Board,
     pub(crate) losses: P::Losses,
@@ -166,8 +168,8 @@ impl<P: Profile> Endpoint<P> {
             peer_port: 0,
             una: Seq(0),
             nxt: Seq(0),
-            wnd: 0,
-            wnd_max: 0,
+            wnd: P::Offset::default(),
+            wnd_max: P::Offset::default(),
             wl1: Seq(0),
             urgent_out: Seq(0),
             small: Seq(0),
@@ -229,7 +231,7 @@ impl<P: Profile> Endpoint<P> {
         self.bits.put(Bits::BOUND, bound);
         (self.ended, self.soft) = (None, None);
         (self.una, self.nxt) = (birth.iss, birth.iss);
-        (self.wnd, self.wnd_max) = (0, 0);
+        (self.wnd, self.wnd_max) = (P::Offset::default(), P::Offset::default());
         (self.urgent_out, self.small) = (birth.iss, birth.iss);
         self.acked_event = 0;
         self.ring.clear(self.storage.as_mut());
@@ -382,6 +384,25 @@ impl<P: Profile> Endpoint<P> {
         self.losses.clear();
         self.board = P::Board::default();
         (self.una, self.nxt) = (self.nxt, self.nxt);
+    }
+
+    /// The peer's window.
+    #[inline]
+    pub(crate) fn wnd(&self) -> u32 {
+        self.wnd.wide()
+    }
+
+    /// The largest window the peer ever offered.
+    #[inline]
+    pub(crate) fn wnd_max(&self) -> u32 {
+        self.wnd_max.wide()
+    }
+
+    /// The peer's window is `window` now (TCP-138).
+    #[inline]
+    pub(crate) fn set_wnd(&mut self, window: u32) {
+        self.wnd = P::Offset::narrow(window);
+        self.wnd_max = self.wnd_max.max(self.wnd);
     }
 
     /// The sequence number of the first byte in the queue.

@@ -91,8 +91,7 @@ impl<P: Profile> Endpoint<P> {
         self.ack_sent = self.rcv_nxt;
         self.urgent_in = self.rcv_nxt;
         self.rcv_adv = self.rcv_nxt + u32::from(self.first_window());
-        self.wnd = u32::from(header.window); // never scaled in a SYN (TCP-124)
-        self.wnd_max = self.wnd;
+        self.set_wnd(u32::from(header.window)); // never scaled in a SYN (TCP-124)
         self.wl1 = Seq(header.sequence);
     }
 

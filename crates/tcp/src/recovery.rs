@@ -9,6 +9,7 @@ use crate::endpoint::{Endpoint, clamp};
 use crate::fine::Finer as _;
 use crate::limits::DUP_THRESH;
 use crate::losses::{Flight, Found, Losses};
+use crate::offset::Offset;
 use crate::profile::Profile;
 use crate::rate::Rate;
 use crate::scoreboard::Sacked;
@@ -17,14 +18,14 @@ use crate::time::{Now, later};
 
 /// One episode.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Episode<S> {
+pub(crate) struct Episode<O, S> {
     /// It ends here.
     recover: Seq,
     /// RFC 9937: delivered and sent during it, what was outstanding when it began, and what may be now.
-    delivered: u32,
-    sent: u32,
-    flight: u32,
-    cwnd: u32,
+    delivered: O,
+    sent: O,
+    flight: O,
+    cwnd: O,
     /// How the controller was before it (TCP-297); of meaning while it may be undone.
     before: S,
     /// Segments sent again that no report has called needless (TCP-295).
@@ -33,15 +34,15 @@ pub(crate) struct Episode<S> {
     pub(crate) first_resent: u32,
 }
 
-impl<S> Episode<S> {
+impl<O: Offset, S> Episode<O, S> {
     /// None yet; `before` is never used.
-    pub(crate) const fn none(before: S) -> Self {
+    pub(crate) fn none(before: S) -> Self {
         Self {
             recover: Seq(0),
-            delivered: 0,
-            sent: 0,
-            flight: 0,
-            cwnd: 0,
+            delivered: O::default(),
+            sent: O::default(),
+            flight: O::default(),
+            cwnd: O::default(),
             before,
             resent: 0,
             first_resent: 0,
@@ -55,7 +56,7 @@ impl<P: Profile> Endpoint<P> {
     pub(crate) fn cwnd(&self) -> u32 {
         let shrinking = self.bits.has(Bits::RECOVERY) && !self.bits.has(Bits::AFTER_RTO);
         if shrinking && !self.congestion.owns_recovery() {
-            return self.episode.cwnd;
+            return self.episode.cwnd.wide();
         }
         self.congestion.cwnd()
     }
@@ -113,10 +114,10 @@ impl<P: Profile> Endpoint<P> {
         let stamp = now.millis().wrapping_add(self.ts_offset);
         self.episode = Episode {
             recover: self.nxt,
-            delivered: 0,
-            sent: 0,
-            flight: flight.max(1),
-            cwnd: flight,
+            delivered: P::Offset::default(),
+            sent: P::Offset::default(),
+            flight: P::Offset::narrow(flight.max(1)),
+            cwnd: P::Offset::narrow(flight),
             before: self.congestion.snapshot(),
             resent: 0,
             first_resent: stamp,
@@ -174,22 +175,24 @@ impl<P: Profile> Endpoint<P> {
         let (pipe, ssthresh) = (self.outstanding(), self.congestion.ssthresh());
         let mss = self.payload_max();
         let episode = &mut self.episode;
-        episode.delivered = episode.delivered.saturating_add(told.delivered);
+        let sent = episode.sent.wide();
+        let delivered = episode.delivered.wide().saturating_add(told.delivered);
+        episode.delivered = P::Offset::narrow(delivered);
         let mut count = if pipe > ssthresh {
-            let share = u64::from(episode.delivered) * u64::from(ssthresh);
-            let share = share.div_ceil(u64::from(episode.flight));
-            u32::try_from(share).unwrap_or(u32::MAX).saturating_sub(episode.sent)
+            let share = u64::from(delivered) * u64::from(ssthresh);
+            let share = share.div_ceil(u64::from(episode.flight.wide()));
+            u32::try_from(share).unwrap_or(u32::MAX).saturating_sub(sent)
         } else {
-            let mut limit = episode.delivered.saturating_sub(episode.sent).max(told.delivered);
+            let mut limit = delivered.saturating_sub(sent).max(told.delivered);
             if told.acked > 0 && found.lost == 0 {
                 limit = limit.saturating_add(mss);
             }
             limit.min(ssthresh - pipe)
         };
-        if episode.sent == 0 && count == 0 {
+        if sent == 0 && count == 0 {
             count = mss; // at least one, on entry
         }
-        episode.cwnd = pipe.saturating_add(count);
+        episode.cwnd = P::Offset::narrow(pipe.saturating_add(count));
     }
 
     /// So much left during the episode.
@@ -198,7 +201,7 @@ impl<P: Profile> Endpoint<P> {
         if !self.bits.has(Bits::RECOVERY) {
             return;
         }
-        self.episode.sent = self.episode.sent.saturating_add(len);
+        self.episode.sent = P::Offset::narrow(self.episode.sent.wide().saturating_add(len));
         if again {
             self.episode.resent = self.episode.resent.saturating_add(1);
         }

@@ -263,12 +263,11 @@ impl<P: Profile> Endpoint<P> {
             self.sample_syn(now, segment);
             self.una += 1;
             self.state = State::Established;
-            self.wnd = u32::from(header.window) << self.shift_out;
-            self.wnd_max = self.wnd_max.max(self.wnd);
+            self.set_wnd(u32::from(header.window) << self.shift_out);
             self.wl1 = Seq(header.sequence);
             self.establish(now);
         }
-        let oldest = self.una - self.wnd_max;
+        let oldest = self.una - self.wnd_max();
         if ack.before(oldest) || ack.after(self.nxt) {
             self.challenge(now);
             return Err(Arrival::Dropped(Ignored::Acknowledgment));

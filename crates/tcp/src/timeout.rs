@@ -172,7 +172,7 @@ impl<P: Profile> Endpoint<P> {
         if matches!(self.state, State::SynSent | State::SynReceived | State::Closed) {
             return;
         }
-        if self.wnd == 0 {
+        if self.wnd() == 0 {
             self.arm_persist(now);
             return;
         }
@@ -225,7 +225,7 @@ impl<P: Profile> Endpoint<P> {
 
     /// After an acknowledgement: a window that opens ends the probing at once (TCP-161).
     pub(crate) fn window_moved(&mut self, now: Now) {
-        if self.wnd > 0 && self.bits.take(Bits::PERSISTING) {
+        if self.wnd() > 0 && self.bits.take(Bits::PERSISTING) {
             self.retries = 0;
             if self.rtx == Rtx::Persist {
                 self.disarm(Slot::Rtx);

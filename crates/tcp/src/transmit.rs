@@ -122,7 +122,7 @@ impl<P: Profile> Endpoint<P> {
         let force = self.bits.has(Bits::FORCE);
         let room = self.cwnd().saturating_sub(self.outstanding());
         let unit = self.unit();
-        let edge = self.una + self.wnd.max(1);
+        let edge = self.una + self.wnd().max(1);
         let want = (hole.end - hole.start).min(edge.since(hole.start));
         if want == 0 || (!force && (room < unit.min(want) || self.paced(now))) {
             return None;
@@ -163,7 +163,7 @@ impl<P: Profile> Endpoint<P> {
             return None;
         }
         let unit = self.unit();
-        let edge = self.una + self.wnd;
+        let edge = self.una + self.wnd();
         let fresh = self.backlog().min(edge.since(self.nxt)).min(unit);
         self.bits.set(Bits::TLP_OUT);
         let out = if fresh > 0 {
@@ -187,7 +187,7 @@ impl<P: Profile> Endpoint<P> {
         if backlog == 0 {
             return self.poll_fin(now);
         }
-        let edge = (self.una + self.wnd).since(self.nxt);
+        let edge = (self.una + self.wnd()).since(self.nxt);
         let room = self.cwnd().saturating_sub(self.outstanding());
         let unit = self.unit();
         if edge == 0 {
@@ -227,7 +227,7 @@ impl<P: Profile> Endpoint<P> {
             }
             return None;
         }
-        if overridden || usable >= self.wnd_max / 2 {
+        if overridden || usable >= self.wnd_max() / 2 {
             return Some(usable);
         }
         if self.una == self.nxt {
@@ -287,7 +287,7 @@ impl<P: Profile> Endpoint<P> {
 
     /// Something that the peer has to answer (TCP-160, TCP-171).
     fn probe(&mut self, now: Now) -> Outgoing {
-        let persisting = self.bits.has(Bits::PERSISTING) && self.wnd == 0;
+        let persisting = self.bits.has(Bits::PERSISTING) && self.wnd() == 0;
         if persisting {
             self.disarm(Slot::Rtx);
         }
@@ -414,7 +414,7 @@ impl<P: Profile> Endpoint<P> {
         if most <= unit || unit < self.payload_max() {
             return unit;
         }
-        let most = most.min(room).min((self.wnd_max / 2).max(unit)).min(self.quantum().max(unit));
+        let most = most.min(room).min((self.wnd_max() / 2).max(unit)).min(self.quantum().max(unit));
         (most - most % unit).max(unit)
     }
 

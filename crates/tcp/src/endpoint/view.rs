@@ -88,7 +88,7 @@ impl<P: Profile> Endpoint<P> {
             queued: self.queue.len(),
             unread: self.ring.unread(),
             out_of_order: self.ring.out_of_order(),
-            window: self.wnd,
+            window: self.wnd(),
             window_in: self.rcv_adv.since(self.rcv_nxt),
             retries: self.retries,
             recovering_to: self.recovering_to(),
