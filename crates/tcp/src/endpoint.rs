@@ -6,7 +6,7 @@
 mod address;
 mod view;
 
-pub use address::Address;
+pub use address::{Address, Either};
 pub use view::Facts;
 
 use crate::bits::Bits;

@@ -41,7 +41,7 @@ mod timeout;
 mod timers;
 mod transmit;
 
-pub use endpoint::{Address, Endpoint, Facts, Push};
+pub use endpoint::{Address, Either, Endpoint, Facts, Push};
 pub use engine::{
     Config, Counters, Engine, FastOpen, Handle, IcmpError, IcmpKind, Incoming, Ingress, Listener,
     ListenerHandle, Live, Meta, Path, Paths, Slot, Summed, Tables, Transmit, Unknown,

@@ -1,7 +1,8 @@
 //! What a connection is made of: sizes and parts, chosen once by a type (section 0.1 of the specification).
 
+use crate::congestion::hystart::Standard;
 use crate::congestion::{CongestionControl, Cubic, NewReno};
-use crate::endpoint::Address;
+use crate::endpoint::{Address, Either};
 use crate::fine::{Fine, Finer};
 use crate::losses::{Episode, Losses, Rack, Record, Ring};
 use crate::offset::Offset;
@@ -13,7 +14,7 @@ use crate::scoreboard::{Sacked, Scoreboard};
 use crate::settings::Settings;
 use core::fmt::Debug;
 use core::marker::PhantomData;
-use core::net::{IpAddr, Ipv6Addr};
+use core::net::Ipv6Addr;
 
 /// The parts of a connection.
 pub trait Profile {
@@ -66,9 +67,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, Q: TxQueue, X> Profile for Tiny<B, Q, X> {
     type Offset = u16;
     type Assembly = Bitmap;
     type Board = Scoreboard<u16, 4>;
-    type Losses = Episode;
+    type Losses = Episode<u16>;
     type Rate = ();
-    type Congestion = NewReno;
+    type Congestion = NewReno<Standard, u16>;
     type Settings = &'static SettingsOf<Self>;
     type Prf = SipHash;
     type Slots = [u32; 3];
@@ -84,7 +85,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, Q: TxQueue, X> Profile for Std<B, Q, X> {
     type Storage = B;
     type Queue = Q;
     type Context = X;
-    type Address = IpAddr;
+    type Address = Either;
     type Offset = u32;
     type Assembly = Bitmap;
     type Board = Scoreboard<u32, 8>;
@@ -112,7 +113,7 @@ where
     type Storage = B;
     type Queue = Q;
     type Context = X;
-    type Address = IpAddr;
+    type Address = Either;
     type Offset = u32;
     type Assembly = Bitmap;
     type Board = Scoreboard<u32, 32>;
