@@ -5,6 +5,7 @@ use crate::endpoint::{Endpoint, clamp};
 use crate::event::{Disconnected, State};
 use crate::limits::RTT_MAX_MILLIS;
 use crate::losses::{Flight, Hole, Losses, Newest, Trips};
+use crate::offset::Offset as _;
 use crate::profile::Profile;
 use crate::queue::TxQueue;
 use crate::rate::Rate;
@@ -41,8 +42,8 @@ impl<P: Profile> Endpoint<P> {
             return;
         }
         let window = u32::from(header.window) << self.shift_out;
-        let same_window = window == self.wnd;
-        self.take_window(Seq(header.sequence), ack, window);
+        let same_window = P::Offset::narrow(window) == self.wnd;
+        self.take_window(Seq(header.sequence), window);
         if ack == self.nxt && self.una == ack && header.options.sack.is_empty() {
             self.window_moved(now);
             return; // nothing was outstanding
@@ -69,7 +70,7 @@ impl<P: Profile> Endpoint<P> {
         let header = segment.header;
         let original = self.predates_resending(header.options.timestamps.map(|stamps| stamps.echo));
         let trips = Trips {
-            min: self.trip.min,
+            min: self.min_rtt(),
             smoothed: self.trip.smoothed().unwrap_or(u32::MAX),
             original,
         };
@@ -88,13 +89,13 @@ impl<P: Profile> Endpoint<P> {
         }
     }
 
-    /// RFC 9293 §3.10.7.4: only a newer segment moves the window (TCP-138).
+    /// RFC 9293 §3.10.7.4: only a newer segment moves the window (TCP-138). SND.WL2 is not kept: it is never after
+    /// SND.UNA, and an acknowledgement before that does not come this far.
     #[inline]
-    fn take_window(&mut self, seq: Seq, ack: Seq, window: u32) {
-        if self.wl1.before(seq) || (self.wl1 == seq && self.wl2.at_or_before(ack)) {
-            self.wnd = window;
-            self.wnd_max = self.wnd_max.max(window);
-            (self.wl1, self.wl2) = (seq, ack);
+    fn take_window(&mut self, seq: Seq, window: u32) {
+        if self.wl1.at_or_before(seq) {
+            self.set_wnd(window);
+            self.wl1 = seq;
         }
     }
 
@@ -117,7 +118,7 @@ impl<P: Profile> Endpoint<P> {
         told.rtt = self.measure(now, segment, ack, told);
         if let Some(rtt) = told.rtt {
             let flight = told.flight_before / self.payload_max().max(1);
-            self.trip.sample(now, rtt, if P::Losses::BY_TIME { flight.div_ceil(2) } else { 1 });
+            self.sample(now, rtt, if P::Losses::BY_TIME { flight.div_ceil(2) } else { 1 });
         }
         self.retries = 0;
         self.duplicates = 0;
@@ -229,11 +230,7 @@ impl<P: Profile> Endpoint<P> {
         if let Some(rtt) = self.echoed(now, segment) {
             return Some(rtt);
         }
-        if self.bits.has(Bits::TIMING) && ack.at_or_after(self.rtt_seq) {
-            self.bits.unset(Bits::TIMING);
-            return Some(now.micros.wrapping_sub(self.rtt_sent).max(1));
-        }
-        None
+        self.timed(now, ack)
     }
 
     /// How old the timestamp is that the peer echoes, in microseconds (TCP-359).
@@ -247,9 +244,9 @@ impl<P: Profile> Endpoint<P> {
     /// The handshake's round trip (TCP-403).
     pub(crate) fn sample_syn(&mut self, now: Now, segment: &Segment<'_>) {
         let timed =
-            self.bits.take(Bits::TIMING).then(|| now.micros.wrapping_sub(self.rtt_sent).max(1));
+            self.bits.take(Bits::TIMING).then(|| now.micros.wrapping_sub(self.sent_at).max(1));
         if let Some(rtt) = timed.or_else(|| self.echoed(now, segment)) {
-            self.trip.sample(now, rtt, 1);
+            self.sample(now, rtt, 1);
         }
     }
 }

@@ -76,7 +76,7 @@ bits! {
     REDUCED = 26;
     /// A SYN was repeated, so the first window is one segment.
     SYN_REPEATED = 27;
-    /// `rtt_seq` is being timed (TCP-402).
+    /// The SYN, or something without a timestamp, is being timed (TCP-402).
     TIMING = 28;
     /// There is a duplicate to report (TCP-482).
     DUPLICATE = 29;

@@ -30,6 +30,7 @@ mod endpoint;
 mod engine;
 mod error;
 mod event;
+mod fine;
 mod limits;
 mod negotiate;
 mod prf;
@@ -40,19 +41,22 @@ mod rtt;
 mod segment_arrives;
 mod seq;
 mod settings;
+mod sizes;
+pub mod sizing;
 mod tell;
 mod time;
 mod timeout;
 mod timers;
 mod transmit;
 
-pub use endpoint::{Address, Endpoint, Facts, Push};
+pub use endpoint::{Address, Either, Endpoint, Facts, Push};
 pub use engine::{
     Config, Counters, Engine, FastOpen, Handle, IcmpError, IcmpKind, Incoming, Ingress, Listener,
     ListenerHandle, Live, Meta, Path, Paths, Slot, Summed, Tables, Transmit, Unknown,
 };
 pub use error::{SendError, TcpError};
 pub use event::{Disconnected, Event, Soft, State};
+pub use fine::{Fine, Finer};
 pub use prf::{Prf, Secret, SipHash, Tuple};
 pub use profile::{Host, Profile, SettingsOf, Std, Tiny};
 pub use segment_arrives::Ignored;

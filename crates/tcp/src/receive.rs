@@ -43,24 +43,28 @@ impl<P: Profile> Endpoint<P> {
             self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
             return;
         }
-        self.owe_ack(now, segment, clamp(written.advanced));
+        self.owe_ack(now, segment);
     }
 
     /// In sequence: now, or a little later (TCP-410, TCP-411, TCP-475).
     #[inline]
-    fn owe_ack(&mut self, now: Now, segment: &Segment<'_>, len: u32) {
-        self.unacknowledged = self.unacknowledged.saturating_add(len);
+    fn owe_ack(&mut self, now: Now, segment: &Segment<'_>) {
         let unit = segment.unit.unwrap_or(self.rcv_mss).max(1);
         let two = 2 * u32::from(unit.min(self.rcv_mss));
         let small = self.capacity() < 2 * usize::from(self.rcv_mss);
         // Options make a full segment a little shorter than what was offered.
-        if self.quick > 0 || small || self.unacknowledged + 2 * 40 >= two {
+        if self.quick > 0 || small || self.unacknowledged() + 2 * 40 >= two {
             self.quick = self.quick.saturating_sub(1);
             self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
         } else if !self.is_armed(Slot::Ack) {
             let delay = u32::from(self.settings.as_ref().delayed_ack).min(499);
             self.arm(Slot::Ack, now, u64::from(millis(delay)));
         }
+    }
+
+    /// Bytes in sequence that came and are not acknowledged.
+    pub(crate) fn unacknowledged(&self) -> u32 {
+        self.rcv_nxt.since(self.ack_sent)
     }
 
     /// Eighth: the end (TCP-141, TCP-142). One that came early takes effect when the gap closes.
@@ -114,7 +118,8 @@ impl<P: Profile> Endpoint<P> {
     /// To be said once, first among the blocks (RFC 2883, TCP-482).
     pub(crate) fn report_duplicate(&mut self, left: Seq, right: Seq) {
         if self.bits.has(Bits::SACK) {
-            self.duplicate = (left, right);
+            self.duplicate = left;
+            self.duplicate_len = u16::try_from(right.since(left)).unwrap_or(u16::MAX);
             self.bits.set(Bits::DUPLICATE);
         }
     }
@@ -146,7 +151,6 @@ impl<P: Profile> Endpoint<P> {
     #[inline]
     pub(crate) fn acknowledged_peer(&mut self) {
         self.ack_sent = self.rcv_nxt;
-        self.unacknowledged = 0;
         self.disarm(Slot::Ack);
         self.owed = self.owed.saturating_sub(1);
         if self.owed == 0 {
@@ -161,7 +165,7 @@ impl<P: Profile> Endpoint<P> {
             return blocks;
         }
         if self.bits.take(Bits::DUPLICATE) {
-            let (left, right) = self.duplicate;
+            let (left, right) = (self.duplicate, self.duplicate + u32::from(self.duplicate_len));
             blocks.push(SackBlock { left: left.0, right: right.0 });
         }
         if self.ring.out_of_order() > 0 {

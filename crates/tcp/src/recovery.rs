@@ -6,8 +6,10 @@ use crate::acknowledge::Told;
 use crate::bits::Bits;
 use crate::congestion::{AckSample, CongestionControl, Signal};
 use crate::endpoint::{Endpoint, clamp};
+use crate::fine::Finer as _;
 use crate::limits::DUP_THRESH;
 use crate::losses::{Flight, Found, Losses};
+use crate::offset::Offset;
 use crate::profile::Profile;
 use crate::rate::Rate;
 use crate::scoreboard::Sacked;
@@ -16,34 +18,32 @@ use crate::time::{Now, later};
 
 /// One episode.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Episode<S> {
+pub(crate) struct Episode<O, S> {
     /// It ends here.
     recover: Seq,
-    /// It began here.
-    start: Seq,
     /// RFC 9937: delivered and sent during it, what was outstanding when it began, and what may be now.
-    delivered: u32,
-    sent: u32,
-    flight: u32,
-    cwnd: u32,
-    /// How the controller was before it (TCP-297).
-    before: Option<S>,
+    delivered: O,
+    sent: O,
+    flight: O,
+    cwnd: O,
+    /// How the controller was before it (TCP-297); of meaning while it may be undone.
+    before: S,
     /// Segments sent again that no report has called needless (TCP-295).
     resent: u16,
-    /// Our timestamp when the first of them left.
-    first_resent: u32,
+    /// Our timestamp when the first of them left; without timestamps, the end of what is timed (see `rtt`).
+    pub(crate) first_resent: u32,
 }
 
-impl<S> Default for Episode<S> {
-    fn default() -> Self {
+impl<O: Offset, S> Episode<O, S> {
+    /// None yet; `before` is never used.
+    pub(crate) fn none(before: S) -> Self {
         Self {
             recover: Seq(0),
-            start: Seq(0),
-            delivered: 0,
-            sent: 0,
-            flight: 0,
-            cwnd: 0,
-            before: None,
+            delivered: O::default(),
+            sent: O::default(),
+            flight: O::default(),
+            cwnd: O::default(),
+            before,
             resent: 0,
             first_resent: 0,
         }
@@ -56,7 +56,7 @@ impl<P: Profile> Endpoint<P> {
     pub(crate) fn cwnd(&self) -> u32 {
         let shrinking = self.bits.has(Bits::RECOVERY) && !self.bits.has(Bits::AFTER_RTO);
         if shrinking && !self.congestion.owns_recovery() {
-            return self.episode.cwnd;
+            return self.episode.cwnd.wide();
         }
         self.congestion.cwnd()
     }
@@ -114,17 +114,16 @@ impl<P: Profile> Endpoint<P> {
         let stamp = now.millis().wrapping_add(self.ts_offset);
         self.episode = Episode {
             recover: self.nxt,
-            start: self.una,
-            delivered: 0,
-            sent: 0,
-            flight: flight.max(1),
-            cwnd: flight,
-            before: Some(self.congestion.snapshot()),
+            delivered: P::Offset::default(),
+            sent: P::Offset::default(),
+            flight: P::Offset::narrow(flight.max(1)),
+            cwnd: P::Offset::narrow(flight),
+            before: self.congestion.snapshot(),
             resent: 0,
             first_resent: stamp,
         };
         self.congestion.on_congestion(now.instant, signal, flight);
-        self.bits.unset(Bits::AFTER_RTO.and(Bits::AFTER_MARK).and(Bits::TLP_OUT));
+        self.bits.unset(Bits::AFTER_RTO.and(Bits::AFTER_MARK).and(Bits::TLP_OUT).and(Bits::TIMING));
         self.bits.set(Bits::RECOVERY.and(Bits::OUTPUT).and(Bits::UNDO));
         self.bits.put(Bits::FORCE, signal == Signal::Loss);
     }
@@ -176,22 +175,24 @@ impl<P: Profile> Endpoint<P> {
         let (pipe, ssthresh) = (self.outstanding(), self.congestion.ssthresh());
         let mss = self.payload_max();
         let episode = &mut self.episode;
-        episode.delivered = episode.delivered.saturating_add(told.delivered);
+        let sent = episode.sent.wide();
+        let delivered = episode.delivered.wide().saturating_add(told.delivered);
+        episode.delivered = P::Offset::narrow(delivered);
         let mut count = if pipe > ssthresh {
-            let share = u64::from(episode.delivered) * u64::from(ssthresh);
-            let share = share.div_ceil(u64::from(episode.flight));
-            u32::try_from(share).unwrap_or(u32::MAX).saturating_sub(episode.sent)
+            let share = u64::from(delivered) * u64::from(ssthresh);
+            let share = share.div_ceil(u64::from(episode.flight.wide()));
+            u32::try_from(share).unwrap_or(u32::MAX).saturating_sub(sent)
         } else {
-            let mut limit = episode.delivered.saturating_sub(episode.sent).max(told.delivered);
+            let mut limit = delivered.saturating_sub(sent).max(told.delivered);
             if told.acked > 0 && found.lost == 0 {
                 limit = limit.saturating_add(mss);
             }
             limit.min(ssthresh - pipe)
         };
-        if episode.sent == 0 && count == 0 {
+        if sent == 0 && count == 0 {
             count = mss; // at least one, on entry
         }
-        episode.cwnd = pipe.saturating_add(count);
+        episode.cwnd = P::Offset::narrow(pipe.saturating_add(count));
     }
 
     /// So much left during the episode.
@@ -200,20 +201,20 @@ impl<P: Profile> Endpoint<P> {
         if !self.bits.has(Bits::RECOVERY) {
             return;
         }
-        self.episode.sent = self.episode.sent.saturating_add(len);
+        self.episode.sent = P::Offset::narrow(self.episode.sent.wide().saturating_add(len));
         if again {
             self.episode.resent = self.episode.resent.saturating_add(1);
         }
     }
 
     fn tell_controller(&mut self, now: Now, told: &Told<<P::Rate as Rate>::Stamp>, found: Found) {
-        let round_start = self.una.after(self.round_end);
+        let round_start = self.fine.get().is_some_and(|fine| self.una.after(fine.round_end));
         if round_start {
-            self.round_end = self.nxt;
+            self.start_round(self.nxt);
         }
         let rate = told
             .newest
-            .and_then(|newest| self.rate.sample(newest.stamp, newest.sent, self.trip.min));
+            .and_then(|newest| self.rate.sample(newest.stamp, newest.sent, self.min_rtt()));
         let after_rto = self.bits.has(Bits::AFTER_RTO);
         let cwnd = self.congestion.cwnd();
         let slow = cwnd < self.congestion.ssthresh();
@@ -225,7 +226,7 @@ impl<P: Profile> Endpoint<P> {
             flight_before: told.flight_before,
             flight: self.outstanding(),
             rtt: told.rtt,
-            min_rtt: self.trip.min,
+            min_rtt: self.min_rtt(),
             rate,
             cwnd_limited: self.bits.has(Bits::CWND_LIMITED)
                 || (slow && told.flight_before >= cwnd / 2),
@@ -266,13 +267,11 @@ impl<P: Profile> Endpoint<P> {
         if !(self.episode.resent == 0 || eifel || forward) {
             return;
         }
-        if let Some(before) = self.episode.before.take() {
-            self.congestion.undo(before);
-        }
+        self.congestion.undo(self.episode.before);
         if self.bits.has(Bits::AFTER_RTO)
             && let Some(rtt) = told.rtt
         {
-            self.trip.reseed(now, rtt);
+            self.reseed(now, rtt);
         }
         self.losses.unlose();
         self.bits.unset(
@@ -286,13 +285,14 @@ impl<P: Profile> Endpoint<P> {
 
     /// RFC 8985 §7.4 (TCP-286).
     fn end_tail_probe(&mut self, now: Now, ack: Seq, told: &Told<<P::Rate as Rate>::Stamp>) {
-        if !self.bits.has(Bits::TLP_OUT) || ack.before(self.tail_end) {
+        let Some(tail_end) = self.fine.get().map(|fine| fine.tail_end) else { return };
+        if !self.bits.has(Bits::TLP_OUT) || ack.before(tail_end) {
             return;
         }
-        let both = told.duplicate || (ack == self.tail_end && told.acked == 0);
+        let both = told.duplicate || (ack == tail_end && told.acked == 0);
         if !self.bits.has(Bits::TLP_RESENT) || both {
             self.bits.unset(Bits::TLP_OUT);
-        } else if ack.after(self.tail_end) {
+        } else if ack.after(tail_end) {
             // Only one copy arrived, so the original was lost: one response, and nothing left to repair.
             self.bits.unset(Bits::TLP_OUT);
             if !self.bits.has(Bits::RECOVERY) {
@@ -302,8 +302,8 @@ impl<P: Profile> Endpoint<P> {
         }
     }
 
-    /// For the snapshot of facts: whether the window is being reduced, and since where.
-    pub(crate) fn recovering_since(&self) -> Option<Seq> {
-        self.bits.has(Bits::RECOVERY).then_some(self.episode.start)
+    /// For the snapshot of facts: whether the window is being reduced, and up to where.
+    pub(crate) fn recovering_to(&self) -> Option<Seq> {
+        self.bits.has(Bits::RECOVERY).then_some(self.episode.recover)
     }
 }

@@ -3,7 +3,7 @@
 use crate::bits::Bits;
 use crate::endpoint::{Endpoint, clamp};
 use crate::event::{Disconnected, State};
-use crate::limits::PAWS_SECONDS;
+use crate::limits::PAWS_SPANS;
 use crate::losses::Losses as _;
 use crate::profile::Profile;
 use crate::seq::Seq;
@@ -151,7 +151,7 @@ impl<P: Profile> Endpoint<P> {
         if !later(self.ts_recent, stamps.value) {
             return Ok(());
         }
-        if now.seconds().wrapping_sub(self.ts_recent_at) > PAWS_SECONDS {
+        if now.spans().wrapping_sub(self.ts_recent_at) > PAWS_SPANS {
             return Ok(());
         }
         self.challenge(now);
@@ -263,12 +263,11 @@ impl<P: Profile> Endpoint<P> {
             self.sample_syn(now, segment);
             self.una += 1;
             self.state = State::Established;
-            self.wnd = u32::from(header.window) << self.shift_out;
-            self.wnd_max = self.wnd_max.max(self.wnd);
-            (self.wl1, self.wl2) = (Seq(header.sequence), ack);
+            self.set_wnd(u32::from(header.window) << self.shift_out);
+            self.wl1 = Seq(header.sequence);
             self.establish(now);
         }
-        let oldest = self.una - self.wnd_max;
+        let oldest = self.una - self.wnd_max();
         if ack.before(oldest) || ack.after(self.nxt) {
             self.challenge(now);
             return Err(Arrival::Dropped(Ignored::Acknowledgment));
@@ -315,7 +314,7 @@ impl<P: Profile> Endpoint<P> {
         }
         self.bits.set(Bits::TELL_ESTABLISHED.and(Bits::OUTPUT));
         self.begin_congestion();
-        self.round_end = self.nxt;
+        self.start_round(self.nxt);
         if self.bits.has(Bits::FIN_QUEUED) {
             self.state = State::FinWait1;
         }
@@ -340,7 +339,7 @@ impl<P: Profile> Endpoint<P> {
             && !later(self.ts_recent, stamps.value)
             && Seq(segment.header.sequence).at_or_before(self.ack_sent)
         {
-            (self.ts_recent, self.ts_recent_at) = (stamps.value, now.seconds());
+            (self.ts_recent, self.ts_recent_at) = (stamps.value, now.spans());
         }
     }
 

@@ -14,13 +14,15 @@ use crate::timers::{Misc, Rtx, Slot};
 
 /// When the application and the IP layer are told that something is amiss (R1). RFC 9293 §3.8.3
 const R1: u8 = 3;
+/// The longest that repeating is measured, in seconds. chosen: what the 16 bits of its clock can say
+const REPEATING_MAX: u32 = 60_000;
 
 impl<P: Profile> Endpoint<P> {
     /// Runs what is due, in the order of TCP-086; `true` if the peer is to be told by a reset that it is over.
     pub(crate) fn handle_timeout(&mut self, now: Now) -> bool {
         if self.is_due(Slot::Ack, now) {
             self.disarm(Slot::Ack);
-            let owed = self.unacknowledged > 0;
+            let owed = self.unacknowledged() > 0;
             self.bits.put(Bits::OVERRIDE, self.backlog() > 0);
             self.bits.set(Bits::OUTPUT);
             if owed {
@@ -73,7 +75,9 @@ impl<P: Profile> Endpoint<P> {
         let limit = if handshake { settings.syn_limit } else { settings.data_limit };
         // Coarse seconds are longer than seconds; one more makes sure that it is never too early.
         let passed = now.seconds().wrapping_sub(self.repeating_since);
-        if settings.user_timeout.is_none() && passed > limit.div_ceil(1000) {
+        if settings.user_timeout.is_none()
+            && u32::from(passed) > limit.div_ceil(1000).min(REPEATING_MAX)
+        {
             self.terminate(Disconnected::TimedOut);
             return;
         }
@@ -93,7 +97,7 @@ impl<P: Profile> Endpoint<P> {
     /// What may only have been reordered is lost (TCP-284).
     fn reordering_due(&mut self, now: Now) {
         let trips = Trips {
-            min: self.trip.min,
+            min: self.min_rtt(),
             smoothed: self.trip.smoothed().unwrap_or(u32::MAX),
             original: false,
         };
@@ -168,7 +172,7 @@ impl<P: Profile> Endpoint<P> {
         if matches!(self.state, State::SynSent | State::SynReceived | State::Closed) {
             return;
         }
-        if self.wnd == 0 {
+        if self.wnd() == 0 {
             self.arm_persist(now);
             return;
         }
@@ -221,7 +225,7 @@ impl<P: Profile> Endpoint<P> {
 
     /// After an acknowledgement: a window that opens ends the probing at once (TCP-161).
     pub(crate) fn window_moved(&mut self, now: Now) {
-        if self.wnd > 0 && self.bits.take(Bits::PERSISTING) {
+        if self.wnd() > 0 && self.bits.take(Bits::PERSISTING) {
             self.retries = 0;
             if self.rtx == Rtx::Persist {
                 self.disarm(Slot::Rtx);

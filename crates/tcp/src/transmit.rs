@@ -4,6 +4,7 @@ use crate::bits::Bits;
 use crate::congestion::CongestionControl;
 use crate::endpoint::{Endpoint, clamp};
 use crate::event::State;
+use crate::fine::Finer as _;
 use crate::limits::HOLD_MICROS;
 use crate::losses::{Flight, Hole, Losses};
 use crate::negotiate::TIMESTAMPS_LEN;
@@ -96,7 +97,7 @@ impl<P: Profile> Endpoint<P> {
         }
         if self.nxt == self.una {
             self.nxt = self.una + 1;
-            self.rtt_sent = now.micros;
+            self.sent_at = now.micros;
             self.bits.set(Bits::TIMING);
         } else {
             self.bits.unset(Bits::TIMING);
@@ -121,7 +122,7 @@ impl<P: Profile> Endpoint<P> {
         let force = self.bits.has(Bits::FORCE);
         let room = self.cwnd().saturating_sub(self.outstanding());
         let unit = self.unit();
-        let edge = self.una + self.wnd.max(1);
+        let edge = self.una + self.wnd().max(1);
         let want = (hole.end - hole.start).min(edge.since(hole.start));
         if want == 0 || (!force && (room < unit.min(want) || self.paced(now))) {
             return None;
@@ -162,7 +163,7 @@ impl<P: Profile> Endpoint<P> {
             return None;
         }
         let unit = self.unit();
-        let edge = self.una + self.wnd;
+        let edge = self.una + self.wnd();
         let fresh = self.backlog().min(edge.since(self.nxt)).min(unit);
         self.bits.set(Bits::TLP_OUT);
         let out = if fresh > 0 {
@@ -173,7 +174,9 @@ impl<P: Profile> Endpoint<P> {
             let len = unit.min(self.nxt - self.una);
             self.resend(now, Hole { start: self.nxt - len, end: self.nxt })
         };
-        self.tail_end = self.nxt;
+        if let Some(fine) = self.fine.get_mut() {
+            fine.tail_end = self.nxt;
+        }
         self.rearm(now, None); // now the timeout proper
         Some(out)
     }
@@ -184,7 +187,7 @@ impl<P: Profile> Endpoint<P> {
         if backlog == 0 {
             return self.poll_fin(now);
         }
-        let edge = (self.una + self.wnd).since(self.nxt);
+        let edge = (self.una + self.wnd()).since(self.nxt);
         let room = self.cwnd().saturating_sub(self.outstanding());
         let unit = self.unit();
         if edge == 0 {
@@ -224,7 +227,7 @@ impl<P: Profile> Endpoint<P> {
             }
             return None;
         }
-        if overridden || usable >= self.wnd_max / 2 {
+        if overridden || usable >= self.wnd_max() / 2 {
             return Some(usable);
         }
         if self.una == self.nxt {
@@ -253,10 +256,7 @@ impl<P: Profile> Endpoint<P> {
             self.small = self.nxt;
         }
         self.bits.unset(Bits::OVERRIDE);
-        if !P::Losses::BY_TIME && !self.bits.has(Bits::TIMING) {
-            (self.rtt_seq, self.rtt_sent) = (self.nxt, now.micros);
-            self.bits.set(Bits::TIMING);
-        }
+        self.start_timing(now);
         let stamp = self.rate.stamp(now.micros, self.outstanding(), idle);
         self.losses.sent(self.una, self.nxt, now.micros, stamp);
         self.recovery_sent(len, false);
@@ -287,7 +287,7 @@ impl<P: Profile> Endpoint<P> {
 
     /// Something that the peer has to answer (TCP-160, TCP-171).
     fn probe(&mut self, now: Now) -> Outgoing {
-        let persisting = self.bits.has(Bits::PERSISTING) && self.wnd == 0;
+        let persisting = self.bits.has(Bits::PERSISTING) && self.wnd() == 0;
         if persisting {
             self.disarm(Slot::Rtx);
         }
@@ -414,7 +414,7 @@ impl<P: Profile> Endpoint<P> {
         if most <= unit || unit < self.payload_max() {
             return unit;
         }
-        let most = most.min(room).min((self.wnd_max / 2).max(unit)).min(self.quantum().max(unit));
+        let most = most.min(room).min((self.wnd_max() / 2).max(unit)).min(self.quantum().max(unit));
         (most - most % unit).max(unit)
     }
 
@@ -445,12 +445,13 @@ impl<P: Profile> Endpoint<P> {
     /// Whether the next segment has to wait for its time.
     #[inline]
     fn paced(&mut self, now: Now) -> bool {
-        if !self.settings.as_ref().pacing || !later(self.pace_at, now.micros) {
+        let Some(fine) = self.fine.get_mut() else { return false };
+        if !self.settings.as_ref().pacing || !later(fine.pace_at, now.micros) {
             return false;
         }
-        let wait = self.pace_at.wrapping_sub(now.micros);
+        let wait = fine.pace_at.wrapping_sub(now.micros);
         if wait > 1 << 30 {
-            self.pace_at = now.micros; // a time of long ago
+            fine.pace_at = now.micros; // a time of long ago
             return false;
         }
         self.arm(Slot::Pace, now, u64::from(wait));
@@ -463,9 +464,10 @@ impl<P: Profile> Endpoint<P> {
         let Some(rate) = self.pacing_rate() else { return };
         let gap = u64::from(len) * 1_000_000 / rate;
         // What was late by less than a round of the clock is made up for.
-        let behind = now.micros.wrapping_sub(self.pace_at);
-        let from = if behind > PACE_CREDIT_MICROS { now.micros } else { self.pace_at };
-        self.pace_at = from.wrapping_add(u32::try_from(gap).unwrap_or(u32::MAX / 4));
+        let Some(fine) = self.fine.get_mut() else { return };
+        let behind = now.micros.wrapping_sub(fine.pace_at);
+        let from = if behind > PACE_CREDIT_MICROS { now.micros } else { fine.pace_at };
+        fine.pace_at = from.wrapping_add(u32::try_from(gap).unwrap_or(u32::MAX / 4));
     }
 
     /// Data after silence: the window is what it was at the start (RFC 5681 §4.1, TCP-159).

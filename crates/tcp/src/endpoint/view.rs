@@ -57,8 +57,8 @@ pub struct Facts {
     pub window_in: u32,
     /// Timeouts in a row.
     pub retries: u8,
-    /// An episode of recovery is under way and began with this.
-    pub recovering_since: Option<Seq>,
+    /// An episode of recovery is under way and ends when everything before this is acknowledged.
+    pub recovering_to: Option<Seq>,
     /// The last trouble.
     pub soft: Option<Soft>,
     /// Why the last connection ended.
@@ -81,7 +81,7 @@ impl<P: Profile> Endpoint<P> {
             ssthresh,
             srtt: self.trip.smoothed(),
             rttvar: self.trip.variation(),
-            min_rtt: Some(self.trip.min).filter(|min| *min != u32::MAX),
+            min_rtt: Some(self.min_rtt()).filter(|min| *min != u32::MAX),
             rto: self.rto_backed_off(),
             flight: self.nxt - self.una,
             lost: self.losses.lost(),
@@ -89,10 +89,10 @@ impl<P: Profile> Endpoint<P> {
             queued: self.queue.len(),
             unread: self.ring.unread(),
             out_of_order: self.ring.out_of_order(),
-            window: self.wnd,
+            window: self.wnd(),
             window_in: self.rcv_adv.since(self.rcv_nxt),
             retries: self.retries,
-            recovering_since: self.recovering_since(),
+            recovering_to: self.recovering_to(),
             soft: self.soft,
             ended: self.ended,
         }
