@@ -1,7 +1,8 @@
 //! Round trips and the timeout made of them (RFC 6298, RFC 8961).
 
+use crate::bits::Bits;
 use crate::endpoint::Endpoint;
-use crate::limits::MIN_RTT_SECONDS;
+use crate::limits::{MIN_RTT_SECONDS, RTO_AFTER_SYN_LOSS};
 use crate::profile::Profile;
 use crate::time::Now;
 
@@ -76,7 +77,11 @@ impl<P: Profile> Endpoint<P> {
         smoothed.saturating_add(self.trip.variation.max(granularity)).max(min).min(max.max(min))
     }
 
+    /// Longer once a SYN had to be repeated: the path may be (RFC 6298 §5.7, TCP-403).
     fn rto_initial(&self) -> u32 {
+        if self.state.is_synchronized() && self.bits.has(Bits::SYN_REPEATED) {
+            return RTO_AFTER_SYN_LOSS;
+        }
         millis(self.settings.as_ref().rto_initial)
     }
 
