@@ -14,7 +14,7 @@ use crate::segment_arrives::Segment;
 use crate::seq::Seq;
 use crate::time::Now;
 use crate::timers::{Misc, Slot};
-use mainstay_wire::tcp::{Flags, SackBlock};
+use mainstay_wire::tcp::{Flags, Header, SackBlock};
 
 /// What one acknowledgement said, for recovery and congestion control.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +41,7 @@ impl<P: Profile> Endpoint<P> {
         if ack.before(self.una) {
             return;
         }
-        let window = u32::from(header.window) << self.shift_out;
+        let window = self.window_of(header);
         let same_window = P::Offset::narrow(window) == self.wnd;
         self.take_window(Seq(header.sequence), window);
         if ack == self.nxt && self.una == ack && header.options.sack.is_empty() {
@@ -87,6 +87,13 @@ impl<P: Profile> Endpoint<P> {
             original,
             trips,
         }
+    }
+
+    /// The window a segment offers; that of a SYN is not scaled (TCP-124).
+    #[inline]
+    pub(crate) fn window_of(&self, header: &Header) -> u32 {
+        let shift = if header.flags.contains(Flags::SYN) { 0 } else { self.shift_out };
+        u32::from(header.window) << shift
     }
 
     /// RFC 9293 §3.10.7.4: only a newer segment moves the window (TCP-138). SND.WL2 is not kept: it is never after

@@ -3,6 +3,7 @@
 use crate::bits::Bits;
 use crate::endpoint::Endpoint;
 use crate::fine::Finer as _;
+use crate::limits::RTO_AFTER_SYN_LOSS;
 use crate::losses::Losses as _;
 use crate::profile::Profile;
 use crate::seq::Seq;
@@ -113,7 +114,11 @@ impl<P: Profile> Endpoint<P> {
         smoothed.saturating_add(self.trip.variation.max(granularity)).max(min).min(max.max(min))
     }
 
+    /// Longer once a SYN had to be repeated: the path may be (RFC 6298 §5.7, TCP-403).
     fn rto_initial(&self) -> u32 {
+        if self.state.is_synchronized() && self.bits.has(Bits::SYN_REPEATED) {
+            return RTO_AFTER_SYN_LOSS;
+        }
         millis(self.settings.as_ref().rto_initial)
     }
 

@@ -164,8 +164,11 @@ impl<P: Profile> Endpoint<P> {
         let flags = header.flags;
         let syn = u32::from(flags.contains(Flags::SYN));
         let start = Seq(header.sequence);
-        if syn == 1 && self.state == State::SynReceived && start + 1 == self.rcv_nxt {
-            return Err(self.repeated_syn(flags));
+        if self.is_same_syn(header) {
+            if !self.completes(header) {
+                return Err(self.repeated_syn(flags));
+            }
+            return Ok(Text { start: start + 1, bytes: &[], fin: false });
         }
         let fin = flags.contains(Flags::FIN);
         let end = start + syn + clamp(segment.payload.len()) + u32::from(fin);
@@ -240,9 +243,25 @@ impl<P: Profile> Endpoint<P> {
         Err(Arrival::Taken)
     }
 
+    /// The SYN that made this connection, once more.
+    fn is_same_syn(&self, header: &Header) -> bool {
+        self.state == State::SynReceived
+            && header.flags.contains(Flags::SYN)
+            && Seq(header.sequence) + 1 == self.rcv_nxt
+    }
+
+    /// With the acknowledgement of ours it ends a simultaneous open (RFC 9293 §3.5 figure 7, TCP-122).
+    fn completes(&self, header: &Header) -> bool {
+        let ack = Seq(header.acknowledgment);
+        header.flags.contains(Flags::ACK)
+            && !header.flags.contains(Flags::RST)
+            && self.una.before(ack)
+            && ack.at_or_before(self.nxt)
+    }
+
     /// Fourth: a SYN has no place here (RFC 5961 §4, TCP-134).
     fn check_syn(&mut self, now: Now, segment: &Segment<'_>) -> Step {
-        if !segment.header.flags.contains(Flags::SYN) {
+        if !segment.header.flags.contains(Flags::SYN) || self.is_same_syn(segment.header) {
             return Ok(());
         }
         self.challenge(now);
@@ -263,7 +282,7 @@ impl<P: Profile> Endpoint<P> {
             self.sample_syn(now, segment);
             self.una += 1;
             self.state = State::Established;
-            self.set_wnd(u32::from(header.window) << self.shift_out);
+            self.set_wnd(self.window_of(header));
             self.wl1 = Seq(header.sequence);
             self.establish(now);
         }
