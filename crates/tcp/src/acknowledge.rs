@@ -55,6 +55,9 @@ impl<P: Profile> Endpoint<P> {
         }
         if ack.after(self.una) {
             self.advance(now, segment, ack, &mut told);
+            if self.state == State::Closed {
+                return;
+            }
         } else if bare && same_window && !self.bits.has(Bits::SACK) && self.una != self.nxt {
             self.duplicates = self.duplicates.saturating_add(1);
         }

@@ -4,6 +4,7 @@
 //! calls of the application (section 1 of the specification).
 
 mod address;
+mod check;
 mod view;
 
 pub use address::{Address, Either};

@@ -366,6 +366,9 @@ impl<T: Tables> Engine<T> {
     fn touch(&mut self, now: Now, place: usize) {
         let Some(slot) = self.slots.as_mut().get_mut(place) else { return };
         let Some(endpoint) = slot.endpoint.as_ref() else { return };
+        if cfg!(debug_assertions) {
+            endpoint.check();
+        }
         let gone = matches!(endpoint.state, State::Closed | State::Armed);
         if gone && slot.indexed {
             slot.indexed = false;
