@@ -136,7 +136,7 @@ impl<P: Subject> World<P> {
             "window" => facts.window.into(),
             "window_in" => facts.window_in.into(),
             "retries" => facts.retries.into(),
-            "recovering" => facts.recovering_since.is_some().into(),
+            "recovering" => facts.recovering_to.is_some().into(),
             "end" => endpoint.is_end_of_stream().into(),
             "asked" => len(self.asked.len()),
             "asked_last" => self.asked.last().map_or(-1, |last| len(*last)),
