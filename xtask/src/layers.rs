@@ -69,6 +69,7 @@ const PICTURE: &[(&str, &[&str])] = &[
             "mainstay-node",
             "mainstay-host",
             "mainstay-impair",
+            "mainstay-wire",
             "mainstay-net",
             "mainstay-tcp",
         ],

@@ -2,15 +2,19 @@
 //!
 //! This file owns the network and who is who; `own/wire.rs` moves frames, `driver/own.rs` serves the machine.
 
+#[cfg(target_os = "linux")]
+mod pump;
 mod wire;
 
+#[cfg(target_os = "linux")]
+pub use pump::{Pump, Way};
 pub use wire::{Wire, WireKind, WireOptions, send_all};
 
 use core::net::SocketAddr;
 use mainstay_base::{Errno, Instant, Rng, SocketId};
 use mainstay_net::network::{Config, Network};
-use mainstay_tcp::{Disconnected, Event, Handle, TcpError};
 use mainstay_node::{Opened, SocketOptions};
+use mainstay_tcp::{Disconnected, Event, Handle, TcpError};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 
@@ -71,8 +75,10 @@ impl Own {
     /// What the kernel says of a link, or of its entropy.
     pub fn open(now: Instant, config: Config, links: &[WireOptions]) -> io::Result<Self> {
         let mut network = Network::new(config, Rng::new(crate::entropy()?));
-        let wires =
-            links.iter().map(|options| Wire::open(now, options, &mut network)).collect::<Result<_, _>>()?;
+        let wires = links
+            .iter()
+            .map(|options| Wire::open(now, options, &mut network))
+            .collect::<Result<_, _>>()?;
         Ok(Self::new(network, wires))
     }
 

@@ -23,7 +23,8 @@ use mainstay_base::{Instant, Rng};
 use mainstay_tcp::index::{Node, Table};
 use mainstay_tcp::queue::RingQueue;
 use mainstay_tcp::{
-    Disconnected, Endpoint, Engine, FastOpen, Handle, Listener, ListenerHandle, Live, Slot, TcpError,
+    Disconnected, Endpoint, Engine, FastOpen, Handle, Listener, ListenerHandle, Live, Slot,
+    TcpError,
 };
 use mainstay_wire::offload::Offload;
 
@@ -53,10 +54,10 @@ impl Default for Config {
         Self {
             stack: StackConfig::default(),
             settings: Arc::new(Settings::host(mainstay_tcp::congestion::any::Config::default())),
-            receive_bytes: 1 << 20,  // chosen: a 100 Mbit/s path of 80 ms
-            send_bytes: 1 << 20,     // chosen: the same
-            connections_max: 65_536, // chosen: far above any device, bounds a runaway
-            backlog: 128,            // chosen: as Linux did for long
+            receive_bytes: 1 << 20,      // chosen: a 100 Mbit/s path of 80 ms
+            send_bytes: 1 << 20,         // chosen: the same
+            connections_max: 65_536,     // chosen: far above any device, bounds a runaway
+            backlog: 128,                // chosen: as Linux did for long
             waiting_bytes_max: 64 << 10, // chosen: the first flight to a few neighbours
             offload: false,
         }

@@ -24,6 +24,8 @@ pub struct Fine {
     pub(crate) tail_end: Seq,
     /// When the next paced segment may leave, in microseconds.
     pub(crate) pace_at: u32,
+    /// Segments and super-segments that left again; for people.
+    pub(crate) resent: u32,
     /// When the smallest round trip was, in coarse seconds.
     least_at: u16,
 }
@@ -31,7 +33,14 @@ pub struct Fine {
 impl Default for Fine {
     fn default() -> Self {
         let none = Seq(0);
-        Self { least: u32::MAX, round_end: none, tail_end: none, pace_at: 0, least_at: 0 }
+        Self {
+            least: u32::MAX,
+            round_end: none,
+            tail_end: none,
+            pace_at: 0,
+            resent: 0,
+            least_at: 0,
+        }
     }
 }
 

@@ -149,6 +149,9 @@ impl<P: Profile> Endpoint<P> {
         };
         self.losses.resent(&view, hole, stamp);
         self.bits.unset(Bits::TIMING);
+        if let Some(fine) = self.fine.get_mut() {
+            fine.resent = fine.resent.saturating_add(1);
+        }
         self.recovery_sent(len, true);
         self.pace(now, len);
         if !self.is_armed(Slot::Rtx) || self.rtx != Rtx::Reordering {

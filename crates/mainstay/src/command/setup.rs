@@ -56,7 +56,8 @@ pub(crate) fn network(args: &args::Link) -> Option<(NetworkConfig, WireOptions)>
     let mut settings = mainstay_tcp::Settings::host(congestion);
     settings.pacing = args.congestion == args::Congestion::Bbr;
     settings.gso_max = if offload { GSO_MAX } else { 0 };
-    let mut config = NetworkConfig { settings: Arc::new(settings), offload, ..NetworkConfig::default() };
+    let mut config =
+        NetworkConfig { settings: Arc::new(settings), offload, ..NetworkConfig::default() };
     config.stack.probes_v4 = 0; // as everybody does with an address that somebody typed
     let addresses = args.link_addresses.clone();
     let gateways = args.gateways.clone();

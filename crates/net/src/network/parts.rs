@@ -12,7 +12,7 @@ use mainstay_tcp::queue::RingQueue;
 use mainstay_tcp::rate::{DeliveryRate, RateStamp};
 use mainstay_tcp::reassembly::Ranges;
 use mainstay_tcp::scoreboard::Scoreboard;
-use mainstay_tcp::{Listener, Profile, SipHash, Slot, Tables};
+use mainstay_tcp::{Fine, Listener, Profile, SipHash, Slot, Tables};
 
 /// How connections of a network behave.
 pub type Settings = SettingsOf<Own>;
@@ -31,6 +31,7 @@ impl Profile for Own {
     type Board = Scoreboard<u32, 128>;
     type Losses = Rack<RateStamp, Records>;
     type Rate = DeliveryRate;
+    type Finer = Fine;
     type Congestion = AnyCc;
     type Settings = Arc<Settings>;
     type Prf = SipHash;

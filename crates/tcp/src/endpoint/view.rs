@@ -3,6 +3,7 @@
 use super::{Address as _, Endpoint};
 use crate::bits::Bits;
 use crate::event::{Disconnected, Soft, State};
+use crate::fine::Finer as _;
 use crate::losses::Losses;
 use crate::profile::Profile;
 use crate::queue::TxQueue;
@@ -57,6 +58,8 @@ pub struct Facts {
     pub window_in: u32,
     /// Timeouts in a row.
     pub retries: u8,
+    /// Segments and super-segments that left again; always 0 in the smallest profile, which does not count them.
+    pub resent: u32,
     /// An episode of recovery is under way and ends when everything before this is acknowledged.
     pub recovering_to: Option<Seq>,
     /// The last trouble.
@@ -92,6 +95,7 @@ impl<P: Profile> Endpoint<P> {
             window: self.wnd(),
             window_in: self.rcv_adv.since(self.rcv_nxt),
             retries: self.retries,
+            resent: self.fine.get().map_or(0, |fine| fine.resent),
             recovering_to: self.recovering_to(),
             soft: self.soft,
             ended: self.ended,
