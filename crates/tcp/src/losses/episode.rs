@@ -111,8 +111,9 @@ impl Losses for Episode {
 
     fn recovered(&mut self) {}
 
-    fn clear(&mut self) {
-        *self = Self::default();
+    fn clear(&mut self, una: Seq) {
+        // Not zero, which for half of all numbers lies ahead.
+        *self = Self { lost_to: una, resent_to: una, lost: 0 };
     }
 
     fn check(&self, _una: Seq, nxt: Seq) {
