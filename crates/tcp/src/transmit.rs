@@ -127,6 +127,7 @@ impl<P: Profile> Endpoint<P> {
             return None;
         }
         let len = want.min(if force { unit } else { self.super_len(room, unit) });
+        let len = self.reach(hole.start, len, unit);
         self.bits.unset(Bits::FORCE);
         Some(self.resend(now, Hole { start: hole.start, end: hole.start + len }))
     }
@@ -164,14 +165,16 @@ impl<P: Profile> Endpoint<P> {
         let unit = self.unit();
         let edge = self.una + self.wnd;
         let fresh = self.backlog().min(edge.since(self.nxt)).min(unit);
+        let fresh = self.reach(self.nxt, fresh, unit);
         self.bits.set(Bits::TLP_OUT);
         let out = if fresh > 0 {
             self.bits.unset(Bits::TLP_RESENT);
             self.send_new(now, fresh, unit)
         } else {
             self.bits.set(Bits::TLP_RESENT);
-            let len = unit.min(self.nxt - self.una);
-            self.resend(now, Hole { start: self.nxt - len, end: self.nxt })
+            let start = self.nxt - unit.min(self.nxt - self.una);
+            let len = self.reach(start, self.nxt - start, unit);
+            self.resend(now, Hole { start, end: start + len })
         };
         self.tail_end = self.nxt;
         self.rearm(now, None); // now the timeout proper
@@ -201,7 +204,20 @@ impl<P: Profile> Endpoint<P> {
         if self.paced(now) {
             return None;
         }
+        let len = self.reach(self.nxt, len, unit);
         Some(self.send_new(now, len, unit))
+    }
+
+    /// How many of the `len` bytes and FIN from `start` on one segment can refer to (TCP-607): whole segments, if that is
+    /// more than one.
+    fn reach(&self, start: Seq, len: u32, unit: u32) -> u32 {
+        let offset = start.since(self.data_base()) as usize;
+        let bytes = len.min(clamp(self.queue.len().saturating_sub(offset)));
+        let reach = clamp(self.queue.reach(offset, bytes as usize));
+        if reach == bytes {
+            return len;
+        }
+        if reach > unit { reach - reach % unit } else { reach }
     }
 
     /// How much new data makes a segment worth sending (RFC 9293 §3.8.6.2.1, TCP-151, TCP-152).
