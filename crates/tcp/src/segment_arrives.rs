@@ -335,6 +335,7 @@ impl<P: Profile> Endpoint<P> {
     /// RFC 7323 §4.3, TCP-358.
     #[inline]
     fn remember_timestamp(&mut self, now: Now, segment: &Segment<'_>) {
+        (self.pace_at, self.sent_at) = (now.micros, now.micros);
         if let Some(stamps) = segment.header.options.timestamps
             && self.bits.has(Bits::TIMESTAMPS)
             && !later(self.ts_recent, stamps.value)

@@ -436,7 +436,12 @@ impl<P: Profile> Endpoint<P> {
 
     /// Bytes per second; `None` where segments are not spread (TCP-310).
     fn pacing_rate(&self) -> Option<u64> {
-        if !self.settings.as_ref().pacing {
+        if !self.is_pacing() {
+    /// Whether segments are spread, and there is a deadline to do it with.
+    fn is_pacing(&self) -> bool {
+        self.settings.as_ref().pacing && self.slots.as_ref().len() > Slot::Pace as usize
+    }
+
             return None;
         }
         if let Some(rate) = self.congestion.pacing_rate() {
@@ -461,11 +466,11 @@ impl<P: Profile> Endpoint<P> {
     /// Whether the next segment has to wait for its time.
     #[inline]
     fn paced(&mut self, now: Now) -> bool {
-        if !self.settings.as_ref().pacing || !later(self.pace_at, now.micros) {
+        if !self.is_pacing() || !later(self.pace_at, now.micros) {
             return false;
         }
         let wait = self.pace_at.wrapping_sub(now.micros);
-        if wait > 1 << 30 {
+        if wait > PACE_MAX_MICROS {
             self.pace_at = now.micros; // a time of long ago
             return false;
         }
@@ -492,6 +497,9 @@ impl<P: Profile> Endpoint<P> {
         let idle = now.micros.wrapping_sub(self.sent_at);
         let rto = self.rto();
         if idle > rto && self.trip.smoothed().is_some() {
+        if !self.is_armed(Slot::Pace) {
+            self.pace_at = now.micros; // after half an hour the old one would seem to lie ahead (TCP-401)
+        }
             self.congestion.on_idle(now.instant, idle, rto);
             self.sent_at = now.micros.wrapping_sub(rto); // once
         }
@@ -513,3 +521,5 @@ impl<P: Profile> Endpoint<P> {
 /// How late a paced segment may be and still be followed as if it had been in time, in microseconds.
 /// chosen: a loop's sleep and a scheduler's slice
 const PACE_CREDIT_MICROS: u32 = 1000;
+/// No segment waits longer than this for its time. chosen: longer than any round trip, short beside the clock's 71 minutes
+const PACE_MAX_MICROS: u32 = 1 << 27;
