@@ -427,7 +427,8 @@ impl<P: Profile> Endpoint<P> {
     #[inline]
     fn super_len(&self, room: u32, unit: u32) -> u32 {
         let most = u32::from(self.settings.as_ref().gso_max);
-        if most <= unit || unit < self.payload_max() {
+        let urgent = self.bits.has(Bits::URGENT_OUT); // such a segment cannot be cut (TCP-601)
+        if most <= unit || unit < self.payload_max() || urgent {
             return unit;
         }
         let most = most.min(room).min((self.wnd_max / 2).max(unit)).min(self.quantum().max(unit));
