@@ -418,7 +418,9 @@ impl<P: Profile> Endpoint<P> {
         let full = self.payload_max();
         let blocks = self.bits.has(Bits::DUPLICATE) || self.ring.out_of_order() > 0;
         if blocks && self.bits.has(Bits::SACK) {
-            return full.saturating_sub(40 - u32::from(TIMESTAMPS_LEN)).max(1);
+            // Three blocks beside timestamps, four without (TCP-370).
+            let room = if self.bits.has(Bits::TIMESTAMPS) { 28 } else { 36 };
+            return full.saturating_sub(room).max(1);
         }
         full
     }
