@@ -13,7 +13,7 @@ use crate::segment_arrives::Segment;
 use crate::seq::Seq;
 use crate::time::Now;
 use crate::timers::{Misc, Slot};
-use mainstay_wire::tcp::{Flags, SackBlock};
+use mainstay_wire::tcp::{Flags, Header, SackBlock};
 
 /// What one acknowledgement said, for recovery and congestion control.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +40,7 @@ impl<P: Profile> Endpoint<P> {
         if ack.before(self.una) {
             return;
         }
-        let window = u32::from(header.window) << self.shift_out;
+        let window = self.scaled(header);
         let same_window = window == self.wnd;
         self.take_window(Seq(header.sequence), ack, window);
         if ack == self.nxt && self.una == ack && header.options.sack.is_empty() {
@@ -66,6 +66,13 @@ impl<P: Profile> Endpoint<P> {
         }
         self.recover(now, ack, &told);
         self.window_moved(now);
+    }
+
+    /// The window a header offers; never scaled in a SYN (TCP-124).
+    #[inline]
+    pub(crate) fn scaled(&self, header: &Header) -> u32 {
+        let shift = if header.flags.contains(Flags::SYN) { 0 } else { self.shift_out };
+        u32::from(header.window) << shift
     }
 
     fn tell_apart(&self, now: Now, segment: &Segment<'_>) -> Told<<P::Rate as Rate>::Stamp> {

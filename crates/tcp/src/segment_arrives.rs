@@ -164,8 +164,12 @@ impl<P: Profile> Endpoint<P> {
         let flags = header.flags;
         let syn = u32::from(flags.contains(Flags::SYN));
         let start = Seq(header.sequence);
-        if syn == 1 && self.state == State::SynReceived && start + 1 == self.rcv_nxt {
-            return Err(self.repeated_syn(flags));
+        if self.is_same_syn(header) {
+            if !self.acknowledges_syn(header) {
+                return Err(self.repeated_syn(flags));
+            }
+            // The answer to ours, where both opened at once (TCP-122): whatever else it carries comes again.
+            return Ok(Text { start: start + 1, bytes: &[], fin: false });
         }
         let fin = flags.contains(Flags::FIN);
         let end = start + syn + clamp(segment.payload.len()) + u32::from(fin);
@@ -242,11 +246,27 @@ impl<P: Profile> Endpoint<P> {
 
     /// Fourth: a SYN has no place here (RFC 5961 §4, TCP-134).
     fn check_syn(&mut self, now: Now, segment: &Segment<'_>) -> Step {
-        if !segment.header.flags.contains(Flags::SYN) {
+        if !segment.header.flags.contains(Flags::SYN) || self.is_same_syn(segment.header) {
             return Ok(());
         }
         self.challenge(now);
         Err(Arrival::Dropped(Ignored::Syn))
+    }
+
+    /// The SYN that brought us to where we are, once more.
+    fn is_same_syn(&self, header: &Header) -> bool {
+        header.flags.contains(Flags::SYN)
+            && self.state == State::SynReceived
+            && Seq(header.sequence) + 1 == self.rcv_nxt
+    }
+
+    /// It acknowledges our SYN.
+    fn acknowledges_syn(&self, header: &Header) -> bool {
+        let ack = Seq(header.acknowledgment);
+        header.flags.contains(Flags::ACK)
+            && !header.flags.contains(Flags::RST)
+            && self.una.before(ack)
+            && ack.at_or_before(self.nxt)
     }
 
     /// Fifth: the acknowledgement (TCP-135, TCP-136).
@@ -263,7 +283,7 @@ impl<P: Profile> Endpoint<P> {
             self.sample_syn(now, segment);
             self.una += 1;
             self.state = State::Established;
-            self.wnd = u32::from(header.window) << self.shift_out;
+            self.wnd = self.scaled(header);
             self.wnd_max = self.wnd_max.max(self.wnd);
             (self.wl1, self.wl2) = (Seq(header.sequence), ack);
             self.establish(now);
@@ -315,6 +335,7 @@ impl<P: Profile> Endpoint<P> {
         }
         self.bits.set(Bits::TELL_ESTABLISHED.and(Bits::OUTPUT));
         self.begin_congestion();
+        (self.pace_at, self.sent_at) = (now.micros, now.micros);
         self.round_end = self.nxt;
         if self.bits.has(Bits::FIN_QUEUED) {
             self.state = State::FinWait1;
@@ -335,7 +356,6 @@ impl<P: Profile> Endpoint<P> {
     /// RFC 7323 §4.3, TCP-358.
     #[inline]
     fn remember_timestamp(&mut self, now: Now, segment: &Segment<'_>) {
-        (self.pace_at, self.sent_at) = (now.micros, now.micros);
         if let Some(stamps) = segment.header.options.timestamps
             && self.bits.has(Bits::TIMESTAMPS)
             && !later(self.ts_recent, stamps.value)
