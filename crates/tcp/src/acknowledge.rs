@@ -98,13 +98,15 @@ impl<P: Profile> Endpoint<P> {
         }
     }
 
-    /// RFC 9293 §3.10.7.4: only a newer segment moves the window (TCP-138).
+    /// RFC 9293 §3.10.7.4: only a newer segment moves the window (TCP-138). One that acknowledges more is newer whatever
+    /// its number: a retransmission has an old one, and the old window would be counted from the new acknowledgement.
     #[inline]
     fn take_window(&mut self, seq: Seq, ack: Seq, window: u32) {
-        if self.wl1.before(seq) || (self.wl1 == seq && self.wl2.at_or_before(ack)) {
+        let newer = self.wl1.before(seq) || (self.wl1 == seq && self.wl2.at_or_before(ack));
+        if newer || ack.after(self.una) {
             self.wnd = window;
             self.wnd_max = self.wnd_max.max(window);
-            (self.wl1, self.wl2) = (seq, ack);
+            (self.wl1, self.wl2) = (self.wl1.later(seq), ack);
         }
     }
 
