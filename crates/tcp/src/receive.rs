@@ -54,11 +54,11 @@ impl<P: Profile> Endpoint<P> {
         let two = 2 * u32::from(unit.min(self.rcv_mss));
         let small = self.capacity() < 2 * usize::from(self.rcv_mss);
         // Options make a full segment a little shorter than what was offered.
-        if self.quick > 0 || small || self.unacknowledged + 2 * 40 >= two {
+        let delay = u32::from(self.settings.as_ref().delayed_ack).min(499);
+        if self.quick > 0 || small || delay == 0 || self.unacknowledged + 2 * 40 >= two {
             self.quick = self.quick.saturating_sub(1);
             self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
         } else if !self.is_armed(Slot::Ack) {
-            let delay = u32::from(self.settings.as_ref().delayed_ack).min(499);
             self.arm(Slot::Ack, now, u64::from(millis(delay)));
         }
     }
