@@ -437,14 +437,14 @@ impl<P: Profile> Endpoint<P> {
         (most - most % unit).max(unit)
     }
 
-    /// Bytes per second; `None` where segments are not spread (TCP-310).
-    fn pacing_rate(&self) -> Option<u64> {
-        if !self.is_pacing() {
     /// Whether segments are spread, and there is a deadline to do it with.
     fn is_pacing(&self) -> bool {
         self.settings.as_ref().pacing && self.slots.as_ref().len() > Slot::Pace as usize
     }
 
+    /// Bytes per second; `None` where segments are not spread (TCP-310).
+    fn pacing_rate(&self) -> Option<u64> {
+        if !self.is_pacing() {
             return None;
         }
         if let Some(rate) = self.congestion.pacing_rate() {
@@ -497,12 +497,12 @@ impl<P: Profile> Endpoint<P> {
         if self.una != self.nxt || !self.state.is_synchronized() {
             return;
         }
-        let idle = now.micros.wrapping_sub(self.sent_at);
-        let rto = self.rto();
-        if idle > rto && self.trip.smoothed().is_some() {
         if !self.is_armed(Slot::Pace) {
             self.pace_at = now.micros; // after half an hour the old one would seem to lie ahead (TCP-401)
         }
+        let idle = now.micros.wrapping_sub(self.sent_at);
+        let rto = self.rto();
+        if idle > rto && self.trip.smoothed().is_some() {
             self.congestion.on_idle(now.instant, idle, rto);
             self.sent_at = now.micros.wrapping_sub(rto); // once
         }
