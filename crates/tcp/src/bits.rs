@@ -88,7 +88,7 @@ bits! {
     URGENT_OUT = 32;
     /// Undoing the episode is possible.
     UNDO = 33;
-    /// Something of the peer's was accepted since the timer of keepalive was set.
+    /// Something of the peer's was accepted since a closed window was last probed.
     HEARD = 34;
 
     // What is to be told.

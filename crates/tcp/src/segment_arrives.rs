@@ -348,6 +348,7 @@ impl<P: Profile> Endpoint<P> {
     #[inline]
     fn heard(&mut self, now: Now) {
         self.probes = 0;
+        self.bits.set(Bits::HEARD);
         if self.misc == Misc::Keepalive && self.is_armed(Slot::Misc) {
             self.arm_keepalive(now);
         }
