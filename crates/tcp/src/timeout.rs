@@ -237,11 +237,15 @@ impl<P: Profile> Endpoint<P> {
     /// After an acknowledgement: a window that opens ends the probing at once (TCP-161).
     pub(crate) fn window_moved(&mut self, now: Now) {
         if self.wnd > 0 && self.bits.take(Bits::PERSISTING) {
-            self.retries = 0;
+            // What was in flight when it closed found no room, if a timeout has passed since. Before that nobody knows, and
+            // a window that flutters must not make us send it all each time.
+            let asked = core::mem::take(&mut self.retries) > 0;
             if self.rtx == Rtx::Persist {
                 self.disarm(Slot::Rtx);
             }
-            if self.una != self.nxt {
+            if self.una != self.nxt && !asked {
+                self.rearm(now, None);
+            } else if self.una != self.nxt {
                 let flight = Flight {
                     una: self.una,
                     nxt: self.nxt,
