@@ -132,6 +132,8 @@ bits! {
     PERSISTING = 52;
     /// The application chose the local address or port.
     BOUND = 53;
+    /// The deadline for acknowledging is also that of something held back (TCP-040).
+    HELD = 60;
 }
 
 impl Bits {

@@ -62,7 +62,9 @@ impl<P: Profile> Endpoint<P> {
         if self.quick > 0 || small || delay == 0 || self.unacknowledged + 2 * 40 >= two {
             self.quick = self.quick.saturating_sub(1);
             self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
-        } else if !self.is_armed(Slot::Ack) {
+        } else if !self.is_armed(Slot::Ack)
+            || self.remaining(Slot::Ack, now) > u64::from(millis(delay))
+        {
             self.arm(Slot::Ack, now, u64::from(millis(delay)));
         }
     }
@@ -160,7 +162,9 @@ impl<P: Profile> Endpoint<P> {
     pub(crate) fn acknowledged_peer(&mut self) {
         self.ack_sent = self.rcv_nxt;
         self.unacknowledged = 0;
-        self.disarm(Slot::Ack);
+        if !self.bits.has(Bits::HELD) {
+            self.disarm(Slot::Ack); // what is held does not wait longer for it (TCP-040)
+        }
         self.owed = self.owed.saturating_sub(1);
         if self.owed == 0 {
             self.bits.unset(Bits::ACK_NOW);

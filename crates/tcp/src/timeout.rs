@@ -20,6 +20,7 @@ impl<P: Profile> Endpoint<P> {
     pub(crate) fn handle_timeout(&mut self, now: Now) -> bool {
         if self.is_due(Slot::Ack, now) {
             self.disarm(Slot::Ack);
+            self.bits.unset(Bits::HELD);
             let owed = self.unacknowledged > 0;
             self.bits.put(Bits::OVERRIDE, self.backlog() > 0);
             self.bits.set(Bits::OUTPUT);

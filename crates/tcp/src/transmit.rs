@@ -251,12 +251,15 @@ impl<P: Profile> Endpoint<P> {
 
     /// What waits to be a full segment waits no longer than this.
     fn hold(&mut self, now: Now) {
-        if !self.is_armed(Slot::Ack) || self.remaining(Slot::Ack, now) > u64::from(HOLD_MICROS) {
+        let later = self.remaining(Slot::Ack, now) > u64::from(HOLD_MICROS);
+        if !self.is_armed(Slot::Ack) || later {
             self.arm(Slot::Ack, now, u64::from(HOLD_MICROS));
+        self.bits.set(Bits::HELD);
         }
     }
 
     fn send_new(&mut self, now: Now, len: u32, unit: u32) -> Outgoing {
+        self.bits.unset(Bits::HELD);
         let start = self.nxt;
         let fin = self.bits.has(Bits::FIN_QUEUED) && len == self.backlog();
         let out = self.segment(now, Part { start, len, fin, again: false });
