@@ -125,6 +125,8 @@ impl<P: Profile> Endpoint<P> {
         told.delivered = told.acked - held;
         let fin = self.bits.has(Bits::FIN_SENT) && ack == self.nxt;
         self.una = ack;
+        // Or it would lie ahead after two gigabytes of full segments, and hold back the first that is not (TCP-152).
+        self.small = self.small.later(ack);
         self.queue_acknowledged(told.acked - u32::from(fin));
         told.rtt = self.measure(now, segment, ack, told);
         if let Some(rtt) = told.rtt {
