@@ -57,17 +57,16 @@ impl<P: Profile> Endpoint<P> {
             }
             Rtx::Reordering => self.reordering_due(now),
             Rtx::Persist => {
-                self.retries = self.retries.saturating_add(1);
                 if self.is_unanswered(now) {
                     self.terminate(Disconnected::TimedOut);
                     return;
                 }
+                self.retries = self.retries.saturating_add(1);
                 self.bits.set(Bits::SEND_PROBE.and(Bits::OUTPUT));
             }
         }
     }
 
-    /// RFC 6298 §5.4 to §5.7, RFC 9293 §3.8.3 (TCP-164, TCP-254).
     /// Probing a closed window goes on for ever while there are answers, and no longer than repeating data without
     /// (TCP-160, TCP-164).
     fn is_unanswered(&mut self, now: Now) -> bool {
@@ -79,6 +78,7 @@ impl<P: Profile> Endpoint<P> {
         settings.user_timeout.is_none() && passed > settings.data_limit.div_ceil(1000)
     }
 
+    /// RFC 6298 §5.4 to §5.7, RFC 9293 §3.8.3 (TCP-164, TCP-254).
     fn timed_out(&mut self, now: Now) {
         let handshake = matches!(self.state, State::SynSent | State::SynReceived);
         if self.retries == 0 && !handshake {

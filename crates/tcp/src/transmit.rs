@@ -6,7 +6,6 @@ use crate::endpoint::{Endpoint, clamp};
 use crate::event::State;
 use crate::limits::HOLD_MICROS;
 use crate::losses::{Flight, Hole, Losses};
-use crate::negotiate::TIMESTAMPS_LEN;
 use crate::profile::Profile;
 use crate::queue::TxQueue;
 use crate::rate::Rate;
@@ -254,13 +253,13 @@ impl<P: Profile> Endpoint<P> {
         let later = self.remaining(Slot::Ack, now) > u64::from(HOLD_MICROS);
         if !self.is_armed(Slot::Ack) || later {
             self.arm(Slot::Ack, now, u64::from(HOLD_MICROS));
-        self.bits.set(Bits::HELD);
         }
+        self.bits.set(Bits::HELD);
     }
 
     fn send_new(&mut self, now: Now, len: u32, unit: u32) -> Outgoing {
-        self.bits.unset(Bits::HELD);
         let start = self.nxt;
+        self.bits.unset(Bits::HELD);
         let fin = self.bits.has(Bits::FIN_QUEUED) && len == self.backlog();
         let out = self.segment(now, Part { start, len, fin, again: false });
         let idle = self.una == self.nxt;
@@ -268,7 +267,7 @@ impl<P: Profile> Endpoint<P> {
         if fin {
             self.bits.set(Bits::FIN_SENT);
         }
-        if len < unit || len % unit != 0 {
+        if !len.is_multiple_of(unit) {
             self.small = self.nxt;
         }
         self.bits.unset(Bits::OVERRIDE);
