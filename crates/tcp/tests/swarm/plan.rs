@@ -21,6 +21,8 @@ pub(crate) enum End {
     Finish,
     Close,
     AbortAt(Instant),
+    /// It does not.
+    Never,
 }
 
 /// What an application does.

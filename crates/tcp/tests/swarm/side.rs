@@ -5,12 +5,13 @@ use crate::plan::{App, End, Knobs, START};
 use core::marker::PhantomData;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
-use mainstay_base::{Instant, Rng};
+use mainstay_base::{Instant, Rng, Verdict};
+use mainstay_impair::Span;
 use mainstay_tcp::index::Scan;
 use mainstay_tcp::{
-    Config, Disconnected, Endpoint, Engine, Event, Facts, FastOpen, Handle, IcmpError, Ingress,
-    Keepalive, Listener, Meta, Path, Profile, Push, Settings, SettingsOf, Slot, State, Tables,
-    TcpError,
+    Config, Counters, Disconnected, Endpoint, Engine, Event, Facts, FastOpen, Handle, IcmpError,
+    Ignored, Ingress, Keepalive, Listener, Meta, Path, Profile, Push, Settings, SettingsOf, Slot,
+    State, Tables, TcpError,
 };
 use mainstay_wire::ip::Ecn;
 
@@ -32,6 +33,9 @@ pub(crate) struct Sent {
     pub(crate) payload: Vec<u8>,
     pub(crate) unit: Option<u16>,
 }
+
+/// Longer than any test.
+const FOREVER: Duration = Duration::from_secs(1 << 30);
 
 /// What an application saw.
 #[derive(Debug, Default)]
@@ -56,6 +60,7 @@ pub(crate) struct Seen {
 pub(crate) trait Side {
     fn seen(&self) -> &Seen;
     fn facts(&self) -> Facts;
+    fn counters(&self) -> Counters;
     fn listen(&mut self, local: SocketAddr);
     fn connect(&mut self, now: Instant, local: Option<SocketAddr>, peer: SocketAddr);
     /// Takes events, writes, reads, ends; what it was told goes to `note`.
@@ -64,13 +69,15 @@ pub(crate) trait Side {
     fn wake(&self, now: Instant) -> Option<Instant>;
     fn transmit(&mut self, now: Instant) -> Option<Sent>;
     fn receive(&mut self, now: Instant, meta: &Meta, bytes: &[u8]);
-    fn icmp(&mut self, now: Instant, error: &IcmpError);
+    fn icmp(&mut self, now: Instant, error: &IcmpError) -> Verdict<Ignored>;
     fn timeout(&mut self, now: Instant);
     fn deadline(&self) -> Option<Instant>;
     /// Its clock is ahead by so much.
     fn set_clock(&mut self, ahead: Duration);
     /// Reads as fast as it can from now on.
     fn hurry(&mut self);
+    /// Writes so many more bytes, or reads, or does not.
+    fn change(&mut self, total: usize, reads: bool);
     /// Reads what is left after the end (TCP-055).
     fn drain(&mut self, now: Instant);
 }
@@ -264,7 +271,7 @@ where
             End::Close if all && !self.seen.finished => {
                 self.seen.finished = live.close().is_ok();
             }
-            End::Finish | End::Close | End::AbortAt(_) => {}
+            End::Finish | End::Close | End::AbortAt(_) | End::Never => {}
         }
     }
 }
@@ -292,6 +299,10 @@ where
 {
     fn seen(&self) -> &Seen {
         &self.seen
+    }
+
+    fn counters(&self) -> Counters {
+        *self.engine.counters()
     }
 
     fn facts(&self) -> Facts {
@@ -343,7 +354,7 @@ where
         let stall = self.app.stall.map(|span| span.until);
         let abort = match self.app.end {
             End::AbortAt(at) => Some(at),
-            End::Finish | End::Close => None,
+            End::Finish | End::Close | End::Never => None,
         };
         let at = [write, Some(self.read_at), stall, abort];
         at.into_iter().flatten().filter(|at| *at > now).min()
@@ -373,9 +384,9 @@ where
         }
     }
 
-    fn icmp(&mut self, now: Instant, error: &IcmpError) {
+    fn icmp(&mut self, now: Instant, error: &IcmpError) -> Verdict<Ignored> {
         let here = self.here(now);
-        let _verdict = self.engine.handle_icmp(here, error);
+        self.engine.handle_icmp(here, error)
     }
 
     fn timeout(&mut self, now: Instant) {
@@ -397,6 +408,11 @@ where
         self.app.read_gap = Duration::ZERO;
         self.app.gap = Duration::ZERO;
         (self.app.read_size, self.app.chunk) = (1 << 20, self.app.chunk.max(1000));
+    }
+
+    fn change(&mut self, total: usize, reads: bool) {
+        self.app.total += total;
+        self.app.stall = (!reads).then_some(Span { from: START, until: START + FOREVER });
     }
 
     fn drain(&mut self, now: Instant) {

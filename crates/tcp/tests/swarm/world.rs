@@ -203,7 +203,7 @@ impl World {
         }
         let due: Vec<_> = self.errors.extract_if(.., |error| error.0 <= next).collect();
         for (_, which, error) in due {
-            self.sides[which].icmp(next, &error);
+            let _verdict = self.sides[which].icmp(next, &error);
         }
         for side in &mut self.sides {
             side.timeout(next);
