@@ -41,9 +41,9 @@ impl<P: Profile> Endpoint<P> {
         if ack.before(self.una) {
             return;
         }
-        let window = self.window_of(header);
+        let window = self.scaled(header);
         let same_window = P::Offset::narrow(window) == self.wnd;
-        self.take_window(Seq(header.sequence), window);
+        self.take_window(Seq(header.sequence), ack, window);
         if ack == self.nxt && self.una == ack && header.options.sack.is_empty() {
             self.window_moved(now);
             return; // nothing was outstanding
@@ -69,6 +69,13 @@ impl<P: Profile> Endpoint<P> {
         self.window_moved(now);
     }
 
+    /// The window a header offers; never scaled in a SYN (TCP-124).
+    #[inline]
+    pub(crate) fn scaled(&self, header: &Header) -> u32 {
+        let shift = if header.flags.contains(Flags::SYN) { 0 } else { self.shift_out };
+        u32::from(header.window) << shift
+    }
+
     fn tell_apart(&self, now: Now, segment: &Segment<'_>) -> Told<<P::Rate as Rate>::Stamp> {
         let header = segment.header;
         let original = self.predates_resending(header.options.timestamps.map(|stamps| stamps.echo));
@@ -92,20 +99,14 @@ impl<P: Profile> Endpoint<P> {
         }
     }
 
-    /// The window a segment offers; that of a SYN is not scaled (TCP-124).
+    /// RFC 9293 §3.10.7.4: only a newer segment moves the window (TCP-138). One that acknowledges more is newer whatever
+    /// its number: a retransmission has an old one, and the old window would be counted from the new acknowledgement.
+    /// SND.WL2 is not kept: it is never after SND.UNA, and an acknowledgement before that does not come this far.
     #[inline]
-    pub(crate) fn window_of(&self, header: &Header) -> u32 {
-        let shift = if header.flags.contains(Flags::SYN) { 0 } else { self.shift_out };
-        u32::from(header.window) << shift
-    }
-
-    /// RFC 9293 §3.10.7.4: only a newer segment moves the window (TCP-138). SND.WL2 is not kept: it is never after
-    /// SND.UNA, and an acknowledgement before that does not come this far.
-    #[inline]
-    fn take_window(&mut self, seq: Seq, window: u32) {
-        if self.wl1.at_or_before(seq) {
+    fn take_window(&mut self, seq: Seq, ack: Seq, window: u32) {
+        if self.wl1.at_or_before(seq) || ack.after(self.una) {
             self.set_wnd(window);
-            self.wl1 = seq;
+            self.wl1 = self.wl1.later(seq);
         }
     }
 
@@ -124,6 +125,8 @@ impl<P: Profile> Endpoint<P> {
         told.delivered = told.acked - held;
         let fin = self.bits.has(Bits::FIN_SENT) && ack == self.nxt;
         self.una = ack;
+        // Or it would lie ahead after two gigabytes of full segments, and hold back the first that is not (TCP-152).
+        self.small = self.small.later(ack);
         self.queue_acknowledged(told.acked - u32::from(fin));
         told.rtt = self.measure(now, segment, ack, told);
         if let Some(rtt) = told.rtt {

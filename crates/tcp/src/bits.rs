@@ -90,6 +90,8 @@ bits! {
     UNDO = 33;
     /// What is not acceptable is to be answered, if the engine may give one more answer (TCP-510).
     CHALLENGE = 34;
+    /// Something of the peer's was accepted since a closed window was last probed.
+    HEARD = 50;
 
     // What is to be told.
     /// Accepted and established.
@@ -130,6 +132,8 @@ bits! {
     PERSISTING = 52;
     /// The application chose the local address or port.
     BOUND = 53;
+    /// The deadline for acknowledging is also that of something held back (TCP-040).
+    HELD = 60;
 }
 
 impl Bits {

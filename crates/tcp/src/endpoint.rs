@@ -274,6 +274,11 @@ impl<P: Profile> Endpoint<P> {
         }
     }
 
+    /// The end of the last connection was told, and its buffers are back (TCP-066, TCP-070).
+    pub(crate) fn is_told(&self) -> bool {
+        !self.bits.has(Bits::RECLAIM.and(Bits::TELL_END))
+    }
+
     /// Whether something may be ready to leave.
     #[inline]
     pub(crate) fn has_output(&self) -> bool {
@@ -382,7 +387,7 @@ impl<P: Profile> Endpoint<P> {
             self.bits.unset(Bits::TELL_RECEIVE);
         }
         self.bits.set(Bits::RECLAIM.and(Bits::TELL_END));
-        self.losses.clear();
+        self.losses.clear(self.nxt);
         self.board = P::Board::default();
         (self.una, self.nxt) = (self.nxt, self.nxt);
     }

@@ -92,6 +92,12 @@ pub trait TxQueue {
     /// `len` bytes from the `offset`th on; fewer if they lie in more than [`SLICES_MAX`] pieces or end before.
     fn slices(&self, offset: usize, len: usize) -> Slices<'_>;
 
+    /// How many of the `len` bytes from the `offset`th unacknowledged one on a segment can refer to: all of them, unless
+    /// they lie in more pieces than [`Slices`] has room for.
+    fn reach(&self, offset: usize, len: usize) -> usize {
+        self.slices(offset, len).len()
+    }
+
     /// The first `count` bytes are acknowledged.
     fn acknowledge(&mut self, count: usize);
 

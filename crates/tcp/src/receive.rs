@@ -28,6 +28,10 @@ impl<P: Profile> Endpoint<P> {
         }
         let offset = start.since(self.rcv_nxt) as usize;
         let room = self.ring.room(self.storage.as_ref()).saturating_sub(offset);
+        if room == 0 {
+            self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
+            return;
+        }
         let bytes = bytes.get(..room).unwrap_or(bytes);
         let gap = self.ring.out_of_order() > 0;
         let written = self.ring.write(self.storage.as_mut(), offset, bytes);
@@ -53,11 +57,13 @@ impl<P: Profile> Endpoint<P> {
         let two = 2 * u32::from(unit.min(self.rcv_mss));
         let small = self.capacity() < 2 * usize::from(self.rcv_mss);
         // Options make a full segment a little shorter than what was offered.
-        if self.quick > 0 || small || self.unacknowledged() + 2 * 40 >= two {
+        let delay = u32::from(self.settings.as_ref().delayed_ack).min(499);
+        if self.quick > 0 || small || delay == 0 || self.unacknowledged() + 2 * 40 >= two {
             self.quick = self.quick.saturating_sub(1);
             self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
-        } else if !self.is_armed(Slot::Ack) {
-            let delay = u32::from(self.settings.as_ref().delayed_ack).min(499);
+        } else if !self.is_armed(Slot::Ack)
+            || self.remaining(Slot::Ack, now) > u64::from(millis(delay))
+        {
             self.arm(Slot::Ack, now, u64::from(millis(delay)));
         }
     }
@@ -124,9 +130,15 @@ impl<P: Profile> Endpoint<P> {
         }
     }
 
+    /// The most that can be offered: what there is room for and a header can say (TCP-470, TCP-354).
+    #[inline]
+    fn offerable(&self) -> u32 {
+        clamp(self.ring.room(self.storage.as_ref())).min(u32::from(u16::MAX) << self.shift_in)
+    }
+
     /// Whether the right edge can move far enough to be worth saying (RFC 9293 §3.8.6.2.2, TCP-474).
     pub(crate) fn window_may_open(&self) -> bool {
-        let edge = self.rcv_nxt + clamp(self.ring.room(self.storage.as_ref()));
+        let edge = self.rcv_nxt + self.offerable();
         let gain = edge.since(self.rcv_adv);
         let full = clamp(self.capacity());
         let step = if self.rcv_adv.after(self.rcv_nxt) { full / 2 } else { full / 4 };
@@ -134,16 +146,19 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The window for the next segment; moves the advertised edge, never to the left (TCP-470, TCP-472).
+    ///
+    /// Where windows are scaled, rounding down moves the edge that the peer sees to the left and rounding up promises
+    /// more. What there is no room for is never promised: that window would not close any more, and a peer that fills
+    /// it would take us for dead.
     #[inline]
     pub(crate) fn advertise(&mut self) -> u16 {
-        if self.window_may_open() {
-            self.rcv_adv = self.rcv_nxt + clamp(self.ring.room(self.storage.as_ref()));
-        }
-        let window = self.rcv_adv.since(self.rcv_nxt);
+        let room = self.offerable();
+        let told = self.rcv_adv.since(self.rcv_nxt);
+        let window = if self.window_may_open() { room } else { told };
         let shift = self.shift_in;
-        let rounded = window.div_ceil(1 << shift);
+        let rounded = window.div_ceil(1 << shift).min(room >> shift);
         let field = u16::try_from(rounded).unwrap_or(u16::MAX);
-        self.rcv_adv = self.rcv_nxt + (u32::from(field) << shift);
+        self.rcv_adv = self.rcv_adv.later(self.rcv_nxt + (u32::from(field) << shift));
         field
     }
 
@@ -151,7 +166,9 @@ impl<P: Profile> Endpoint<P> {
     #[inline]
     pub(crate) fn acknowledged_peer(&mut self) {
         self.ack_sent = self.rcv_nxt;
-        self.disarm(Slot::Ack);
+        if !self.bits.has(Bits::HELD) {
+            self.disarm(Slot::Ack); // what is held does not wait longer for it (TCP-040)
+        }
         self.owed = self.owed.saturating_sub(1);
         if self.owed == 0 {
             self.bits.unset(Bits::ACK_NOW);

@@ -15,6 +15,7 @@ use crate::rate::Rate;
 use crate::scoreboard::Sacked;
 use crate::seq::Seq;
 use crate::time::{Now, later};
+use crate::timers::{Rtx, Slot};
 
 /// One episode.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +83,12 @@ impl<P: Profile> Endpoint<P> {
         self.reduce(told, found);
         self.tell_controller(now, told, found);
         self.end_tail_probe(now, ack, told);
-        self.rearm(now, found.recheck);
+        // What acknowledges nothing does not put off the timer (TCP-404), or a peer that sends all the time would.
+        let persists = self.is_armed(Slot::Rtx) && self.rtx == Rtx::Persist;
+        let news = told.acked > 0 || told.sacked > 0 || found.recheck.is_some();
+        if news || !self.is_armed(Slot::Rtx) || persists != (self.wnd() == 0) {
+            self.rearm(now, found.recheck);
+        }
         self.bits.set(Bits::OUTPUT);
     }
 

@@ -105,6 +105,15 @@ impl<P: Profile> Endpoint<P> {
         }
     }
 
+    /// The first round begins, and nothing was sent before it.
+    pub(crate) fn start_sending(&mut self, now: Now) {
+        self.start_round(self.nxt);
+        self.sent_at = now.micros;
+        if let Some(fine) = self.fine.get_mut() {
+            fine.pace_at = now.micros;
+        }
+    }
+
     /// The timeout without backoff, in microseconds (TCP-400).
     pub(crate) fn rto(&self) -> u32 {
         let settings = self.settings.as_ref();

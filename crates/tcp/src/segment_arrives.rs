@@ -165,9 +165,10 @@ impl<P: Profile> Endpoint<P> {
         let syn = u32::from(flags.contains(Flags::SYN));
         let start = Seq(header.sequence);
         if self.is_same_syn(header) {
-            if !self.completes(header) {
+            if !self.acknowledges_syn(header) {
                 return Err(self.repeated_syn(flags));
             }
+            // The answer to ours, where both opened at once (TCP-122): whatever else it carries comes again.
             return Ok(Text { start: start + 1, bytes: &[], fin: false });
         }
         let fin = flags.contains(Flags::FIN);
@@ -243,22 +244,6 @@ impl<P: Profile> Endpoint<P> {
         Err(Arrival::Taken)
     }
 
-    /// The SYN that made this connection, once more.
-    fn is_same_syn(&self, header: &Header) -> bool {
-        self.state == State::SynReceived
-            && header.flags.contains(Flags::SYN)
-            && Seq(header.sequence) + 1 == self.rcv_nxt
-    }
-
-    /// With the acknowledgement of ours it ends a simultaneous open (RFC 9293 §3.5 figure 7, TCP-122).
-    fn completes(&self, header: &Header) -> bool {
-        let ack = Seq(header.acknowledgment);
-        header.flags.contains(Flags::ACK)
-            && !header.flags.contains(Flags::RST)
-            && self.una.before(ack)
-            && ack.at_or_before(self.nxt)
-    }
-
     /// Fourth: a SYN has no place here (RFC 5961 §4, TCP-134).
     fn check_syn(&mut self, now: Now, segment: &Segment<'_>) -> Step {
         if !segment.header.flags.contains(Flags::SYN) || self.is_same_syn(segment.header) {
@@ -266,6 +251,22 @@ impl<P: Profile> Endpoint<P> {
         }
         self.challenge(now);
         Err(Arrival::Dropped(Ignored::Syn))
+    }
+
+    /// The SYN that brought us to where we are, once more.
+    fn is_same_syn(&self, header: &Header) -> bool {
+        header.flags.contains(Flags::SYN)
+            && self.state == State::SynReceived
+            && Seq(header.sequence) + 1 == self.rcv_nxt
+    }
+
+    /// It acknowledges our SYN.
+    fn acknowledges_syn(&self, header: &Header) -> bool {
+        let ack = Seq(header.acknowledgment);
+        header.flags.contains(Flags::ACK)
+            && !header.flags.contains(Flags::RST)
+            && self.una.before(ack)
+            && ack.at_or_before(self.nxt)
     }
 
     /// Fifth: the acknowledgement (TCP-135, TCP-136).
@@ -282,7 +283,7 @@ impl<P: Profile> Endpoint<P> {
             self.sample_syn(now, segment);
             self.una += 1;
             self.state = State::Established;
-            self.set_wnd(self.window_of(header));
+            self.set_wnd(self.scaled(header));
             self.wl1 = Seq(header.sequence);
             self.establish(now);
         }
@@ -333,18 +334,19 @@ impl<P: Profile> Endpoint<P> {
         }
         self.bits.set(Bits::TELL_ESTABLISHED.and(Bits::OUTPUT));
         self.begin_congestion();
-        self.start_round(self.nxt);
+        self.start_sending(now);
         if self.bits.has(Bits::FIN_QUEUED) {
             self.state = State::FinWait1;
         }
         self.arm_keepalive(now);
-        self.losses.clear();
+        self.losses.clear(self.una);
     }
 
     /// The peer lives (TCP-105, TCP-172).
     #[inline]
     fn heard(&mut self, now: Now) {
         self.probes = 0;
+        self.bits.set(Bits::HEARD);
         if self.misc == Misc::Keepalive && self.is_armed(Slot::Misc) {
             self.arm_keepalive(now);
         }

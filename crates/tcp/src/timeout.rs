@@ -22,6 +22,7 @@ impl<P: Profile> Endpoint<P> {
     pub(crate) fn handle_timeout(&mut self, now: Now) -> bool {
         if self.is_due(Slot::Ack, now) {
             self.disarm(Slot::Ack);
+            self.bits.unset(Bits::HELD);
             let owed = self.unacknowledged() > 0;
             self.bits.put(Bits::OVERRIDE, self.backlog() > 0);
             self.bits.set(Bits::OUTPUT);
@@ -58,10 +59,25 @@ impl<P: Profile> Endpoint<P> {
             }
             Rtx::Reordering => self.reordering_due(now),
             Rtx::Persist => {
+                if self.is_unanswered(now) {
+                    self.terminate(Disconnected::TimedOut);
+                    return;
+                }
                 self.retries = self.retries.saturating_add(1);
                 self.bits.set(Bits::SEND_PROBE.and(Bits::OUTPUT));
             }
         }
+    }
+
+    /// Probing a closed window goes on for ever while there are answers, and no longer than repeating data without
+    /// (TCP-160, TCP-164).
+    fn is_unanswered(&mut self, now: Now) -> bool {
+        if self.bits.take(Bits::HEARD) || self.retries == 0 {
+            self.repeating_since = now.seconds();
+        }
+        let settings = self.settings.as_ref();
+        let passed = now.seconds().wrapping_sub(self.repeating_since);
+        settings.user_timeout.is_none() && u32::from(passed) > settings.data_limit.div_ceil(1000)
     }
 
     /// RFC 6298 §5.4 to §5.7, RFC 9293 §3.8.3 (TCP-164, TCP-254).
@@ -226,11 +242,15 @@ impl<P: Profile> Endpoint<P> {
     /// After an acknowledgement: a window that opens ends the probing at once (TCP-161).
     pub(crate) fn window_moved(&mut self, now: Now) {
         if self.wnd() > 0 && self.bits.take(Bits::PERSISTING) {
-            self.retries = 0;
+            // What was in flight when it closed found no room, if a timeout has passed since. Before that nobody knows, and
+            // a window that flutters must not make us send it all each time.
+            let asked = core::mem::take(&mut self.retries) > 0;
             if self.rtx == Rtx::Persist {
                 self.disarm(Slot::Rtx);
             }
-            if self.una != self.nxt {
+            if self.una != self.nxt && !asked {
+                self.rearm(now, None);
+            } else if self.una != self.nxt {
                 let flight = Flight {
                     una: self.una,
                     nxt: self.nxt,

@@ -7,7 +7,6 @@ use crate::event::State;
 use crate::fine::Finer as _;
 use crate::limits::HOLD_MICROS;
 use crate::losses::{Flight, Hole, Losses};
-use crate::negotiate::TIMESTAMPS_LEN;
 use crate::profile::Profile;
 use crate::queue::TxQueue;
 use crate::rate::Rate;
@@ -128,6 +127,7 @@ impl<P: Profile> Endpoint<P> {
             return None;
         }
         let len = want.min(if force { unit } else { self.super_len(room, unit) });
+        let len = self.reach(hole.start, len, unit);
         self.bits.unset(Bits::FORCE);
         Some(self.resend(now, Hole { start: hole.start, end: hole.start + len }))
     }
@@ -168,14 +168,16 @@ impl<P: Profile> Endpoint<P> {
         let unit = self.unit();
         let edge = self.una + self.wnd();
         let fresh = self.backlog().min(edge.since(self.nxt)).min(unit);
+        let fresh = self.reach(self.nxt, fresh, unit);
         self.bits.set(Bits::TLP_OUT);
         let out = if fresh > 0 {
             self.bits.unset(Bits::TLP_RESENT);
             self.send_new(now, fresh, unit)
         } else {
             self.bits.set(Bits::TLP_RESENT);
-            let len = unit.min(self.nxt - self.una);
-            self.resend(now, Hole { start: self.nxt - len, end: self.nxt })
+            let start = self.nxt - unit.min(self.nxt - self.una);
+            let len = self.reach(start, self.nxt - start, unit);
+            self.resend(now, Hole { start, end: start + len })
         };
         if let Some(fine) = self.fine.get_mut() {
             fine.tail_end = self.nxt;
@@ -207,7 +209,20 @@ impl<P: Profile> Endpoint<P> {
         if self.paced(now) {
             return None;
         }
+        let len = self.reach(self.nxt, len, unit);
         Some(self.send_new(now, len, unit))
+    }
+
+    /// How many of the `len` bytes and FIN from `start` on one segment can refer to (TCP-607): whole segments, if that is
+    /// more than one.
+    fn reach(&self, start: Seq, len: u32, unit: u32) -> u32 {
+        let offset = start.since(self.data_base()) as usize;
+        let bytes = len.min(clamp(self.queue.len().saturating_sub(offset)));
+        let reach = clamp(self.queue.reach(offset, bytes as usize));
+        if reach == bytes {
+            return len;
+        }
+        if reach > unit { reach - reach % unit } else { reach }
     }
 
     /// How much new data makes a segment worth sending (RFC 9293 §3.8.6.2.1, TCP-151, TCP-152).
@@ -241,13 +256,16 @@ impl<P: Profile> Endpoint<P> {
 
     /// What waits to be a full segment waits no longer than this.
     fn hold(&mut self, now: Now) {
-        if !self.is_armed(Slot::Ack) || self.remaining(Slot::Ack, now) > u64::from(HOLD_MICROS) {
+        let later = self.remaining(Slot::Ack, now) > u64::from(HOLD_MICROS);
+        if !self.is_armed(Slot::Ack) || later {
             self.arm(Slot::Ack, now, u64::from(HOLD_MICROS));
         }
+        self.bits.set(Bits::HELD);
     }
 
     fn send_new(&mut self, now: Now, len: u32, unit: u32) -> Outgoing {
         let start = self.nxt;
+        self.bits.unset(Bits::HELD);
         let fin = self.bits.has(Bits::FIN_QUEUED) && len == self.backlog();
         let out = self.segment(now, Part { start, len, fin, again: false });
         let idle = self.una == self.nxt;
@@ -255,7 +273,7 @@ impl<P: Profile> Endpoint<P> {
         if fin {
             self.bits.set(Bits::FIN_SENT);
         }
-        if len < unit || len % unit != 0 {
+        if !len.is_multiple_of(unit) {
             self.small = self.nxt;
         }
         self.bits.unset(Bits::OVERRIDE);
@@ -405,7 +423,9 @@ impl<P: Profile> Endpoint<P> {
         let full = self.payload_max();
         let blocks = self.bits.has(Bits::DUPLICATE) || self.ring.out_of_order() > 0;
         if blocks && self.bits.has(Bits::SACK) {
-            return full.saturating_sub(40 - u32::from(TIMESTAMPS_LEN)).max(1);
+            // Three blocks beside timestamps, four without (TCP-370).
+            let room = if self.bits.has(Bits::TIMESTAMPS) { 28 } else { 36 };
+            return full.saturating_sub(room).max(1);
         }
         full
     }
@@ -414,16 +434,22 @@ impl<P: Profile> Endpoint<P> {
     #[inline]
     fn super_len(&self, room: u32, unit: u32) -> u32 {
         let most = u32::from(self.settings.as_ref().gso_max);
-        if most <= unit || unit < self.payload_max() {
+        let urgent = self.bits.has(Bits::URGENT_OUT); // such a segment cannot be cut (TCP-601)
+        if most <= unit || unit < self.payload_max() || urgent {
             return unit;
         }
         let most = most.min(room).min((self.wnd_max() / 2).max(unit)).min(self.quantum().max(unit));
         (most - most % unit).max(unit)
     }
 
+    /// Whether segments are spread, and there is a deadline to do it with.
+    fn is_pacing(&self) -> bool {
+        self.settings.as_ref().pacing && self.slots.as_ref().len() > Slot::Pace as usize
+    }
+
     /// Bytes per second; `None` where segments are not spread (TCP-310).
     fn pacing_rate(&self) -> Option<u64> {
-        if !self.settings.as_ref().pacing {
+        if !self.is_pacing() {
             return None;
         }
         if let Some(rate) = self.congestion.pacing_rate() {
@@ -448,12 +474,13 @@ impl<P: Profile> Endpoint<P> {
     /// Whether the next segment has to wait for its time.
     #[inline]
     fn paced(&mut self, now: Now) -> bool {
+        let pacing = self.is_pacing();
         let Some(fine) = self.fine.get_mut() else { return false };
-        if !self.settings.as_ref().pacing || !later(fine.pace_at, now.micros) {
+        if !pacing || !later(fine.pace_at, now.micros) {
             return false;
         }
         let wait = fine.pace_at.wrapping_sub(now.micros);
-        if wait > 1 << 30 {
+        if wait > PACE_MAX_MICROS {
             fine.pace_at = now.micros; // a time of long ago
             return false;
         }
@@ -477,6 +504,11 @@ impl<P: Profile> Endpoint<P> {
     pub(crate) fn restart_after_idle(&mut self, now: Now) {
         if self.una != self.nxt || !self.state.is_synchronized() {
             return;
+        }
+        if !self.is_armed(Slot::Pace)
+            && let Some(fine) = self.fine.get_mut()
+        {
+            fine.pace_at = now.micros; // after half an hour the old one would seem to lie ahead (TCP-401)
         }
         let idle = now.micros.wrapping_sub(self.sent_at);
         let rto = self.rto();
@@ -502,3 +534,5 @@ impl<P: Profile> Endpoint<P> {
 /// How late a paced segment may be and still be followed as if it had been in time, in microseconds.
 /// chosen: a loop's sleep and a scheduler's slice
 const PACE_CREDIT_MICROS: u32 = 2500;
+/// No segment waits longer than this for its time. chosen: longer than any round trip, short beside the clock's 71 minutes
+const PACE_MAX_MICROS: u32 = 1 << 27;

@@ -30,7 +30,14 @@ impl<P: Profile> Endpoint<P> {
                 assert!(!self.has_output(), "there is something to send without a connection");
             }
             State::SynSent => self.check_numbers(),
-            _ => {
+            State::SynReceived
+            | State::Established
+            | State::FinWait1
+            | State::FinWait2
+            | State::CloseWait
+            | State::Closing
+            | State::LastAck
+            | State::TimeWait => {
                 self.check_numbers();
                 self.check_window();
             }

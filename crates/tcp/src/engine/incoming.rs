@@ -106,6 +106,7 @@ impl<T: Tables> Incoming<'_, T> {
         let endpoint = self.engine.endpoint(handle).ok_or(TcpError::Stale)?;
         let address = <T::Profile as Profile>::Address::new(self.tuple.peer.ip());
         match endpoint.state {
+            State::Closed if !endpoint.is_told() => Err(TcpError::InvalidState),
             State::Closed if address.is_some() => Ok(()),
             State::Closed => Err(TcpError::InvalidArgs),
             _ => Err(TcpError::InvalidState),

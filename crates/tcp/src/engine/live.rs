@@ -109,8 +109,8 @@ impl<T: Tables> Live<'_, T> {
     /// Connects (TCP-023 to TCP-027).
     ///
     /// # Errors
-    /// [`TcpError::InvalidState`] with a connection, [`TcpError::InvalidArgs`] for an address or port that cannot be a
-    /// peer's, [`TcpError::NoRoute`] without a path or a free port; the endpoint stays closed.
+    /// [`TcpError::InvalidState`] with a connection, or with one whose end was not polled yet (TCP-066, TCP-070);
+    /// [`TcpError::InvalidArgs`] for an address or port that cannot be a peer's, [`TcpError::NoRoute`] without a path or a free port; the endpoint stays closed.
     pub fn connect(
         &mut self,
         peer: SocketAddr,
@@ -118,7 +118,8 @@ impl<T: Tables> Live<'_, T> {
         paths: &mut impl Paths,
     ) -> Result<(), TcpError> {
         let state = self.endpoint().map_or(State::Closed, |endpoint| endpoint.state);
-        if !matches!(state, State::Closed | State::Armed) {
+        let told = self.endpoint().is_some_and(Endpoint::is_told);
+        if !matches!(state, State::Closed | State::Armed) || !told {
             return Err(TcpError::InvalidState);
         }
         let address = <T::Profile as Profile>::Address::new(peer.ip());

@@ -112,8 +112,9 @@ impl<O: Offset> Losses for Episode<O> {
 
     fn recovered(&mut self) {}
 
-    fn clear(&mut self) {
-        *self = Self::default();
+    fn clear(&mut self, una: Seq) {
+        // Not zero, which for half of all numbers lies ahead.
+        *self = Self { lost_to: una, resent_to: una, lost: O::default() };
     }
 
     fn check(&self, _una: Seq, nxt: Seq) {

@@ -93,7 +93,9 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
             }
         }
         if self.records.is_empty() {
-            self.disordered = false;
+            // What was delivered last says nothing about what will leave next, and its time will be of another round of
+            // the clock one day (TCP-401).
+            (self.disordered, self.started) = (false, false);
             self.lost = 0;
         }
         newest
@@ -237,7 +239,7 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
         }
     }
 
-    fn clear(&mut self) {
+    fn clear(&mut self, _una: Seq) {
         self.records.truncate(0);
         (self.lost, self.started, self.disordered) = (0, false, false);
     }
