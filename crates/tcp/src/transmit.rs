@@ -134,9 +134,10 @@ impl<P: Profile> Endpoint<P> {
     /// Sends part of the flight again.
     fn resend(&mut self, now: Now, hole: Hole) -> Outgoing {
         let end_of_data = self.nxt - u32::from(self.bits.has(Bits::FIN_SENT));
-        let data_end = hole.end.earlier(end_of_data);
-        let fin = hole.end.after(end_of_data);
-        let len = data_end.since(hole.start);
+        let wanted = hole.end.earlier(end_of_data).since(hole.start);
+        let len = self.reach(hole.start, wanted);
+        let fin = hole.end.after(end_of_data) && len == wanted;
+        let hole = Hole { start: hole.start, end: hole.start + len + u32::from(fin) };
         let out = self.segment(now, Part { start: hole.start, len, fin, again: true });
         let stamp = self.rate.stamp(now.micros, self.outstanding() + len, false);
         let view = Flight {
@@ -240,8 +241,15 @@ impl<P: Profile> Endpoint<P> {
         }
     }
 
-    fn send_new(&mut self, now: Now, len: u32, unit: u32) -> Outgoing {
+    /// How far a segment that begins at `start` can reach: it refers to so many buffers and no more (TCP-607).
+    fn reach(&self, start: Seq, len: u32) -> u32 {
+        let offset = start.since(self.data_base()) as usize;
+        clamp(self.queue.slices(offset, len as usize).len()).min(len)
+    }
+
+    fn send_new(&mut self, now: Now, wanted: u32, unit: u32) -> Outgoing {
         let start = self.nxt;
+        let len = self.reach(start, wanted);
         let fin = self.bits.has(Bits::FIN_QUEUED) && len == self.backlog();
         let out = self.segment(now, Part { start, len, fin, again: false });
         let idle = self.una == self.nxt;
@@ -249,7 +257,7 @@ impl<P: Profile> Endpoint<P> {
         if fin {
             self.bits.set(Bits::FIN_SENT);
         }
-        if len < unit || len % unit != 0 {
+        if len == wanted && (len < unit || len % unit != 0) {
             self.small = self.nxt;
         }
         self.bits.unset(Bits::OVERRIDE);
