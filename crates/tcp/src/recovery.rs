@@ -101,8 +101,11 @@ impl<P: Profile> Endpoint<P> {
         let flight =
             Flight { una: self.una, nxt: self.nxt, board: &self.board, mss, now: now.micros };
         let mut found = self.losses.detect(&flight, told.trips, recovering, duplicates);
-        let partial = recovering && told.acked > 0 && self.una.before(self.episode.recover);
-        let third = !recovering && duplicates >= DUP_THRESH;
+        // Only where a loss began the episode: after a mark nothing is missing, after a timeout all is being repeated.
+        let fast = recovering && !self.bits.has(Bits::AFTER_RTO.and(Bits::AFTER_MARK));
+        let partial = fast && told.acked > 0 && self.una.before(self.episode.recover);
+        let marked = self.bits.has(Bits::AFTER_MARK) && duplicates == DUP_THRESH;
+        let third = marked || !recovering && duplicates >= DUP_THRESH;
         if !sack && self.una != self.nxt && (partial || third) && self.losses.lost() == 0 {
             found.lost += self.losses.lose_first(&flight, mss);
         }
