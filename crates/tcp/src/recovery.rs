@@ -13,6 +13,7 @@ use crate::rate::Rate;
 use crate::scoreboard::Sacked;
 use crate::seq::Seq;
 use crate::time::{Now, later};
+use crate::timers::{Rtx, Slot};
 
 /// One episode.
 #[derive(Clone, Copy, Debug)]
@@ -82,8 +83,17 @@ impl<P: Profile> Endpoint<P> {
         self.reduce(told, found);
         self.tell_controller(now, told, found);
         self.end_tail_probe(now, ack, told);
-        self.rearm(now, found.recheck);
+        if !self.keeps_timer(told, found.recheck) {
+            self.rearm(now, found.recheck);
+        }
         self.bits.set(Bits::OUTPUT);
+    }
+
+    /// What acknowledges nothing new does not put the timeout off (RFC 6298 §5.3, TCP-404).
+    fn keeps_timer(&self, told: &Told<<P::Rate as Rate>::Stamp>, recheck: Option<u32>) -> bool {
+        let armed = self.is_armed(Slot::Rtx)
+            && (self.rtx == Rtx::Timeout || self.rtx == Rtx::TailProbe && told.sacked == 0);
+        armed && told.acked == 0 && recheck.is_none() && self.wnd > 0
     }
 
     fn find_losses(&mut self, now: Now, told: &Told<<P::Rate as Rate>::Stamp>) -> Found {
