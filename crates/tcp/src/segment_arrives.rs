@@ -346,6 +346,9 @@ impl<P: Profile> Endpoint<P> {
     #[inline]
     fn heard(&mut self, now: Now) {
         self.probes = 0;
+        if self.bits.has(Bits::PERSISTING) {
+            self.repeating_since = now.seconds(); // a window may stay closed as long as its owner says so (TCP-164)
+        }
         if self.misc == Misc::Keepalive && self.is_armed(Slot::Misc) {
             self.arm_keepalive(now);
         }

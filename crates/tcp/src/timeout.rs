@@ -55,6 +55,9 @@ impl<P: Profile> Endpoint<P> {
                 self.bits.set(Bits::SEND_TLP.and(Bits::OUTPUT));
             }
             Rtx::Reordering => self.reordering_due(now),
+            Rtx::Persist if self.is_given_up(now, self.settings.as_ref().data_limit) => {
+                self.terminate(Disconnected::TimedOut);
+            }
             Rtx::Persist => {
                 self.retries = self.retries.saturating_add(1);
                 self.bits.set(Bits::SEND_PROBE.and(Bits::OUTPUT));
@@ -71,9 +74,7 @@ impl<P: Profile> Endpoint<P> {
         self.retries = self.retries.saturating_add(1);
         let settings = self.settings.as_ref();
         let limit = if handshake { settings.syn_limit } else { settings.data_limit };
-        // Coarse seconds are longer than seconds; one more makes sure that it is never too early.
-        let passed = now.seconds().wrapping_sub(self.repeating_since);
-        if settings.user_timeout.is_none() && passed > limit.div_ceil(1000) {
+        if self.is_given_up(now, limit) {
             self.terminate(Disconnected::TimedOut);
             return;
         }
@@ -88,6 +89,13 @@ impl<P: Profile> Endpoint<P> {
         }
         self.bits.unset(Bits::TIMING.and(Bits::TLP_OUT).and(Bits::SEND_TLP));
         self.begin_after_timeout(now);
+    }
+
+    /// Whether it was repeated for so many milliseconds (R2); a user timeout takes that limit's place.
+    fn is_given_up(&self, now: Now, limit: u32) -> bool {
+        // Coarse seconds are longer than seconds; one more makes sure that it is never too early.
+        let passed = now.seconds().wrapping_sub(self.repeating_since);
+        self.settings.as_ref().user_timeout.is_none() && passed > limit.div_ceil(1000)
     }
 
     /// What may only have been reordered is lost (TCP-284).
@@ -210,6 +218,7 @@ impl<P: Profile> Endpoint<P> {
         if !self.bits.has(Bits::PERSISTING) {
             self.bits.set(Bits::PERSISTING);
             self.retries = 0;
+            self.repeating_since = now.seconds();
         }
         self.rtx = Rtx::Persist;
         let max = crate::rtt::millis(self.settings.as_ref().persist_max);
