@@ -257,7 +257,8 @@ impl<P: Profile> Endpoint<P> {
         if fin {
             self.bits.set(Bits::FIN_SENT);
         }
-        if len == wanted && (len < unit || len % unit != 0) {
+        let probe = self.bits.has(Bits::PERSISTING);
+        if len == wanted && !probe && (len < unit || len % unit != 0) {
             self.small = self.nxt;
         }
         self.bits.unset(Bits::OVERRIDE);
