@@ -387,7 +387,7 @@ impl<P: Profile> Endpoint<P> {
             self.bits.unset(Bits::TELL_RECEIVE);
         }
         self.bits.set(Bits::RECLAIM.and(Bits::TELL_END));
-        self.losses.clear();
+        self.losses.clear(self.nxt);
         self.board = P::Board::default();
         (self.una, self.nxt) = (self.nxt, self.nxt);
     }

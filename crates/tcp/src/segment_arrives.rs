@@ -339,7 +339,7 @@ impl<P: Profile> Endpoint<P> {
             self.state = State::FinWait1;
         }
         self.arm_keepalive(now);
-        self.losses.clear();
+        self.losses.clear(self.una);
     }
 
     /// The peer lives (TCP-105, TCP-172).

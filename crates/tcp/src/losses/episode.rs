@@ -111,8 +111,8 @@ impl Losses for Episode {
 
     fn recovered(&mut self) {}
 
-    fn clear(&mut self) {
-        *self = Self::default();
+    fn clear(&mut self, una: Seq) {
+        *self = Self { lost_to: una, resent_to: una, ..Self::default() };
     }
 
     fn check(&self, _una: Seq, nxt: Seq) {

@@ -239,7 +239,7 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
         }
     }
 
-    fn clear(&mut self) {
+    fn clear(&mut self, _una: Seq) {
         self.records.truncate(0);
         (self.lost, self.started, self.disordered) = (0, false, false);
     }
