@@ -125,6 +125,8 @@ impl<P: Profile> Endpoint<P> {
     /// Something was lost or marked (TCP-251, TCP-290).
     pub(crate) fn begin_recovery(&mut self, now: Now, signal: Signal, flight: u32) {
         let stamp = now.millis().wrapping_add(self.ts_offset);
+        // RFC 5681 §3.1: all that is not acknowledged, but for what limited transmit added.
+        let size = flight.max((self.nxt - self.una).min(self.congestion.cwnd()));
         self.episode = Episode {
             recover: self.nxt,
             start: self.una,
@@ -136,7 +138,7 @@ impl<P: Profile> Endpoint<P> {
             resent: 0,
             first_resent: stamp,
         };
-        self.congestion.on_congestion(now.instant, signal, flight);
+        self.congestion.on_congestion(now.instant, signal, size);
         self.bits.unset(Bits::AFTER_RTO.and(Bits::AFTER_MARK).and(Bits::TLP_OUT));
         self.bits.set(Bits::RECOVERY.and(Bits::OUTPUT).and(Bits::UNDO));
         self.bits.put(Bits::FORCE, signal == Signal::Loss);
