@@ -126,7 +126,7 @@ impl<P: Profile> Endpoint<P> {
     pub(crate) fn begin_recovery(&mut self, now: Now, signal: Signal, flight: u32) {
         let stamp = now.millis().wrapping_add(self.ts_offset);
         // RFC 5681 §3.1: all that is not acknowledged, but for what limited transmit added.
-        let size = flight.max((self.nxt - self.una).min(self.congestion.cwnd()));
+        let size = flight.max(self.nxt - self.una).min(self.congestion.cwnd());
         self.episode = Episode {
             recover: self.nxt,
             start: self.una,

@@ -186,7 +186,7 @@ impl<P: Profile> Endpoint<P> {
             return self.poll_fin(now);
         }
         let edge = (self.una + self.wnd).since(self.nxt);
-        let room = self.cwnd().saturating_sub(self.outstanding());
+        let room = (self.cwnd() + self.limited_transmit()).saturating_sub(self.outstanding());
         let unit = self.unit();
         if edge == 0 {
             if self.una == self.nxt {
@@ -203,6 +203,14 @@ impl<P: Profile> Endpoint<P> {
             return None;
         }
         Some(self.send_new(now, len, unit))
+    }
+
+    /// Without reports, two duplicates let one new segment each go before the third means loss (RFC 3042, TCP-275).
+    fn limited_transmit(&self) -> u32 {
+        if self.bits.has(Bits::SACK.and(Bits::RECOVERY)) {
+            return 0;
+        }
+        u32::from(self.duplicates.min(2)) * self.payload_max()
     }
 
     /// How much new data makes a segment worth sending (RFC 9293 §3.8.6.2.1, TCP-151, TCP-152).
