@@ -58,7 +58,11 @@ impl<P: Profile> Endpoint<P> {
             if self.state == State::Closed {
                 return;
             }
-        } else if bare && same_window && !self.bits.has(Bits::SACK) && self.una != self.nxt {
+        } else if bare
+            && same_window
+            && !self.bits.has(Bits::SACK.and(Bits::PERSISTING))
+            && self.una != self.nxt
+        {
             self.duplicates = self.duplicates.saturating_add(1);
         }
         told.delivered += told.sacked;

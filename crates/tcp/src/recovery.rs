@@ -83,13 +83,17 @@ impl<P: Profile> Endpoint<P> {
         self.reduce(told, found);
         self.tell_controller(now, told, found);
         self.end_tail_probe(now, ack, told);
-        // What acknowledges nothing does not put off the timer (TCP-404), or a peer that sends all the time would.
-        let persists = self.is_armed(Slot::Rtx) && self.rtx == Rtx::Persist;
-        let news = told.acked > 0 || told.sacked > 0 || found.recheck.is_some();
-        if news || !self.is_armed(Slot::Rtx) || persists != (self.wnd() == 0) {
+        if !self.keeps_timer(told, found.recheck) {
             self.rearm(now, found.recheck);
         }
         self.bits.set(Bits::OUTPUT);
+    }
+
+    /// What acknowledges nothing new does not put the timeout off (RFC 6298 §5.3, TCP-404).
+    fn keeps_timer(&self, told: &Told<<P::Rate as Rate>::Stamp>, recheck: Option<u32>) -> bool {
+        let armed = self.is_armed(Slot::Rtx)
+            && (self.rtx == Rtx::Timeout || self.rtx == Rtx::TailProbe && told.sacked == 0);
+        armed && told.acked == 0 && recheck.is_none() && self.wnd() > 0
     }
 
     fn find_losses(&mut self, now: Now, told: &Told<<P::Rate as Rate>::Stamp>) -> Found {
@@ -107,8 +111,11 @@ impl<P: Profile> Endpoint<P> {
         let flight =
             Flight { una: self.una, nxt: self.nxt, board: &self.board, mss, now: now.micros };
         let mut found = self.losses.detect(&flight, told.trips, recovering, duplicates);
-        let partial = recovering && told.acked > 0 && self.una.before(self.episode.recover);
-        let third = !recovering && duplicates >= DUP_THRESH;
+        // Only where a loss began the episode: after a mark nothing is missing, after a timeout all is being repeated.
+        let fast = recovering && !self.bits.has(Bits::AFTER_RTO.and(Bits::AFTER_MARK));
+        let partial = fast && told.acked > 0 && self.una.before(self.episode.recover);
+        let marked = self.bits.has(Bits::AFTER_MARK) && duplicates == DUP_THRESH;
+        let third = marked || !recovering && duplicates >= DUP_THRESH;
         if !sack && self.una != self.nxt && (partial || third) && self.losses.lost() == 0 {
             found.lost += self.losses.lose_first(&flight, mss);
         }
@@ -118,6 +125,8 @@ impl<P: Profile> Endpoint<P> {
     /// Something was lost or marked (TCP-251, TCP-290).
     pub(crate) fn begin_recovery(&mut self, now: Now, signal: Signal, flight: u32) {
         let stamp = now.millis().wrapping_add(self.ts_offset);
+        // RFC 5681 §3.1: all that is not acknowledged, but for what limited transmit added.
+        let size = flight.max(self.nxt - self.una).min(self.congestion.cwnd());
         self.episode = Episode {
             recover: self.nxt,
             delivered: P::Offset::default(),
@@ -128,7 +137,7 @@ impl<P: Profile> Endpoint<P> {
             resent: 0,
             first_resent: stamp,
         };
-        self.congestion.on_congestion(now.instant, signal, flight);
+        self.congestion.on_congestion(now.instant, signal, size);
         self.bits.unset(Bits::AFTER_RTO.and(Bits::AFTER_MARK).and(Bits::TLP_OUT).and(Bits::TIMING));
         self.bits.set(Bits::RECOVERY.and(Bits::OUTPUT).and(Bits::UNDO));
         self.bits.put(Bits::FORCE, signal == Signal::Loss);

@@ -75,9 +75,7 @@ impl<P: Profile> Endpoint<P> {
         if self.bits.take(Bits::HEARD) || self.retries == 0 {
             self.repeating_since = now.seconds();
         }
-        let settings = self.settings.as_ref();
-        let passed = now.seconds().wrapping_sub(self.repeating_since);
-        settings.user_timeout.is_none() && u32::from(passed) > settings.data_limit.div_ceil(1000)
+        self.is_given_up(now, self.settings.as_ref().data_limit)
     }
 
     /// RFC 6298 §5.4 to §5.7, RFC 9293 §3.8.3 (TCP-164, TCP-254).
@@ -89,11 +87,7 @@ impl<P: Profile> Endpoint<P> {
         self.retries = self.retries.saturating_add(1);
         let settings = self.settings.as_ref();
         let limit = if handshake { settings.syn_limit } else { settings.data_limit };
-        // Coarse seconds are longer than seconds; one more makes sure that it is never too early.
-        let passed = now.seconds().wrapping_sub(self.repeating_since);
-        if settings.user_timeout.is_none()
-            && u32::from(passed) > limit.div_ceil(1000).min(REPEATING_MAX)
-        {
+        if self.is_given_up(now, limit) {
             self.terminate(Disconnected::TimedOut);
             return;
         }
@@ -108,6 +102,14 @@ impl<P: Profile> Endpoint<P> {
         }
         self.bits.unset(Bits::TIMING.and(Bits::TLP_OUT).and(Bits::SEND_TLP));
         self.begin_after_timeout(now);
+    }
+
+    /// Whether it was repeated for so many milliseconds (R2); a user timeout takes that limit's place.
+    fn is_given_up(&self, now: Now, limit: u32) -> bool {
+        // Coarse seconds are longer than seconds; one more makes sure that it is never too early.
+        let passed = now.seconds().wrapping_sub(self.repeating_since);
+        self.settings.as_ref().user_timeout.is_none()
+            && u32::from(passed) > limit.div_ceil(1000).min(REPEATING_MAX)
     }
 
     /// What may only have been reordered is lost (TCP-284).
@@ -230,6 +232,7 @@ impl<P: Profile> Endpoint<P> {
         if !self.bits.has(Bits::PERSISTING) {
             self.bits.set(Bits::PERSISTING);
             self.retries = 0;
+            self.repeating_since = now.seconds();
         }
         self.rtx = Rtx::Persist;
         let max = crate::rtt::millis(self.settings.as_ref().persist_max);

@@ -135,9 +135,8 @@ impl<P: Profile> Endpoint<P> {
     /// Sends part of the flight again.
     fn resend(&mut self, now: Now, hole: Hole) -> Outgoing {
         let end_of_data = self.nxt - u32::from(self.bits.has(Bits::FIN_SENT));
-        let data_end = hole.end.earlier(end_of_data);
+        let len = hole.end.earlier(end_of_data).since(hole.start);
         let fin = hole.end.after(end_of_data);
-        let len = data_end.since(hole.start);
         let out = self.segment(now, Part { start: hole.start, len, fin, again: true });
         let stamp = self.rate.stamp(now.micros, self.outstanding() + len, false);
         let view = Flight {
@@ -193,7 +192,7 @@ impl<P: Profile> Endpoint<P> {
             return self.poll_fin(now);
         }
         let edge = (self.una + self.wnd()).since(self.nxt);
-        let room = self.cwnd().saturating_sub(self.outstanding());
+        let room = (self.cwnd() + self.limited_transmit()).saturating_sub(self.outstanding());
         let unit = self.unit();
         if edge == 0 {
             if self.una == self.nxt {
@@ -223,6 +222,14 @@ impl<P: Profile> Endpoint<P> {
             return len;
         }
         if reach > unit { reach - reach % unit } else { reach }
+    }
+
+    /// Without reports, two duplicates let one new segment each go before the third means loss (RFC 3042, TCP-275).
+    fn limited_transmit(&self) -> u32 {
+        if self.bits.has(Bits::SACK.and(Bits::RECOVERY)) {
+            return 0;
+        }
+        u32::from(self.duplicates.min(2)) * self.payload_max()
     }
 
     /// How much new data makes a segment worth sending (RFC 9293 §3.8.6.2.1, TCP-151, TCP-152).
@@ -266,6 +273,7 @@ impl<P: Profile> Endpoint<P> {
     fn send_new(&mut self, now: Now, len: u32, unit: u32) -> Outgoing {
         let start = self.nxt;
         self.bits.unset(Bits::HELD);
+        let short = !len.is_multiple_of(unit) && len == self.backlog();
         let fin = self.bits.has(Bits::FIN_QUEUED) && len == self.backlog();
         let out = self.segment(now, Part { start, len, fin, again: false });
         let idle = self.una == self.nxt;
@@ -273,7 +281,7 @@ impl<P: Profile> Endpoint<P> {
         if fin {
             self.bits.set(Bits::FIN_SENT);
         }
-        if !len.is_multiple_of(unit) {
+        if short && !self.bits.has(Bits::PERSISTING) {
             self.small = self.nxt;
         }
         self.bits.unset(Bits::OVERRIDE);

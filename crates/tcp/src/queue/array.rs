@@ -143,6 +143,9 @@ impl<B: TxBuf, S: Slots<B>> TxQueue for SlotQueue<B, S> {
                 continue;
             };
             skip = 0;
+            if rest.is_empty() {
+                continue;
+            }
             let part = rest.get(..want).unwrap_or(rest);
             if !slices.push(part) {
                 break;

@@ -89,7 +89,7 @@ fn blocks_that_cannot_be_are_not_believed() {
     }
     let after = pair.sides[0].facts();
     assert_eq!((after.flight, after.lost), (before.flight, before.lost));
-    assert_eq!(after.recovering_since, None);
+    assert_eq!(after.recovering_to, None);
 }
 
 // S-52

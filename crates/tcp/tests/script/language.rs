@@ -24,7 +24,9 @@ fn words(line: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for word in line.split_whitespace() {
         match found.last_mut() {
-            Some(last) if last.starts_with('<') && last.len() > 1 && !last.ends_with('>') => {
+            Some(last)
+                if last.len() > 1 && last.starts_with('<') && last != "<<" && !last.ends_with('>') =>
+            {
                 last.push(' ');
                 last.push_str(word);
             }

@@ -198,7 +198,7 @@ impl Config {
         settings.ecn = self.switch("ecn", false)?;
         settings.timestamps = self.switch("ts", true)?;
         settings.sack = self.switch("sack", true)?;
-        settings.window_scale = self.switch("wscale", true)?;
+        settings.window_scale = self.switch("wscale", settings.window_scale)?;
         settings.pacing = self.switch("pacing", false)?;
         if self.text("user_timeout").is_some() {
             settings.user_timeout = Some(self.number("user_timeout", 0)?);

@@ -119,7 +119,12 @@ impl<P: Subject> Runner<P> {
         }
         self.at = self.at.max(until);
         match first.as_str() {
-            "<" => self.inject(rest),
+            "<" => {
+                self.inject(rest)?;
+                self.world.drain();
+                Ok(())
+            }
+            "<<" => self.inject(rest),
             "app" => {
                 self.world.note(&format!("app {}", rest.join(" ")));
                 self.world.call(rest, &self.counters)
@@ -149,6 +154,7 @@ impl<P: Subject> Runner<P> {
         Err(format!("expected nothing, came > {}", seen.show()))
     }
 
+    /// Hands over a segment of the peer; what the engine has to say to it is not asked for yet.
     fn inject(&mut self, words: &[String]) -> Result<(), String> {
         self.world.note(&format!("< {}", words.join(" ")));
         let shape = Shape::parse(words, &self.counters)?;
@@ -219,11 +225,13 @@ impl<P: Subject> Runner<P> {
         let opening = Opening::parse(words)?;
         self.world.call(&["listen".to_owned()], &[])?;
         self.inject(&opening.segment("S 0:0", true))?;
+        self.world.drain();
         self.world.seen.pop_front().ok_or("no answer to the SYN")?;
         self.at = self.at + opening.trip;
         self.world.advance(self.at, false)?;
         self.quiet()?;
         self.inject(&opening.segment(". 1:1 ack 1", false))?;
+        self.world.drain();
         self.opened()
     }
 
@@ -236,6 +244,7 @@ impl<P: Subject> Runner<P> {
         self.world.advance(self.at, false)?;
         self.quiet()?;
         self.inject(&opening.segment("S. 0:0 ack 1", true))?;
+        self.world.drain();
         self.world.seen.pop_front().ok_or("no acknowledgement of the SYN")?;
         self.opened()
     }

@@ -184,7 +184,6 @@ impl<P: Subject> World<P> {
         let meta =
             Meta { source: peer, destination: local, ecn: shape.ecn(), unit, verified: false, mtu };
         self.hand_over(&meta, &bytes);
-        self.drain();
         Ok(())
     }
 
