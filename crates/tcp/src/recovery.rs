@@ -64,6 +64,8 @@ impl<P: Profile> Endpoint<P> {
 
     /// What an acknowledgement means for recovery and for the window.
     pub(crate) fn recover(&mut self, now: Now, ack: Seq, told: &Told<<P::Rate as Rate>::Stamp>) {
+        // The acknowledgement that ends an episode does not make the window grow (TCP-291).
+        let shrinking = self.bits.has(Bits::RECOVERY) && !self.bits.has(Bits::AFTER_RTO);
         self.undo_if_spurious(now, told);
         if told.duplicate {
             self.losses.duplicated(self.nxt);
@@ -81,7 +83,7 @@ impl<P: Profile> Endpoint<P> {
             self.bits.set(Bits::REDUCED.and(Bits::AFTER_MARK));
         }
         self.reduce(told, found);
-        self.tell_controller(now, told, found);
+        self.tell_controller(now, told, found, shrinking);
         self.end_tail_probe(now, ack, told);
         if !self.keeps_timer(told, found.recheck) {
             self.rearm(now, found.recheck);
@@ -222,7 +224,13 @@ impl<P: Profile> Endpoint<P> {
         }
     }
 
-    fn tell_controller(&mut self, now: Now, told: &Told<<P::Rate as Rate>::Stamp>, found: Found) {
+    fn tell_controller(
+        &mut self,
+        now: Now,
+        told: &Told<<P::Rate as Rate>::Stamp>,
+        found: Found,
+        shrinking: bool,
+    ) {
         let round_start = self.fine.get().is_some_and(|fine| self.una.after(fine.round_end));
         if round_start {
             self.start_round(self.nxt);
@@ -245,7 +253,7 @@ impl<P: Profile> Endpoint<P> {
             rate,
             cwnd_limited: self.bits.has(Bits::CWND_LIMITED)
                 || (slow && told.flight_before >= cwnd / 2),
-            in_recovery: self.bits.has(Bits::RECOVERY) && !after_rto,
+            in_recovery: shrinking || self.bits.has(Bits::RECOVERY) && !after_rto,
             after_rto,
             round_start,
             ce_bytes: if told.marked { told.acked } else { 0 },

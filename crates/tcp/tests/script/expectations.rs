@@ -86,14 +86,14 @@ impl<P: Subject> World<P> {
 
     /// `cwnd=1000`, `flight<=500`.
     fn compare(&self, word: &str, counters: &[i64]) -> Result<(), String> {
-        const OPERATORS: [(&str, fn(i64, i64) -> bool); 5] = [
+        let operators: [Operator; 5] = [
             ("<=", |a, b| a <= b),
             (">=", |a, b| a >= b),
             ("=", |a, b| a == b),
             ("<", |a, b| a < b),
             (">", |a, b| a > b),
         ];
-        let split = OPERATORS.iter().find_map(|(operator, holds)| {
+        let split = operators.iter().find_map(|(operator, holds)| {
             word.split_once(operator).map(|(name, value)| (name, value, holds))
         });
         let (name, value, holds) = split.ok_or_else(|| format!("`{word}` expects nothing"))?;
@@ -151,6 +151,9 @@ impl<P: Subject> World<P> {
         })
     }
 }
+
+/// How it is written and when it holds.
+type Operator = (&'static str, fn(i64, i64) -> bool);
 
 /// `Name` means any of that kind, `Name(1)` just that one.
 fn is(event: &str, wanted: &str) -> bool {

@@ -25,7 +25,10 @@ fn words(line: &str) -> Vec<String> {
     for word in line.split_whitespace() {
         match found.last_mut() {
             Some(last)
-                if last.len() > 1 && last.starts_with('<') && last != "<<" && !last.ends_with('>') =>
+                if last.len() > 1
+                    && last.starts_with('<')
+                    && last != "<<"
+                    && !last.ends_with('>') =>
             {
                 last.push(' ');
                 last.push_str(word);

@@ -2,9 +2,9 @@
 
 use crate::language::{ahead, any_number, fit, number, wrap};
 use crate::options::List;
+use core::fmt::Write as _;
 use mainstay_wire::ip::Ecn;
 use mainstay_wire::tcp::{Flags, Header};
-use std::fmt::Write as _;
 
 /// What relative numbers count from.
 #[derive(Clone, Copy, Debug)]
@@ -64,11 +64,11 @@ pub(crate) struct Shape {
 impl Shape {
     pub(crate) fn parse(words: &[String], counters: &[i64]) -> Result<Self, String> {
         let mut words = words.iter().map(String::as_str);
-        let mut shape = Self::default();
-        shape.flags = match words.next().ok_or("a segment begins with its flags")? {
+        let flags = match words.next().ok_or("a segment begins with its flags")? {
             "*" => None,
             letters => Some(flags(letters)?),
         };
+        let mut shape = Self { flags, ..Self::default() };
         let range = words.next().ok_or("after the flags stands first:end")?;
         let (start, end) = range.split_once(':').ok_or("after the flags stands first:end")?;
         (shape.start, shape.end) = (any_number(start, counters)?, any_number(end, counters)?);

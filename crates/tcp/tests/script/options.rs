@@ -2,8 +2,8 @@
 
 use crate::language::{ahead, any_number, fit, number, wrap};
 use crate::notation::Bases;
+use core::fmt::Write as _;
 use mainstay_wire::tcp::Options;
-use std::fmt::Write as _;
 
 /// One option. `None` is a number that does not matter.
 #[derive(Clone, Debug, PartialEq, Eq)]

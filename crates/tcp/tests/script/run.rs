@@ -227,7 +227,7 @@ impl<P: Subject> Runner<P> {
         self.inject(&opening.segment("S 0:0", true))?;
         self.world.drain();
         self.world.seen.pop_front().ok_or("no answer to the SYN")?;
-        self.at = self.at + opening.trip;
+        self.at += opening.trip;
         self.world.advance(self.at, false)?;
         self.quiet()?;
         self.inject(&opening.segment(". 1:1 ack 1", false))?;
@@ -240,7 +240,7 @@ impl<P: Subject> Runner<P> {
         let opening = Opening::parse(words)?;
         self.world.call(&["connect".to_owned()], &[])?;
         self.world.seen.pop_front().ok_or("no SYN left")?;
-        self.at = self.at + opening.trip;
+        self.at += opening.trip;
         self.world.advance(self.at, false)?;
         self.quiet()?;
         self.inject(&opening.segment("S. 0:0 ack 1", true))?;

@@ -151,8 +151,8 @@ impl<P: Subject> World<P> {
     /// A segment of the peer.
     pub(crate) fn inject(&mut self, shape: &Shape) -> Result<(), String> {
         let (mut local, mut peer) = self.addresses();
-        let port: u16 = fit(shape.extra("sport")?.unwrap_or(PORTS.1.into()))?;
-        let to: u16 = fit(shape.extra("dport")?.unwrap_or(PORTS.0.into()))?;
+        let port: u16 = fit(shape.extra("sport")?.unwrap_or_else(|| PORTS.1.into()))?;
+        let to: u16 = fit(shape.extra("dport")?.unwrap_or_else(|| PORTS.0.into()))?;
         for (key, value) in &shape.extras {
             let address = || value.parse().map_err(|_| format!("`{value}` is no address"));
             match key.as_str() {
