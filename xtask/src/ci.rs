@@ -15,7 +15,7 @@ use crate::{Findings, layers, manifest, peers, tidy, trace, tree};
 const BARE_TARGET: &str = "thumbv7em-none-eabi";
 
 /// What must build for it.
-const BARE_PACKAGES: &[&str] = &["mainstay-base", "mainstay-wire", "mainstay-tcp"];
+const BARE_PACKAGES: &[&str] = &["mainstay-base", "mainstay-wire", "mainstay-tcp", "mainstay-firmware"];
 
 const SIM: &str = "mainstay-sim";
 

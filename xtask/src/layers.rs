@@ -68,6 +68,7 @@ const PICTURE: &[(&str, &[&str])] = &[
         ],
     ),
     ("mainstay-sim", SIMULATED),
+    ("mainstay-firmware", &["mainstay-base", "mainstay-wire", "mainstay-tcp"]),
     ("demo", &["mainstay", "mainstay-policy"]),
     ("mainstay-bench", &["mainstay", "mainstay-policy", "mainstay-impair"]),
     ("mainstay-fuzz", FUZZED),
