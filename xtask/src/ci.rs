@@ -16,7 +16,7 @@ const BARE_TARGET: &str = "thumbv7em-none-eabi";
 
 /// What must build for it.
 const BARE_PACKAGES: &[&str] =
-    &["mainstay-base", "mainstay-wire", "mainstay-tcp", "mainstay-firmware"];
+    &["mainstay-base", "mainstay-wire", "mainstay-tcp", "mainstay-tcp-io", "mainstay-firmware"];
 
 const SIM: &str = "mainstay-sim";
 

@@ -15,6 +15,7 @@ const PICTURE: &[(&str, &[&str])] = &[
     ("mainstay-wire", &[]),
     // the column of packets
     ("mainstay-tcp", &["mainstay-base", "mainstay-wire"]),
+    ("mainstay-tcp-io", &["mainstay-base", "mainstay-tcp"]),
     // what a bad link does, for the simulator and for tests
     ("mainstay-impair", &["mainstay-base"]),
     // byte machines
@@ -149,6 +150,8 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("tracing-subscriber", &["mainstay"]),
     ("clap", &["mainstay"]),
     ("crossterm", &["mainstay"]),
+    ("embedded-io", &["mainstay-tcp-io"]),
+    ("embedded-io-async", &["mainstay-tcp-io"]),
     ("libfuzzer-sys", &["mainstay-fuzz"]),
     ("openssl", &[]),
     ("native-tls", &[]),
