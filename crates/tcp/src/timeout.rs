@@ -56,7 +56,8 @@ impl<P: Profile> Endpoint<P> {
             Rtx::TailProbe => {
                 self.bits.set(Bits::SEND_TLP.and(Bits::OUTPUT));
             }
-            Rtx::Reordering => self.reordering_due(now),
+            Rtx::Reordering if P::Losses::BY_TIME => self.reordering_due(now),
+            Rtx::Reordering => {} // never armed
             Rtx::Persist => {
                 self.retries = self.retries.saturating_add(1);
                 self.bits.set(Bits::SEND_PROBE.and(Bits::OUTPUT));

@@ -65,7 +65,8 @@ impl<P: Profile> Endpoint<P> {
         if let Some(out) = self.poll_lost(now) {
             return Some(out);
         }
-        if self.bits.take(Bits::SEND_TLP)
+        if P::Losses::BY_TIME
+            && self.bits.take(Bits::SEND_TLP)
             && let Some(out) = self.poll_tail(now)
         {
             return Some(out);
@@ -296,10 +297,7 @@ impl<P: Profile> Endpoint<P> {
         } else if persisting && self.backlog() > 0 {
             self.send_new(now, 1, self.unit())
         } else {
-            let options = self.options(now);
-            let mut header = self.header(self.nxt - 1, Flags::ACK, options);
-            self.fill_acknowledgment(&mut header);
-            Outgoing { header, offset: 0, len: 0, unit: None, ecn: false }
+            self.acknowledgment(now, self.nxt - 1)
         };
         if persisting {
             self.arm_persist(now);
@@ -312,10 +310,15 @@ impl<P: Profile> Endpoint<P> {
         if !self.bits.has(Bits::ACK_NOW) {
             return None;
         }
+        Some(self.acknowledgment(now, self.nxt))
+    }
+
+    /// A segment without payload.
+    fn acknowledgment(&mut self, now: Now, sequence: Seq) -> Outgoing {
         let options = self.options(now);
-        let mut header = self.header(self.nxt, Flags::ACK, options);
+        let mut header = self.header(sequence, Flags::ACK, options);
         self.fill_acknowledgment(&mut header);
-        Some(Outgoing { header, offset: 0, len: 0, unit: None, ecn: false })
+        Outgoing { header, offset: 0, len: 0, unit: None, ecn: false }
     }
 
     /// A segment with part of the stream.
@@ -420,6 +423,7 @@ impl<P: Profile> Endpoint<P> {
 
     /// Bytes per second; `None` where segments are not spread (TCP-310).
     fn pacing_rate(&self) -> Option<u64> {
+        self.fine.get()?; // nowhere to keep when the next may leave
         if !self.settings.as_ref().pacing {
             return None;
         }
