@@ -15,6 +15,7 @@ const PICTURE: &[(&str, &[&str])] = &[
     ("mainstay-wire", &[]),
     // the column of packets
     ("mainstay-tcp", &["mainstay-base", "mainstay-wire"]),
+    ("mainstay-tcp-io", &["mainstay-base", "mainstay-tcp"]),
     // what a bad link does, for the simulator and for tests
     ("mainstay-impair", &["mainstay-base"]),
     ("mainstay-net", &["mainstay-base", "mainstay-wire", "mainstay-tcp"]),
@@ -75,6 +76,7 @@ const PICTURE: &[(&str, &[&str])] = &[
         ],
     ),
     ("mainstay-sim", SIMULATED),
+    ("mainstay-firmware", &["mainstay-base", "mainstay-wire", "mainstay-tcp"]),
     ("demo", &["mainstay", "mainstay-policy"]),
     ("mainstay-bench", &["mainstay", "mainstay-policy", "mainstay-impair"]),
     ("mainstay-fuzz", FUZZED),
@@ -155,6 +157,8 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("tracing-subscriber", &["mainstay"]),
     ("clap", &["mainstay"]),
     ("crossterm", &["mainstay"]),
+    ("embedded-io", &["mainstay-tcp-io"]),
+    ("embedded-io-async", &["mainstay-tcp-io"]),
     ("libfuzzer-sys", &["mainstay-fuzz"]),
     ("openssl", &[]),
     ("native-tls", &[]),

@@ -470,23 +470,21 @@ impl<T: Tables> Engine<T> {
 
     /// Who a SYN to `local` is for: an exact address before an unspecified one (TCP-073).
     fn listener(&self, local: SocketAddr) -> Option<ListenerHandle> {
-        let listeners = self.listeners.as_ref();
-        let find = |exact: bool| {
-            listeners.iter().enumerate().find(|(_, listener)| {
-                listener.address.is_some_and(|address| {
-                    address.port() == local.port()
-                        && if exact {
-                            address.ip() == local.ip()
-                        } else {
-                            address.ip().is_unspecified() && address.is_ipv4() == local.is_ipv4()
-                        }
-                })
-            })
-        };
-        let (slot, listener) = find(true).or_else(|| find(false))?;
-        Some(ListenerHandle {
-            slot: u32::try_from(slot).unwrap_or(u32::MAX),
-            generation: listener.generation,
-        })
+        let mut found = None;
+        for (slot, listener) in self.listeners.as_ref().iter().enumerate() {
+            let Some(address) = listener.address.filter(|it| it.port() == local.port()) else {
+                continue;
+            };
+            let exact = address.ip() == local.ip();
+            let wild = address.ip().is_unspecified() && address.is_ipv4() == local.is_ipv4();
+            if exact || (wild && found.is_none()) {
+                let slot = u32::try_from(slot).unwrap_or(u32::MAX);
+                found = Some(ListenerHandle { slot, generation: listener.generation });
+            }
+            if exact {
+                break;
+            }
+        }
+        found
     }
 }

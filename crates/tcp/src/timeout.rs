@@ -57,7 +57,8 @@ impl<P: Profile> Endpoint<P> {
             Rtx::TailProbe => {
                 self.bits.set(Bits::SEND_TLP.and(Bits::OUTPUT));
             }
-            Rtx::Reordering => self.reordering_due(now),
+            Rtx::Reordering if P::Losses::BY_TIME => self.reordering_due(now),
+            Rtx::Reordering => {} // never armed
             Rtx::Persist => {
                 if self.is_unanswered(now) {
                     self.terminate(Disconnected::TimedOut);

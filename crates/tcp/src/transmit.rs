@@ -64,7 +64,8 @@ impl<P: Profile> Endpoint<P> {
         if let Some(out) = self.poll_lost(now) {
             return Some(out);
         }
-        if self.bits.take(Bits::SEND_TLP)
+        if P::Losses::BY_TIME
+            && self.bits.take(Bits::SEND_TLP)
             && let Some(out) = self.poll_tail(now)
         {
             return Some(out);
@@ -325,10 +326,7 @@ impl<P: Profile> Endpoint<P> {
         } else if persisting && self.backlog() > 0 {
             self.send_new(now, 1, self.unit())
         } else {
-            let options = self.options(now);
-            let mut header = self.header(self.nxt - 1, Flags::ACK, options);
-            self.fill_acknowledgment(&mut header);
-            Outgoing { header, offset: 0, len: 0, unit: None, ecn: false }
+            self.acknowledgment(now, self.nxt - 1)
         };
         if persisting {
             self.arm_persist(now);
@@ -341,10 +339,15 @@ impl<P: Profile> Endpoint<P> {
         if !self.bits.has(Bits::ACK_NOW) {
             return None;
         }
+        Some(self.acknowledgment(now, self.nxt))
+    }
+
+    /// A segment without payload.
+    fn acknowledgment(&mut self, now: Now, sequence: Seq) -> Outgoing {
         let options = self.options(now);
-        let mut header = self.header(self.nxt, Flags::ACK, options);
+        let mut header = self.header(sequence, Flags::ACK, options);
         self.fill_acknowledgment(&mut header);
-        Some(Outgoing { header, offset: 0, len: 0, unit: None, ecn: false })
+        Outgoing { header, offset: 0, len: 0, unit: None, ecn: false }
     }
 
     /// A segment with part of the stream.
@@ -457,6 +460,7 @@ impl<P: Profile> Endpoint<P> {
 
     /// Bytes per second; `None` where segments are not spread (TCP-310).
     fn pacing_rate(&self) -> Option<u64> {
+        self.fine.get()?; // nowhere to keep when the next may leave
         if !self.is_pacing() {
             return None;
         }
