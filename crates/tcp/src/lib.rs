@@ -27,6 +27,7 @@ mod endpoint;
 mod engine;
 mod error;
 mod event;
+mod head;
 mod limits;
 mod negotiate;
 mod prf;

@@ -132,7 +132,7 @@ impl<T: Tables> Engine<T> {
             else {
                 continue;
             };
-            let out = endpoint.poll_transmit(now);
+            let out = endpoint.poll_transmit(now, &mut self.header);
             let (tuple, flow_label) = (endpoint.tuple(), endpoint.flow_label());
             let settings = endpoint.settings.as_ref();
             let (hop_limit, dscp) = (settings.hop_limit, settings.dscp);
@@ -145,7 +145,7 @@ impl<T: Tables> Engine<T> {
                 dscp,
                 flow_label,
                 unit: out.unit,
-                header_len: out.header.emit(&mut self.header)?,
+                header_len: out.header_len,
                 payload: (out.len > 0).then_some((slot, out.offset, out.len)),
             });
         }
