@@ -36,21 +36,20 @@ pub(crate) struct Told<S> {
 impl<P: Profile> Endpoint<P> {
     /// An acknowledgement that may be: not newer than what was sent, not much older than what was acknowledged.
     pub(crate) fn take_ack(&mut self, now: Now, segment: &Segment<'_>, ack: Seq) {
-        let header = segment.header;
         if ack.before(self.una) {
             return;
         }
-        let window = u32::from(header.window) << self.shift_out;
+        let window = u32::from(segment.window) << self.shift_out;
         let same_window = window == self.wnd;
-        self.take_window(Seq(header.sequence), ack, window);
-        if ack == self.nxt && self.una == ack && header.options.sack.is_empty() {
+        self.take_window(segment.sequence, ack, window);
+        if ack == self.nxt && self.una == ack && segment.sack.is_empty() {
             self.window_moved(now);
             return; // nothing was outstanding
         }
-        let bare = segment.payload.is_empty() && !header.flags.intersects(Flags::SYN | Flags::FIN);
+        let bare = segment.payload.is_empty() && !segment.flags.intersects(Flags::SYN | Flags::FIN);
         let mut told = self.tell_apart(now, segment);
-        if !header.options.sack.is_empty() && self.bits.has(Bits::SACK) {
-            self.take_sack(now, header.options.sack.as_slice(), ack, &mut told);
+        if !segment.sack.is_empty() && self.bits.has(Bits::SACK) {
+            self.take_sack(now, segment.sack, ack, &mut told);
         }
         if ack.after(self.una) {
             self.advance(now, segment, ack, &mut told);
@@ -66,8 +65,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     fn tell_apart(&self, now: Now, segment: &Segment<'_>) -> Told<<P::Rate as Rate>::Stamp> {
-        let header = segment.header;
-        let original = self.predates_resending(header.options.timestamps.map(|stamps| stamps.echo));
+        let original = self.predates_resending(segment.timestamps.map(|stamps| stamps.echo));
         let trips = Trips {
             min: self.trip.min,
             smoothed: self.trip.smoothed().unwrap_or(u32::MAX),
@@ -82,7 +80,7 @@ impl<P: Profile> Endpoint<P> {
             newest: None,
             rtt: None,
             duplicate: false,
-            marked: self.bits.has(Bits::ECN) && header.flags.contains(Flags::ECE),
+            marked: self.bits.has(Bits::ECN) && segment.flags.contains(Flags::ECE),
             original,
             trips,
         }
@@ -90,7 +88,7 @@ impl<P: Profile> Endpoint<P> {
 
     /// RFC 9293 §3.10.7.4: only a newer segment moves the window (TCP-138).
     #[inline]
-    fn take_window(&mut self, seq: Seq, ack: Seq, window: u32) {
+    pub(crate) fn take_window(&mut self, seq: Seq, ack: Seq, window: u32) {
         if self.wl1.before(seq) || (self.wl1 == seq && self.wl2.at_or_before(ack)) {
             self.wnd = window;
             self.wnd_max = self.wnd_max.max(window);
@@ -99,7 +97,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Bytes are acknowledged in sequence (TCP-137).
-    fn advance(
+    pub(crate) fn advance(
         &mut self,
         now: Now,
         segment: &Segment<'_>,
@@ -238,8 +236,7 @@ impl<P: Profile> Endpoint<P> {
 
     /// How old the timestamp is that the peer echoes, in microseconds (TCP-359).
     fn echoed(&self, now: Now, segment: &Segment<'_>) -> Option<u32> {
-        let echo =
-            segment.header.options.timestamps.filter(|_| self.bits.has(Bits::TIMESTAMPS))?.echo;
+        let echo = segment.timestamps.filter(|_| self.bits.has(Bits::TIMESTAMPS))?.echo;
         let age = now.millis().wrapping_add(self.ts_offset).wrapping_sub(echo);
         (echo != 0 && age <= RTT_MAX_MILLIS).then(|| (age * 1000).max(1))
     }

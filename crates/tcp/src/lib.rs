@@ -30,6 +30,7 @@ mod event;
 mod head;
 mod limits;
 mod negotiate;
+mod predict;
 mod prf;
 mod receive;
 mod recovery;

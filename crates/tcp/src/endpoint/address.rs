@@ -11,6 +11,11 @@ pub trait Address: Copy + Debug + PartialEq {
     fn new(address: IpAddr) -> Option<Self>;
     /// The address.
     fn ip(self) -> IpAddr;
+    /// Whether it is this one.
+    #[inline]
+    fn is(&self, address: &IpAddr) -> bool {
+        self.ip() == *address
+    }
 }
 
 impl Address for IpAddr {
@@ -22,6 +27,11 @@ impl Address for IpAddr {
 
     fn ip(self) -> IpAddr {
         self
+    }
+
+    #[inline]
+    fn is(&self, address: &IpAddr) -> bool {
+        self == address
     }
 }
 

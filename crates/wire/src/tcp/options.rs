@@ -317,6 +317,14 @@ impl Options {
 const SYN_MAX: usize = 4 + 4 + 2 + 10 + 18;
 const _: () = assert!(SYN_MAX <= OPTIONS_MAX, "the options of a SYN fit into its header");
 
+/// The timestamps, if these bytes are they and the padding that aligns them.
+#[inline]
+pub(super) fn aligned_timestamps(bytes: &[u8; 12]) -> Option<Timestamps> {
+    let (head, body) = bytes.split_first_chunk::<4>()?;
+    (*head == ALIGNED_TIMESTAMPS).then_some(timestamps(*body.first_chunk()?))
+}
+
+#[inline]
 fn timestamps(body: [u8; 8]) -> Timestamps {
     let [a, b, c, d, e, f, g, h] = body;
     Timestamps { value: u32::from_be_bytes([a, b, c, d]), echo: u32::from_be_bytes([e, f, g, h]) }
