@@ -5,7 +5,7 @@ use crate::endpoint::Endpoint;
 use crate::profile::Profile;
 use crate::seq::Seq;
 use crate::time::Now;
-use mainstay_wire::tcp::{Flags, HEADER_MAX, Header, Options};
+use mainstay_wire::tcp::{Flags, HEADER_MAX, Header, Options, Plain, SackBlocks};
 
 /// Room for any header.
 pub(crate) type Head = [u8; HEADER_MAX];
@@ -30,37 +30,48 @@ impl<P: Profile> Endpoint<P> {
     #[inline]
     pub(crate) fn write_head(&mut self, now: Now, mark: Mark, out: &mut Head) -> usize {
         if self.reports_blocks() {
-            return self.write_head_with_blocks(now, mark, out);
+            return self.write_any_head(now, mark, out);
         }
-        let options = Options { timestamps: self.timestamps(now, true), ..Options::default() };
-        let len = self.header(mark, options).emit(out);
-        self.acknowledged_peer();
-        len.unwrap_or(0)
-    }
-
-    /// With what arrived out of order.
-    #[inline(never)]
-    fn write_head_with_blocks(&mut self, now: Now, mark: Mark, out: &mut Head) -> usize {
-        let timestamps = self.timestamps(now, true);
-        let options = Options { timestamps, sack: self.sack_blocks(), ..Options::default() };
-        let len = self.header(mark, options).emit(out);
-        self.acknowledged_peer();
-        len.unwrap_or(0)
-    }
-
-    #[inline]
-    fn header(&mut self, mark: Mark, options: Options) -> Header {
-        let echo = if self.bits.has(Bits::ECHO) { Flags::ECE } else { Flags::NONE };
-        Header {
+        let Some(timestamps) = self.timestamps(now, true) else {
+            return self.write_any_head(now, mark, out);
+        };
+        let plain = Plain {
             source: self.local_port,
             destination: self.peer_port,
             sequence: mark.sequence.0,
             acknowledgment: self.rcv_nxt.0,
-            flags: mark.flags | Flags::ACK | echo,
+            flags: mark.flags | self.standing_flags(),
             window: self.advertise(),
             urgent: mark.urgent,
-            options,
-        }
+            timestamps,
+        };
+        self.acknowledged_peer();
+        plain.emit(out).unwrap_or(0)
+    }
+
+    /// With what arrived out of order, or without timestamps.
+    #[inline(never)]
+    fn write_any_head(&mut self, now: Now, mark: Mark, out: &mut Head) -> usize {
+        let timestamps = self.timestamps(now, true);
+        let blocks = if self.reports_blocks() { self.sack_blocks() } else { SackBlocks::EMPTY };
+        let header = Header {
+            source: self.local_port,
+            destination: self.peer_port,
+            sequence: mark.sequence.0,
+            acknowledgment: self.rcv_nxt.0,
+            flags: mark.flags | self.standing_flags(),
+            window: self.advertise(),
+            urgent: mark.urgent,
+            options: Options { timestamps, sack: blocks, ..Options::default() },
+        };
+        self.acknowledged_peer();
+        header.emit(out).unwrap_or(0)
+    }
+
+    /// The flags of every segment: with the peer's marks echoed until it says so (TCP-302).
+    #[inline]
+    fn standing_flags(&self) -> Flags {
+        if self.bits.has(Bits::ECHO) { Flags::ACK | Flags::ECE } else { Flags::ACK }
     }
 
     /// Our SYN, or the answer to the peer's (TCP-116, TCP-122, TCP-300).

@@ -140,8 +140,33 @@ impl Plain {
     }
 }
 
+impl Plain {
+    /// Writes the header with a checksum of zero and says how long it is; `None` if `out` is too short.
+    #[must_use]
+    #[inline]
+    pub fn emit(&self, out: &mut [u8]) -> Option<usize> {
+        let (words, _) = out.first_chunk_mut::<PLAIN_LEN>()?.as_chunks_mut::<4>();
+        let [ports, sequence, acknowledgment, bits, urgent, head, value, echo] = words else {
+            return None;
+        };
+        let both = |high: u16, low: u16| (u32::from(high) << 16 | u32::from(low)).to_be_bytes();
+        let [high, low] = self.flags.to_bytes();
+        *ports = both(self.source, self.destination);
+        *sequence = self.sequence.to_be_bytes();
+        *acknowledgment = self.acknowledgment.to_be_bytes();
+        *bits = both(u16::from_be_bytes([PLAIN_WORDS << 4 | high, low]), self.window);
+        *urgent = both(0, self.urgent);
+        *head = options::ALIGNED_TIMESTAMPS;
+        *value = self.timestamps.value.to_be_bytes();
+        *echo = self.timestamps.echo.to_be_bytes();
+        Some(PLAIN_LEN)
+    }
+}
+
+/// How long a [`Plain`] header is, in words of four bytes. RFC 7323 appendix A
+const PLAIN_WORDS: u8 = 8;
 /// How long a [`Plain`] header is. RFC 7323 appendix A
-const PLAIN_LEN: usize = HEADER_MIN + 12;
+const PLAIN_LEN: usize = 4 * PLAIN_WORDS as usize;
 
 /// The fixed part as it stands on the wire.
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
@@ -194,6 +219,10 @@ mod tests {
         assert_eq!((plain.sequence, plain.timestamps), (sample().sequence, stamps));
         assert_eq!((plain.flags, plain.window), (sample().flags, sample().window));
         assert_eq!(payload, [7; 3]);
+        let mut again = [9; HEADER_MAX];
+        assert_eq!(plain.emit(&mut again), Some(len));
+        assert_eq!(again[..len], out[..len]);
+        assert_eq!(plain.emit(&mut again[..len - 1]), None);
         for other in [
             Header { flags: Flags::SYN, ..sample() },
             Header { options: Options::default(), ..sample() },

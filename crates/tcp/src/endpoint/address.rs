@@ -31,7 +31,11 @@ impl Address for IpAddr {
 
     #[inline]
     fn is(&self, address: &IpAddr) -> bool {
-        self == address
+        match (self, address) {
+            (Self::V4(own), Self::V4(address)) => own == address,
+            (Self::V6(own), Self::V6(address)) => own == address,
+            (Self::V4(_), Self::V6(_)) | (Self::V6(_), Self::V4(_)) => false,
+        }
     }
 }
 

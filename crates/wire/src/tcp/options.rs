@@ -16,7 +16,7 @@ const EXPERIMENT: u8 = 254; // IANA
 /// What marks Fast Open among experiments. RFC 7413 §4.1.1
 const FAST_OPEN_MAGIC: [u8; 2] = [0xf9, 0x89];
 /// Two NOPs, kind and length: how nearly every segment's only option starts. RFC 7323 appendix A
-const ALIGNED_TIMESTAMPS: [u8; 4] = [NOP, NOP, TIMESTAMPS, 10];
+pub(super) const ALIGNED_TIMESTAMPS: [u8; 4] = [NOP, NOP, TIMESTAMPS, 10];
 
 /// The options of one segment that we know. Absent ones are `None`, `false` or empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
