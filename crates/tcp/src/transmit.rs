@@ -248,7 +248,7 @@ impl<P: Profile> Endpoint<P> {
         if fin {
             self.bits.set(Bits::FIN_SENT);
         }
-        if len < unit || len % unit != 0 {
+        if len < unit || (len > unit && !len.is_multiple_of(unit)) {
             self.small = self.nxt;
         }
         self.bits.unset(Bits::OVERRIDE);
@@ -260,8 +260,10 @@ impl<P: Profile> Endpoint<P> {
         self.losses.sent(self.una, self.nxt, now.micros, stamp);
         self.recovery_sent(len, false);
         self.pace(now, len);
+        // In the same moment, behind more than one segment, it would be the same deadline again.
+        let same = self.sent_at == now.micros && start - self.una > self.payload_max();
         self.sent_at = now.micros;
-        if idle || !self.is_armed(Slot::Rtx) || self.rtx == Rtx::TailProbe {
+        if idle || !self.is_armed(Slot::Rtx) || (self.rtx == Rtx::TailProbe && !same) {
             self.rearm(now, None);
             if idle && !self.is_armed(Slot::User) {
                 self.arm_user_timeout(now);
