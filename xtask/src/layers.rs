@@ -78,7 +78,17 @@ const PICTURE: &[(&str, &[&str])] = &[
     ("mainstay-sim", SIMULATED),
     ("mainstay-firmware", &["mainstay-base", "mainstay-wire", "mainstay-tcp"]),
     ("demo", &["mainstay", "mainstay-policy"]),
-    ("mainstay-bench", &["mainstay", "mainstay-policy", "mainstay-impair"]),
+    (
+        "mainstay-bench",
+        &[
+            "mainstay",
+            "mainstay-base",
+            "mainstay-impair",
+            "mainstay-policy",
+            "mainstay-tcp",
+            "mainstay-wire",
+        ],
+    ),
     ("mainstay-fuzz", FUZZED),
     ("mainstay-test-support", &["mainstay-base", "mainstay-host", "mainstay-impair"]),
     (

@@ -14,7 +14,7 @@ use crate::segment_arrives::Segment;
 use crate::seq::Seq;
 use crate::time::Now;
 use crate::timers::{Misc, Slot};
-use mainstay_wire::tcp::{Flags, Header, SackBlock};
+use mainstay_wire::tcp::{Flags, SackBlock};
 
 /// What one acknowledgement said, for recovery and congestion control.
 #[derive(Clone, Copy, Debug)]
@@ -37,21 +37,20 @@ pub(crate) struct Told<S> {
 impl<P: Profile> Endpoint<P> {
     /// An acknowledgement that may be: not newer than what was sent, not much older than what was acknowledged.
     pub(crate) fn take_ack(&mut self, now: Now, segment: &Segment<'_>, ack: Seq) {
-        let header = segment.header;
         if ack.before(self.una) {
             return;
         }
-        let window = self.scaled(header);
+        let window = self.scaled(segment);
         let same_window = P::Offset::narrow(window) == self.wnd;
-        self.take_window(Seq(header.sequence), ack, window);
-        if ack == self.nxt && self.una == ack && header.options.sack.is_empty() {
+        self.take_window(segment.sequence, ack, window);
+        if ack == self.nxt && self.una == ack && segment.sack.is_empty() {
             self.window_moved(now);
             return; // nothing was outstanding
         }
-        let bare = segment.payload.is_empty() && !header.flags.intersects(Flags::SYN | Flags::FIN);
+        let bare = segment.payload.is_empty() && !segment.flags.intersects(Flags::SYN | Flags::FIN);
         let mut told = self.tell_apart(now, segment);
-        if !header.options.sack.is_empty() && self.bits.has(Bits::SACK) {
-            self.take_sack(now, header.options.sack.as_slice(), ack, &mut told);
+        if !segment.sack.is_empty() && self.bits.has(Bits::SACK) {
+            self.take_sack(now, segment.sack, ack, &mut told);
         }
         if ack.after(self.una) {
             self.advance(now, segment, ack, &mut told);
@@ -73,16 +72,15 @@ impl<P: Profile> Endpoint<P> {
         self.window_moved(now);
     }
 
-    /// The window a header offers; never scaled in a SYN (TCP-124).
+    /// The window a segment offers; never scaled in a SYN (TCP-124).
     #[inline]
-    pub(crate) fn scaled(&self, header: &Header) -> u32 {
-        let shift = if header.flags.contains(Flags::SYN) { 0 } else { self.shift_out };
-        u32::from(header.window) << shift
+    pub(crate) fn scaled(&self, segment: &Segment<'_>) -> u32 {
+        let shift = if segment.flags.contains(Flags::SYN) { 0 } else { self.shift_out };
+        u32::from(segment.window) << shift
     }
 
     fn tell_apart(&self, now: Now, segment: &Segment<'_>) -> Told<<P::Rate as Rate>::Stamp> {
-        let header = segment.header;
-        let original = self.predates_resending(header.options.timestamps.map(|stamps| stamps.echo));
+        let original = self.predates_resending(segment.timestamps.map(|stamps| stamps.echo));
         let trips = Trips {
             min: self.min_rtt(),
             smoothed: self.trip.smoothed().unwrap_or(u32::MAX),
@@ -97,7 +95,7 @@ impl<P: Profile> Endpoint<P> {
             newest: None,
             rtt: None,
             duplicate: false,
-            marked: self.bits.has(Bits::ECN) && header.flags.contains(Flags::ECE),
+            marked: self.bits.has(Bits::ECN) && segment.flags.contains(Flags::ECE),
             original,
             trips,
         }
@@ -107,7 +105,7 @@ impl<P: Profile> Endpoint<P> {
     /// its number: a retransmission has an old one, and the old window would be counted from the new acknowledgement.
     /// SND.WL2 is not kept: it is never after SND.UNA, and an acknowledgement before that does not come this far.
     #[inline]
-    fn take_window(&mut self, seq: Seq, ack: Seq, window: u32) {
+    pub(crate) fn take_window(&mut self, seq: Seq, ack: Seq, window: u32) {
         if self.wl1.at_or_before(seq) || ack.after(self.una) {
             self.set_wnd(window);
             self.wl1 = self.wl1.later(seq);
@@ -115,7 +113,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Bytes are acknowledged in sequence (TCP-137).
-    fn advance(
+    pub(crate) fn advance(
         &mut self,
         now: Now,
         segment: &Segment<'_>,
@@ -252,8 +250,7 @@ impl<P: Profile> Endpoint<P> {
 
     /// How old the timestamp is that the peer echoes, in microseconds (TCP-359).
     fn echoed(&self, now: Now, segment: &Segment<'_>) -> Option<u32> {
-        let echo =
-            segment.header.options.timestamps.filter(|_| self.bits.has(Bits::TIMESTAMPS))?.echo;
+        let echo = segment.timestamps.filter(|_| self.bits.has(Bits::TIMESTAMPS))?.echo;
         let age = now.millis().wrapping_add(self.ts_offset).wrapping_sub(echo);
         (echo != 0 && age <= RTT_MAX_MILLIS).then(|| (age * 1000).max(1))
     }

@@ -24,7 +24,7 @@ use crate::profile::Profile;
 use crate::queue::TxQueue;
 use crate::seq::Seq;
 use crate::time::Now;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use mainstay_base::{Instant, Rng};
 use reply::Replies;
 
@@ -402,17 +402,32 @@ impl<T: Tables> Engine<T> {
 
     /// The connection of a four-tuple (TCP-073).
     fn find(&self, tuple: &Tuple) -> Option<usize> {
+        let Tuple { local, peer } = tuple;
+        self.find_between((&local.ip(), local.port()), (&peer.ip(), peer.port()))
+    }
+
+    /// The same of addresses where they lie.
+    #[inline]
+    fn find_between(&self, local: (&IpAddr, u16), peer: (&IpAddr, u16)) -> Option<usize> {
         let slots = self.slots.as_ref();
         let is = |slot: usize| {
             slots.get(slot).and_then(|slot| slot.endpoint.as_ref()).is_some_and(|endpoint| {
-                endpoint.peer_port == tuple.peer.port()
-                    && endpoint.local_port == tuple.local.port()
+                endpoint.peer_port == peer.1
+                    && endpoint.local_port == local.1
                     && !matches!(endpoint.state, State::Closed | State::Armed)
-                    && endpoint.peer.ip() == tuple.peer.ip()
-                    && endpoint.local.ip() == tuple.local.ip()
+                    && endpoint.peer.is(peer.0)
+                    && endpoint.local.is(local.0)
             })
         };
-        self.index.find(slots.len(), self.bucket(tuple), is)
+        let hash = if T::Index::HASHED {
+            self.bucket(&Tuple {
+                local: (*local.0, local.1).into(),
+                peer: (*peer.0, peer.1).into(),
+            })
+        } else {
+            0
+        };
+        self.index.find(slots.len(), hash, is)
     }
 
     /// What a new connection is born with (TCP-520, TCP-521).

@@ -124,10 +124,9 @@ impl<'a> Slices<'a> {
 
     /// One piece.
     #[must_use]
-    pub fn one(part: &'a [u8]) -> Self {
-        let mut slices = Self::EMPTY;
-        slices.push(part);
-        slices
+    #[inline]
+    pub const fn one(part: &'a [u8]) -> Self {
+        Self { parts: [part, &[], &[], &[]], count: if part.is_empty() { 0 } else { 1 } }
     }
 
     /// Adds a piece and says whether there was room; an empty one is left out.
@@ -143,12 +142,14 @@ impl<'a> Slices<'a> {
 
     /// The pieces, none of them empty.
     #[must_use]
+    #[inline]
     pub fn as_slice(&self) -> &[&'a [u8]] {
         self.parts.get(..self.count).unwrap_or(&[])
     }
 
     /// Bytes in all pieces.
     #[must_use]
+    #[inline]
     pub fn len(&self) -> usize {
         self.as_slice().iter().map(|part| part.len()).sum()
     }

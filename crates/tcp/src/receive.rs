@@ -76,9 +76,9 @@ impl<P: Profile> Endpoint<P> {
     /// Eighth: the end (TCP-141, TCP-142). One that came early takes effect when the gap closes.
     pub(crate) fn take_fin(&mut self, now: Now, segment: &Segment<'_>, fin: bool) {
         use mainstay_wire::tcp::Flags;
-        if fin && segment.header.flags.contains(Flags::FIN) && !self.bits.has(Bits::FIN_RECEIVED) {
-            let syn = u32::from(segment.header.flags.contains(Flags::SYN));
-            self.fin = Seq(segment.header.sequence) + syn + clamp(segment.payload.len());
+        if fin && segment.flags.contains(Flags::FIN) && !self.bits.has(Bits::FIN_RECEIVED) {
+            let syn = u32::from(segment.flags.contains(Flags::SYN));
+            self.fin = segment.sequence + syn + clamp(segment.payload.len());
             self.bits.set(Bits::FIN_PENDING.and(Bits::ACK_NOW).and(Bits::OUTPUT));
         }
         if !self.bits.has(Bits::FIN_PENDING) || self.fin != self.rcv_nxt {

@@ -5,6 +5,7 @@ use crate::congestion::CongestionControl;
 use crate::endpoint::{Endpoint, clamp};
 use crate::event::State;
 use crate::fine::Finer as _;
+use crate::head::{Head, Mark};
 use crate::limits::HOLD_MICROS;
 use crate::losses::{Flight, Hole, Losses};
 use crate::profile::Profile;
@@ -14,18 +15,25 @@ use crate::rtt::millis;
 use crate::seq::Seq;
 use crate::time::{Now, later};
 use crate::timers::{Rtx, Slot};
-use mainstay_wire::tcp::{Flags, Header, Options};
+use mainstay_wire::tcp::Flags;
 
-/// A segment that leaves: its header, and where its payload lies in the queue.
+/// A segment that leaves: how long its header is, and where its payload lies in the queue.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outgoing {
-    pub(crate) header: Header,
+    pub(crate) header_len: usize,
     pub(crate) offset: usize,
     pub(crate) len: usize,
     /// It is to be cut into segments of so much payload (TCP-600).
     pub(crate) unit: Option<u16>,
     /// May be marked instead of dropped (TCP-301).
     pub(crate) ecn: bool,
+}
+
+impl Outgoing {
+    /// One without payload.
+    const fn bare(header_len: usize) -> Self {
+        Self { header_len, offset: 0, len: 0, unit: None, ecn: false }
+    }
 }
 
 /// What part of the stream a segment carries.
@@ -38,63 +46,53 @@ struct Part {
 }
 
 impl<P: Profile> Endpoint<P> {
-    /// The next segment; `None` when nothing may leave now.
-    pub(crate) fn poll_transmit(&mut self, now: Now) -> Option<Outgoing> {
+    /// The next segment, its header written to `out`; `None` when nothing may leave now.
+    pub(crate) fn poll_transmit(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
         if !self.bits.has(Bits::OUTPUT) {
             return None;
         }
-        let out = match self.state {
+        let outgoing = match self.state {
             State::Closed | State::Armed => None,
-            State::SynSent | State::SynReceived => self.poll_syn(now),
-            State::TimeWait => self.poll_ack(now),
+            State::SynSent | State::SynReceived => self.poll_syn(now, out),
+            State::TimeWait => self.poll_ack(now, out),
             State::Established
             | State::FinWait1
             | State::FinWait2
             | State::CloseWait
             | State::Closing
-            | State::LastAck => self.poll_open(now),
+            | State::LastAck => self.poll_open(now, out),
         };
-        if out.is_none() {
+        if outgoing.is_none() {
             self.bits.unset(Bits::OUTPUT);
         }
-        out
+        outgoing
     }
 
-    fn poll_open(&mut self, now: Now) -> Option<Outgoing> {
-        if let Some(out) = self.poll_lost(now) {
-            return Some(out);
+    fn poll_open(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
+        if let Some(outgoing) = self.poll_lost(now, out) {
+            return Some(outgoing);
         }
         if P::Losses::BY_TIME
             && self.bits.take(Bits::SEND_TLP)
-            && let Some(out) = self.poll_tail(now)
+            && let Some(outgoing) = self.poll_tail(now, out)
         {
-            return Some(out);
+            return Some(outgoing);
         }
-        if let Some(out) = self.poll_new(now) {
-            return Some(out);
+        if let Some(outgoing) = self.poll_new(now, out) {
+            return Some(outgoing);
         }
         if self.bits.take(Bits::SEND_PROBE) {
-            return Some(self.probe(now));
+            return Some(self.probe(now, out));
         }
-        self.poll_ack(now)
+        self.poll_ack(now, out)
     }
 
-    /// Our SYN, or the answer to the peer's (TCP-116, TCP-122, TCP-300).
-    fn poll_syn(&mut self, now: Now) -> Option<Outgoing> {
+    fn poll_syn(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
         if !self.bits.take(Bits::SEND_SYN) {
             return None;
         }
         let answer = self.state == State::SynReceived;
-        let mut header = self.header(self.una, Flags::SYN, self.syn_options(now, answer));
-        header.window = self.first_window();
-        if answer {
-            header.flags |= Flags::ACK;
-            header.acknowledgment = self.rcv_nxt.0;
-            self.ack_sent = self.rcv_nxt;
-        }
-        if self.bits.has(Bits::ECN) && self.retries < 2 {
-            header.flags |= if answer { Flags::ECE } else { Flags::ECE | Flags::CWR };
-        }
+        let header_len = self.write_syn(now, answer, out);
         if self.nxt == self.una {
             self.nxt = self.una + 1;
             self.sent_at = now.micros;
@@ -106,11 +104,11 @@ impl<P: Profile> Endpoint<P> {
         self.rtx = Rtx::Timeout;
         let wait = self.rto_backed_off();
         self.arm(Slot::Rtx, now, u64::from(wait));
-        Some(Outgoing { header, offset: 0, len: 0, unit: None, ecn: false })
+        Some(Outgoing::bare(header_len))
     }
 
     /// What is lost, oldest first, as far as the window allows; the first of an episode in any case.
-    fn poll_lost(&mut self, now: Now) -> Option<Outgoing> {
+    fn poll_lost(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
         if self.losses.lost() == 0 {
             self.bits.unset(Bits::FORCE);
             return None;
@@ -130,15 +128,16 @@ impl<P: Profile> Endpoint<P> {
         let len = want.min(if force { unit } else { self.super_len(room, unit) });
         let len = self.reach(hole.start, len, unit);
         self.bits.unset(Bits::FORCE);
-        Some(self.resend(now, Hole { start: hole.start, end: hole.start + len }))
+        Some(self.resend(now, Hole { start: hole.start, end: hole.start + len }, out))
     }
 
     /// Sends part of the flight again.
-    fn resend(&mut self, now: Now, hole: Hole) -> Outgoing {
+    fn resend(&mut self, now: Now, hole: Hole, out: &mut Head) -> Outgoing {
         let end_of_data = self.nxt - u32::from(self.bits.has(Bits::FIN_SENT));
         let len = hole.end.earlier(end_of_data).since(hole.start);
         let fin = hole.end.after(end_of_data);
-        let out = self.segment(now, Part { start: hole.start, len, fin, again: true });
+        let part = Part { start: hole.start, len, fin, again: true };
+        let outgoing = self.segment(now, part, out);
         let stamp = self.rate.stamp(now.micros, self.outstanding() + len, false);
         let view = Flight {
             una: self.una,
@@ -157,11 +156,11 @@ impl<P: Profile> Endpoint<P> {
         if !self.is_armed(Slot::Rtx) || self.rtx != Rtx::Reordering {
             self.rearm(now, None);
         }
-        out
+        outgoing
     }
 
     /// A probe for a loss at the end: new data if there is some, else the last segment again (RFC 8985 §7.3).
-    fn poll_tail(&mut self, now: Now) -> Option<Outgoing> {
+    fn poll_tail(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
         if self.una == self.nxt {
             return None;
         }
@@ -170,27 +169,27 @@ impl<P: Profile> Endpoint<P> {
         let fresh = self.backlog().min(edge.since(self.nxt)).min(unit);
         let fresh = self.reach(self.nxt, fresh, unit);
         self.bits.set(Bits::TLP_OUT);
-        let out = if fresh > 0 {
+        let outgoing = if fresh > 0 {
             self.bits.unset(Bits::TLP_RESENT);
-            self.send_new(now, fresh, unit)
+            self.send_new(now, fresh, unit, out)
         } else {
             self.bits.set(Bits::TLP_RESENT);
             let start = self.nxt - unit.min(self.nxt - self.una);
             let len = self.reach(start, self.nxt - start, unit);
-            self.resend(now, Hole { start, end: start + len })
+            self.resend(now, Hole { start, end: start + len }, out)
         };
         if let Some(fine) = self.fine.get_mut() {
             fine.tail_end = self.nxt;
         }
         self.rearm(now, None); // now the timeout proper
-        Some(out)
+        Some(outgoing)
     }
 
     /// New data, and the end after it (TCP-150 to TCP-154).
-    fn poll_new(&mut self, now: Now) -> Option<Outgoing> {
+    fn poll_new(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
         let backlog = self.backlog();
         if backlog == 0 {
-            return self.poll_fin(now);
+            return self.poll_fin(now, out);
         }
         let edge = (self.una + self.wnd()).since(self.nxt);
         let room = (self.cwnd() + self.limited_transmit()).saturating_sub(self.outstanding());
@@ -210,7 +209,7 @@ impl<P: Profile> Endpoint<P> {
             return None;
         }
         let len = self.reach(self.nxt, len, unit);
-        Some(self.send_new(now, len, unit))
+        Some(self.send_new(now, len, unit, out))
     }
 
     /// How many of the `len` bytes and FIN from `start` on one segment can refer to (TCP-607): whole segments, if that is
@@ -271,12 +270,12 @@ impl<P: Profile> Endpoint<P> {
         self.bits.set(Bits::HELD);
     }
 
-    fn send_new(&mut self, now: Now, len: u32, unit: u32) -> Outgoing {
+    fn send_new(&mut self, now: Now, len: u32, unit: u32, out: &mut Head) -> Outgoing {
         let start = self.nxt;
         self.bits.unset(Bits::HELD);
         let short = !len.is_multiple_of(unit) && len == self.backlog();
         let fin = self.bits.has(Bits::FIN_QUEUED) && len == self.backlog();
-        let out = self.segment(now, Part { start, len, fin, again: false });
+        let outgoing = self.segment(now, Part { start, len, fin, again: false }, out);
         let idle = self.una == self.nxt;
         self.nxt = start + len + u32::from(fin);
         if fin {
@@ -291,8 +290,10 @@ impl<P: Profile> Endpoint<P> {
         self.losses.sent(self.una, self.nxt, now.micros, stamp);
         self.recovery_sent(len, false);
         self.pace(now, len);
+        // In the same moment, behind more than one segment, it would be the same deadline again.
+        let same = self.sent_at == now.micros && start - self.una > self.payload_max();
         self.sent_at = now.micros;
-        if idle || !self.is_armed(Slot::Rtx) || self.rtx == Rtx::TailProbe {
+        if idle || !self.is_armed(Slot::Rtx) || (self.rtx == Rtx::TailProbe && !same) {
             self.rearm(now, None);
             if idle && !self.is_armed(Slot::User) {
                 self.arm_user_timeout(now);
@@ -304,73 +305,64 @@ impl<P: Profile> Endpoint<P> {
                 self.rate.app_limited(self.outstanding());
             }
         }
-        out
+        outgoing
     }
 
     /// The end alone.
-    fn poll_fin(&mut self, now: Now) -> Option<Outgoing> {
+    fn poll_fin(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
         if !self.bits.has(Bits::FIN_QUEUED) || self.bits.has(Bits::FIN_SENT) {
             return None;
         }
-        Some(self.send_new(now, 0, self.unit()))
+        Some(self.send_new(now, 0, self.unit(), out))
     }
 
     /// Something that the peer has to answer (TCP-160, TCP-171).
-    fn probe(&mut self, now: Now) -> Outgoing {
+    fn probe(&mut self, now: Now, out: &mut Head) -> Outgoing {
         let persisting = self.bits.has(Bits::PERSISTING) && self.wnd() == 0;
         if persisting {
             self.disarm(Slot::Rtx);
         }
-        let out = if persisting && self.una != self.nxt {
-            self.resend(now, Hole { start: self.una, end: self.una + 1 })
+        let outgoing = if persisting && self.una != self.nxt {
+            self.resend(now, Hole { start: self.una, end: self.una + 1 }, out)
         } else if persisting && self.backlog() > 0 {
-            self.send_new(now, 1, self.unit())
+            self.send_new(now, 1, self.unit(), out)
         } else {
-            self.acknowledgment(now, self.nxt - 1)
+            Outgoing::bare(self.write_head(now, Mark::at(self.nxt - 1), out))
         };
         if persisting {
             self.arm_persist(now);
         }
-        out
+        outgoing
     }
 
     /// An acknowledgement that is owed and did not ride on data.
-    fn poll_ack(&mut self, now: Now) -> Option<Outgoing> {
+    fn poll_ack(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
         if !self.bits.has(Bits::ACK_NOW) {
             return None;
         }
-        Some(self.acknowledgment(now, self.nxt))
-    }
-
-    /// A segment without payload.
-    fn acknowledgment(&mut self, now: Now, sequence: Seq) -> Outgoing {
-        let options = self.options(now);
-        let mut header = self.header(sequence, Flags::ACK, options);
-        self.fill_acknowledgment(&mut header);
-        Outgoing { header, offset: 0, len: 0, unit: None, ecn: false }
+        Some(Outgoing::bare(self.write_head(now, Mark::at(self.nxt), out)))
     }
 
     /// A segment with part of the stream.
-    fn segment(&mut self, now: Now, part: Part) -> Outgoing {
-        let options = self.options(now);
-        let mut header = self.header(part.start, Flags::ACK, options);
-        let unit = self.unit();
+    fn segment(&mut self, now: Now, part: Part, out: &mut Head) -> Outgoing {
+        let mut mark = Mark::at(part.start);
         let base = self.data_base();
         let queued_end = base + clamp(self.queue.len());
         if part.len > 0 && part.start + part.len == queued_end {
-            header.flags |= Flags::PSH;
+            mark.flags |= Flags::PSH;
         }
         if part.fin {
-            header.flags |= Flags::FIN;
+            mark.flags |= Flags::FIN;
         }
         if !part.again && part.len > 0 && self.bits.take(Bits::REDUCED) {
-            header.flags |= Flags::CWR;
+            mark.flags |= Flags::CWR;
         }
-        self.point_at_urgent(&mut header);
-        self.fill_acknowledgment(&mut header);
+        self.point_at_urgent(&mut mark);
+        let header_len = self.write_head(now, mark, out);
+        let unit = self.unit();
         let len = part.len as usize;
         Outgoing {
-            header,
+            header_len,
             offset: part.start.since(base) as usize,
             len,
             unit: (part.len > unit).then(|| u16::try_from(unit).unwrap_or(u16::MAX)),
@@ -378,62 +370,11 @@ impl<P: Profile> Endpoint<P> {
         }
     }
 
-    /// RFC 9293 §3.8.5, TCP-166.
-    fn point_at_urgent(&mut self, header: &mut Header) {
-        if !self.bits.has(Bits::URGENT_OUT) {
-            return;
-        }
-        let ahead = self.urgent_out.since(Seq(header.sequence));
-        if ahead == 0 {
-            if self.una.at_or_after(self.urgent_out) {
-                self.bits.unset(Bits::URGENT_OUT);
-            }
-            return;
-        }
-        header.flags |= Flags::URG;
-        header.urgent = u16::try_from(ahead).unwrap_or(u16::MAX);
-    }
-
-    fn header(&self, sequence: Seq, flags: Flags, options: Options) -> Header {
-        Header {
-            source: self.local_port,
-            destination: self.peer_port,
-            sequence: sequence.0,
-            acknowledgment: 0,
-            flags,
-            window: 0,
-            urgent: 0,
-            options,
-        }
-    }
-
-    /// The current acknowledgement and window (TCP-155); what was owed is paid with it (TCP-412).
-    #[inline]
-    fn fill_acknowledgment(&mut self, header: &mut Header) {
-        header.acknowledgment = self.rcv_nxt.0;
-        header.window = self.advertise();
-        if self.bits.has(Bits::ECHO) {
-            header.flags |= Flags::ECE;
-        }
-        self.acknowledged_peer();
-    }
-
-    /// Timestamps, and what arrived out of order.
-    #[inline]
-    fn options(&mut self, now: Now) -> Options {
-        let mut options = Options { timestamps: self.timestamps(now, true), ..Options::default() };
-        if self.bits.has(Bits::DUPLICATE) || self.ring.out_of_order() > 0 {
-            options.sack = self.sack_blocks();
-        }
-        options
-    }
-
     /// The payload of a full segment, less where blocks have to be reported in it (TCP-156).
     #[inline]
     fn unit(&self) -> u32 {
         let full = self.payload_max();
-        let blocks = self.bits.has(Bits::DUPLICATE) || self.ring.out_of_order() > 0;
-        if blocks && self.bits.has(Bits::SACK) {
+        if self.reports_blocks() && self.bits.has(Bits::SACK) {
             // Three blocks beside timestamps, four without (TCP-370).
             let room = if self.bits.has(Bits::TIMESTAMPS) { 28 } else { 36 };
             return full.saturating_sub(room).max(1);

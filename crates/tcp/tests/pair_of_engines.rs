@@ -3,6 +3,8 @@
 
 #[path = "pair/handshake.rs"]
 mod handshake;
+#[path = "pair/predicted.rs"]
+mod predicted;
 #[path = "pair/transfer.rs"]
 mod transfer;
 #[path = "pair/world.rs"]

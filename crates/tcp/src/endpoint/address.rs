@@ -11,6 +11,11 @@ pub trait Address: Copy + Debug + PartialEq {
     fn new(address: IpAddr) -> Option<Self>;
     /// The address.
     fn ip(self) -> IpAddr;
+    /// Whether it is this one.
+    #[inline]
+    fn is(&self, address: &IpAddr) -> bool {
+        self.ip() == *address
+    }
 }
 
 impl Address for IpAddr {
@@ -22,6 +27,15 @@ impl Address for IpAddr {
 
     fn ip(self) -> IpAddr {
         self
+    }
+
+    #[inline]
+    fn is(&self, address: &IpAddr) -> bool {
+        match (self, address) {
+            (Self::V4(own), Self::V4(address)) => own == address,
+            (Self::V6(own), Self::V6(address)) => own == address,
+            (Self::V4(_), Self::V6(_)) | (Self::V6(_), Self::V4(_)) => false,
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use core::net::{IpAddr, SocketAddr};
 use mainstay_base::Instant;
 use mainstay_wire::checksum;
 use mainstay_wire::ip::{Ecn, Protocol};
-use mainstay_wire::tcp::{Flags, Header};
+use mainstay_wire::tcp::{Flags, Header, Plain};
 
 /// What the IP layer knows of a segment.
 #[derive(Clone, Copy, Debug)]
@@ -128,10 +128,36 @@ impl<T: Tables> Engine<T> {
     pub fn handle_segment(&mut self, now: Instant, meta: &Meta, bytes: &[u8]) -> Ingress<'_, T> {
         let now = self.clock(now);
         self.counters.received += 1;
+        if let Some((plain, payload)) = Plain::parse(bytes) {
+            let segment = Segment::plain(&plain, payload, meta.ecn, meta.unit);
+            return self.take(now, meta, (plain.source, plain.destination), bytes, &segment);
+        }
+        self.take_any(now, meta, bytes)
+    }
+
+    /// One with other options than most have.
+    #[inline(never)]
+    fn take_any(&mut self, now: Now, meta: &Meta, bytes: &[u8]) -> Ingress<'_, T> {
         let Some((header, header_len)) = Header::parse(bytes) else {
             return self.damaged(Ignored::Malformed);
         };
-        if header.source == 0 || header.destination == 0 || !plausible(meta) {
+        let payload = bytes.get(header_len..).unwrap_or(&[]);
+        let segment = Segment::new(&header, payload, meta.ecn, meta.unit);
+        self.take(now, meta, (header.source, header.destination), bytes, &segment)
+    }
+
+    fn take(
+        &mut self,
+        now: Now,
+        meta: &Meta,
+        ports: (u16, u16),
+        bytes: &[u8],
+        segment: &Segment<'_>,
+    ) -> Ingress<'_, T> {
+        let (source, destination) = ports;
+        let slot = self.find_between((&meta.destination, destination), (&meta.source, source));
+        // Nobody is connected to an address that cannot be.
+        if slot.is_none() && (source == 0 || destination == 0 || !plausible(meta)) {
             return self.damaged(Ignored::Address);
         }
         if !meta.verified
@@ -139,19 +165,17 @@ impl<T: Tables> Engine<T> {
         {
             return self.damaged(Ignored::Checksum);
         }
-        if header.options.malformed {
+        if segment.header.is_some_and(|header| header.options.malformed) {
             self.counters.malformed_options += 1;
         }
-        let tuple = Tuple {
-            local: (meta.destination, header.destination).into(),
-            peer: (meta.source, header.source).into(),
-        };
-        let payload = bytes.get(header_len..).unwrap_or(&[]);
-        let segment = Segment { header: &header, payload, ecn: meta.ecn, unit: meta.unit };
-        if let Some(slot) = self.find(&tuple) {
-            return self.deliver(now, slot, tuple, &segment);
+        if let Some(slot) = slot {
+            return self.deliver(now, slot, segment);
         }
-        self.without_connection(now, meta, tuple, &segment)
+        let tuple = Tuple {
+            local: (meta.destination, destination).into(),
+            peer: (meta.source, source).into(),
+        };
+        self.without_connection(now, meta, tuple, segment)
     }
 
     fn damaged(&mut self, why: Ignored) -> Ingress<'_, T> {
@@ -160,14 +184,20 @@ impl<T: Tables> Engine<T> {
     }
 
     /// Hands a segment to its connection.
-    fn deliver(
-        &mut self,
-        now: Now,
-        slot: usize,
-        tuple: Tuple,
-        segment: &Segment<'_>,
-    ) -> Ingress<'_, T> {
+    fn deliver(&mut self, now: Now, slot: usize, segment: &Segment<'_>) -> Ingress<'_, T> {
         let Some(endpoint) = self.endpoint_mut(slot) else { return Ingress::Pass };
+        if endpoint.predicted(now, segment) {
+            self.touch(now, slot);
+            return Ingress::Accepted;
+        }
+        self.deliver_any(now, slot, segment)
+    }
+
+    /// Hands a segment to its connection that may be anything.
+    #[inline(never)]
+    fn deliver_any(&mut self, now: Now, slot: usize, segment: &Segment<'_>) -> Ingress<'_, T> {
+        let Some(endpoint) = self.endpoint_mut(slot) else { return Ingress::Pass };
+        let tuple = endpoint.tuple();
         let open = endpoint.state;
         let arrival = endpoint.handle_segment(now, segment);
         if endpoint.bits.take(Bits::CHALLENGE) {
@@ -179,7 +209,7 @@ impl<T: Tables> Engine<T> {
             && open != State::Closed
             && endpoint.bits.has(Bits::CLOSED_BOTH)
             && !segment.payload.is_empty()
-            && !segment.header.flags.contains(Flags::RST);
+            && !segment.flags.contains(Flags::RST);
         let (sequence, acknowledgment) = (endpoint.nxt, endpoint.rcv_nxt);
         self.touch(now, slot);
         if unread {
@@ -225,7 +255,7 @@ impl<T: Tables> Engine<T> {
         tuple: Tuple,
         segment: &Segment<'_>,
     ) -> Ingress<'_, T> {
-        let flags = segment.header.flags;
+        let flags = segment.flags;
         if flags.contains(Flags::RST) {
             self.counters.strangers += 1;
             return Ingress::Dropped(Ignored::Reset);
@@ -237,7 +267,9 @@ impl<T: Tables> Engine<T> {
             if !flags.contains(Flags::SYN) || tuple.local == tuple.peer {
                 return Ingress::Dropped(Ignored::Flags); // TCP-115, TCP-117
             }
-            let header = *segment.header;
+            let Some(header) = segment.header.copied() else {
+                return Ingress::Dropped(Ignored::Flags); // a SYN is never plain
+            };
             return Ingress::Incoming(Incoming {
                 engine: self,
                 now,
@@ -254,9 +286,9 @@ impl<T: Tables> Engine<T> {
             Unknown::Silent => Ingress::Dropped(Ignored::Stranger),
             Unknown::Reset => {
                 if flags.contains(Flags::ACK) {
-                    self.turn_away(now, tuple, Seq(segment.header.acknowledgment), None);
+                    self.turn_away(now, tuple, segment.acknowledgment, None);
                 } else {
-                    let acknowledgment = Seq(segment.header.sequence) + len;
+                    let acknowledgment = segment.sequence + len;
                     self.turn_away(now, tuple, Seq(0), Some(acknowledgment));
                 }
                 Ingress::Dropped(Ignored::Stranger)
@@ -267,7 +299,7 @@ impl<T: Tables> Engine<T> {
 
 /// What a segment takes of the sequence (RFC 9293 §3.4).
 fn segment_len(segment: &Segment<'_>) -> u32 {
-    let flags = segment.header.flags;
+    let flags = segment.flags;
     let (syn, fin) = (flags.contains(Flags::SYN), flags.contains(Flags::FIN));
     crate::endpoint::clamp(segment.payload.len()) + u32::from(syn) + u32::from(fin)
 }

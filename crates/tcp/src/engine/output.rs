@@ -1,10 +1,11 @@
 //! What leaves the engine (TCP-007).
 
+use super::reply::Reply;
 use super::{Engine, Tables};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Address as _, Endpoint};
 use crate::index::{Index as _, List};
-use crate::prf::Tuple;
 use crate::queue::{Slices, TxQueue as _};
+use crate::transmit::Outgoing;
 use core::net::IpAddr;
 use mainstay_base::Instant;
 use mainstay_wire::checksum::Checksum;
@@ -46,76 +47,59 @@ pub struct Transmit<'a> {
     pub summed: Summed,
 }
 
-/// The parts of [`Transmit`] that are not lent.
-struct Bare {
-    tuple: Tuple,
-    ecn: Ecn,
-    hop_limit: u8,
-    dscp: u8,
-    flow_label: u32,
-    unit: Option<u16>,
-    header_len: usize,
-    /// Slot, offset and length of the payload.
-    payload: Option<(usize, usize, usize)>,
-}
-
 impl<T: Tables> Engine<T> {
     /// The next segment; endpoints take turns (TCP-144).
     pub fn poll_transmit(&mut self, now: Instant) -> Option<Transmit<'_>> {
-        let bare = self.next_reply().or_else(|| self.next_segment(now))?;
+        if let Some(reply) = self.replies.pop() {
+            return self.transmit_reply(&reply);
+        }
+        let (slot, out) = self.next_segment(now)?;
         self.counters.sent += 1;
-        let Bare { tuple, ecn, hop_limit, dscp, flow_label, unit, header_len, payload } = bare;
-        let payload = payload.and_then(|(slot, offset, len)| {
-            let endpoint = self.slots.as_ref().get(slot)?.endpoint.as_ref()?;
-            Some(endpoint.queue.slices(offset, len))
-        });
-        let payload = payload.unwrap_or(Slices::EMPTY);
-        let (source, destination) = (tuple.local.ip(), tuple.peer.ip());
-        let header = self.header.get_mut(..header_len)?;
-        let len = u32::try_from(header_len + payload.len()).unwrap_or(u32::MAX);
-        let mut sum = Checksum::pseudo(source, destination, Protocol::TCP.0, len);
-        let summed = if self.config.partial_checksums { Summed::Partial } else { Summed::Full };
-        let field = match summed {
-            Summed::Partial => sum.partial(),
-            Summed::Full => {
-                sum.add(header);
-                for part in payload.as_slice() {
-                    sum.add(part);
-                }
-                sum.finish()
-            }
-        };
-        let place = header.get_mut(CHECKSUM_OFFSET..CHECKSUM_OFFSET + 2)?;
-        place.copy_from_slice(&field.to_be_bytes());
+        let endpoint = self.slots.as_ref().get(slot)?.endpoint.as_ref()?;
+        let settings = endpoint.settings.as_ref();
+        let payload = endpoint.queue.slices(out.offset, out.len);
+        let (source, destination) = (endpoint.local.ip(), endpoint.peer.ip());
+        let header = self.header.get_mut(..out.header_len)?;
+        let partial = self.config.partial_checksums;
+        let summed = fill_checksum(header, &payload, source, destination, partial);
         Some(Transmit {
             source,
             destination,
-            hop_limit,
-            dscp,
-            ecn,
-            flow_label,
+            hop_limit: settings.hop_limit,
+            dscp: settings.dscp,
+            ecn: if out.ecn { Ecn::Ect0 } else { Ecn::NotEct },
+            flow_label: endpoint.flow_label(),
             header,
             payload,
-            unit,
+            unit: out.unit,
             summed,
         })
     }
 
-    fn next_reply(&mut self) -> Option<Bare> {
-        let reply = self.replies.pop()?;
-        Some(Bare {
-            tuple: reply.tuple,
-            ecn: Ecn::NotEct,
+    #[inline(never)]
+    fn transmit_reply(&mut self, reply: &Reply) -> Option<Transmit<'_>> {
+        self.counters.sent += 1;
+        let header_len = reply.header().emit(&mut self.header)?;
+        let (source, destination) = (reply.tuple.local.ip(), reply.tuple.peer.ip());
+        let header = self.header.get_mut(..header_len)?;
+        let partial = self.config.partial_checksums;
+        let summed = fill_checksum(header, &Slices::EMPTY, source, destination, partial);
+        Some(Transmit {
+            source,
+            destination,
             hop_limit: 64,
             dscp: 0,
+            ecn: Ecn::NotEct,
             flow_label: 0,
+            header,
+            payload: Slices::EMPTY,
             unit: None,
-            header_len: reply.header().emit(&mut self.header)?,
-            payload: None,
+            summed,
         })
     }
 
-    fn next_segment(&mut self, now: Instant) -> Option<Bare> {
+    /// Whose turn it is, and what leaves; its header stands in the engine's.
+    fn next_segment(&mut self, now: Instant) -> Option<(usize, Outgoing)> {
         let now = self.clock(now);
         let count = self.slots.as_ref().len();
         loop {
@@ -132,22 +116,36 @@ impl<T: Tables> Engine<T> {
             else {
                 continue;
             };
-            let out = endpoint.poll_transmit(now);
-            let (tuple, flow_label) = (endpoint.tuple(), endpoint.flow_label());
-            let settings = endpoint.settings.as_ref();
-            let (hop_limit, dscp) = (settings.hop_limit, settings.dscp);
+            let out = endpoint.poll_transmit(now, &mut self.header);
             self.touch(now, slot);
             let Some(out) = out else { continue };
-            return Some(Bare {
-                tuple,
-                ecn: if out.ecn { Ecn::Ect0 } else { Ecn::NotEct },
-                hop_limit,
-                dscp,
-                flow_label,
-                unit: out.unit,
-                header_len: out.header.emit(&mut self.header)?,
-                payload: (out.len > 0).then_some((slot, out.offset, out.len)),
-            });
+            return Some((slot, out));
         }
     }
+}
+
+/// Fills in the checksum of a header that says zero there (TCP-610).
+#[inline]
+fn fill_checksum(
+    header: &mut [u8],
+    payload: &Slices<'_>,
+    source: IpAddr,
+    destination: IpAddr,
+    partial: bool,
+) -> Summed {
+    let len = u32::try_from(header.len() + payload.len()).unwrap_or(u32::MAX);
+    let mut sum = Checksum::pseudo(source, destination, Protocol::TCP.0, len);
+    let field = if partial {
+        sum.partial()
+    } else {
+        sum.add(header);
+        for part in payload.as_slice() {
+            sum.add(part);
+        }
+        sum.finish()
+    };
+    if let Some(place) = header.get_mut(CHECKSUM_OFFSET..CHECKSUM_OFFSET + 2) {
+        place.copy_from_slice(&field.to_be_bytes());
+    }
+    if partial { Summed::Partial } else { Summed::Full }
 }

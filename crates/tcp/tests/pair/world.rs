@@ -55,6 +55,8 @@ pub(crate) struct World {
     /// Every segment that left, with when and from which side.
     pub(crate) wire: Vec<(Instant, bool, mainstay_wire::tcp::Header, usize)>,
     keep: bool,
+    /// Four bytes of nothing are added to the options on arrival, so that no header is plain.
+    pub(crate) padded: bool,
 }
 
 pub(crate) fn settings() -> Settings<<Cubic as mainstay_tcp::congestion::CongestionControl>::Config>
@@ -171,6 +173,7 @@ impl World {
             ba: Direction::new(b_to_a, rng.fork()),
             wire: Vec::new(),
             keep: true,
+            padded: false,
         }
     }
 
@@ -239,12 +242,15 @@ impl World {
             };
             while let Some(ecn) = link.poll_transmit(self.now, &mut bytes) {
                 some = true;
+                if self.padded {
+                    pad(&mut bytes);
+                }
                 let meta = Meta {
                     source: from,
                     destination: to.address,
                     ecn,
                     unit: None,
-                    verified: false,
+                    verified: self.padded,
                     mtu: MTU,
                 };
                 if let Ingress::Incoming(incoming) =
@@ -302,6 +308,16 @@ impl World {
             }
         }
         count
+    }
+}
+
+/// Adds four NOPs to the options, where there is room for them (RFC 9293 §3.2).
+fn pad(bytes: &mut Vec<u8>) {
+    let words = bytes[12] >> 4;
+    if words < 15 {
+        let end = usize::from(words) * 4;
+        bytes[12] += 1 << 4;
+        bytes.splice(end..end, [1; 4]);
     }
 }
 
