@@ -225,6 +225,8 @@ impl<P: Profile> Endpoint<P> {
     /// Clears everything but what the application gave, and what it may still read.
     pub(crate) fn begin(&mut self, birth: Birth) {
         let settings = self.settings.as_ref();
+        let limit = if settings.mss_limit == 0 { u16::MAX } else { settings.mss_limit };
+        let mss = birth.mss.min(limit); // TCP-551
         let (quick, congestion) = (settings.quick_acks, settings.congestion);
         let (delay, bound) = (self.bits.has(Bits::NO_DELAY), self.bits.has(Bits::BOUND));
         self.bits = Bits::default();
@@ -245,12 +247,11 @@ impl<P: Profile> Endpoint<P> {
         self.losses = P::Losses::default();
         self.rate = P::Rate::default();
         self.challenge = Allowance::default();
-        (self.mss, self.rcv_mss) = (birth.mss, birth.mss);
+        (self.mss, self.rcv_mss) = (mss, mss);
         (self.shift_out, self.shift_in) = (0, 0);
         (self.retries, self.duplicates, self.probes, self.owed) = (0, 0, 0, 0);
         self.quick = quick;
-        self.congestion =
-            P::Congestion::new(congestion, u32::from(birth.mss), initial_window(birth.mss));
+        self.congestion = P::Congestion::new(congestion, u32::from(mss), initial_window(mss));
     }
 
     /// Starts a connection: the SYN leaves with the next poll (TCP-027).
