@@ -96,7 +96,7 @@ type Copying = RingQueue<Vec<u8>>;
 /// A side as the input says.
 pub(super) fn side(words: &mut Words<'_>, which: usize, trusts: bool) -> Box<dyn Side> {
     let (kind, switches) = (words.byte(), words.byte());
-    let (receive, send) = (usize::from(words.word()) + 2, usize::from(words.word()) % 8192 + 1);
+    let (receive, send) = (usize::from(words.word()) + 10, usize::from(words.word()) % 4096 + 1);
     match kind % 8 {
         0 => {
             let settings = Settings::tiny(reno::Config::default());
@@ -198,7 +198,8 @@ where
     }
 
     fn read(&mut self, count: usize) {
-        let mut buffer = vec![0; count];
+        let unread = self.live().endpoint().map_or(0, |endpoint| endpoint.facts().unread);
+        let mut buffer = vec![0; count.min(unread)];
         let Ok(count) = self.live().read(&mut buffer) else { panic!("it cannot be read") };
         if self.trusts {
             for (place, got) in buffer.iter().take(count).enumerate() {

@@ -70,8 +70,6 @@ impl Pair {
             self.past[which].drain(..excess);
             self.ways[which].truncate(WAY.max(before));
         }
-        let (a, b) = (self.sides[0].bytes(), self.sides[1].bytes());
-        let _ = (a, b);
     }
 
     fn give(&mut self, from: usize, segment: &Segment) {
