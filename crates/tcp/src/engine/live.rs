@@ -301,7 +301,9 @@ impl<T: Tables> Live<'_, T> {
     pub fn set_nagle(&mut self, on: bool) {
         self.with(|endpoint, _| {
             endpoint.bits.put(Bits::NO_DELAY, !on);
-            endpoint.bits.set(Bits::OUTPUT);
+            if endpoint.state.is_synchronized() {
+                endpoint.bits.set(Bits::OUTPUT);
+            }
         });
     }
 

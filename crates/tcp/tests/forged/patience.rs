@@ -74,7 +74,8 @@ fn a_lost_segment_comes_again_though_the_peer_sends_all_the_time() {
 #[test]
 fn what_waits_for_more_does_not_wait_longer_because_the_peer_sends() {
     let mut busy = app(0);
-    (busy.chunk, busy.gap) = (500, Duration::from_millis(20));
+    // Two full segments at a time are acknowledged at once, and nothing else comes due.
+    (busy.chunk, busy.gap) = (2920, Duration::from_millis(20));
     let mut held = app(0);
     held.more_percent = 100;
     let mut pair = Pair::new(&knobs(200_000), [held, busy]);
