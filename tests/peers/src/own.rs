@@ -4,10 +4,12 @@
     reason = "links live in real time, and a namespace is entered by a thread made for it"
 )]
 
+mod exchange;
 mod flow;
 mod kernel;
 mod pattern;
 
+pub use exchange::{accepted, coming, exchange, taking};
 pub use flow::Flow;
 pub use kernel::{Heard, converse, listener, negotiated, talk};
 pub use pattern::Pattern;
@@ -61,27 +63,30 @@ impl Lan {
         lan.within(act);
     }
 
-    /// The same with a namespace and a link that are there, and addresses or none.
-    pub fn over(site: &Site, act: impl FnOnce(&Self) + Send) {
-        Self { site: site.clone() }.within(act);
+    /// The same in a namespace that is there.
+    pub fn over<R: Send>(site: &Site, act: impl FnOnce(&Self) -> R + Send) -> R {
+        Self { site: site.clone() }.within(act)
     }
 
-    fn within(&self, act: impl FnOnce(&Self) + Send) {
+    fn within<R: Send>(&self, act: impl FnOnce(&Self) -> R + Send) -> R {
         let network = self.site.network().unwrap();
         thread::scope(|scope| {
             let inside = scope.spawn(move || {
                 enter_namespace(&network).unwrap();
-                act(self);
+                act(self)
             });
-            if let Err(panic) = inside.join() {
-                std::panic::resume_unwind(panic);
-            }
-        });
+            inside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
     }
 
     /// Adds a link as `ip` says it, gives it the kernel's addresses and brings it up.
     pub fn add_link(&self, how: &str) {
         self.ip(how);
+        self.give_addresses();
+    }
+
+    /// Gives the link that is there the kernel's addresses and brings it up.
+    pub fn give_addresses(&self) {
         self.ip(&format!("addr add {}/24 dev {LINK}", KERNEL[0]));
         self.ip(&format!("link set {LINK} up"));
         self.ip(&format!("addr add {}/64 dev {LINK} nodad", KERNEL[1]));

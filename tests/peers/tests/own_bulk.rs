@@ -6,78 +6,21 @@
     reason = "tests; the kernel's side of a connection is a thread"
 )]
 
-use core::net::IpAddr;
 use core::time::Duration;
 use mainstay_peer_tests::own::{
-    Flow, Heard, KERNEL, LINK, Lan, OURS, Shape, Stack, converse, listener, talk,
+    KERNEL, LINK, Lan, OURS, Shape, Stack, accepted, coming, exchange, listener, taking, talk,
 };
 use mainstay_peer_tests::pressure::is_full;
-use mainstay_tcp::{Disconnected, Facts};
+use mainstay_tcp::Disconnected;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::thread;
-use std::thread::JoinHandle;
 
 const MIB: u64 = 1 << 20;
 
 /// Bytes of a long transfer.
 fn long() -> u64 {
     if is_full() { 1024 * MIB } else { 64 * MIB }
-}
-
-/// A thread of the kernel's side that takes one connection.
-fn taking<R: Send + 'static>(
-    listener: TcpListener,
-    act: impl FnOnce(TcpStream) -> R + Send + 'static,
-) -> JoinHandle<R> {
-    thread::spawn(move || act(listener.accept().unwrap().0))
-}
-
-/// A thread of the kernel's side that connects to us.
-fn coming<R: Send + 'static>(
-    to: IpAddr,
-    port: u16,
-    act: impl FnOnce(TcpStream) -> R + Send + 'static,
-) -> JoinHandle<R> {
-    thread::spawn(move || act(TcpStream::connect((to, port)).unwrap()))
-}
-
-/// We connect; both sides send at once, we finish first. What the kernel saw, and what we knew while both still sent.
-fn exchange(lan: &Lan, stack: &mut Stack, family: usize, counts: [u64; 2]) -> (Heard, Facts) {
-    let (listener, port) = listener(KERNEL[family]);
-    let site = lan.site().clone();
-    let kernel = taking(listener, move |stream| converse(&site, &stream, counts[1]));
-    let flow = stack.connect((KERNEL[family], port).into(), counts[0]);
-    let facts = check(stack, flow, counts[1]);
-    let heard = kernel.join().unwrap();
-    assert_eq!(heard.received, counts[0]);
-    (heard, facts)
-}
-
-/// The same, but the kernel connects.
-fn accepted(lan: &Lan, stack: &mut Stack, family: usize, counts: [u64; 2]) -> (Heard, Facts) {
-    let port = lan.site().port();
-    let listener = stack.listen(OURS[family], port);
-    let site = lan.site().clone();
-    let kernel = coming(OURS[family], port, move |stream| converse(&site, &stream, counts[1]));
-    let flow = stack.accept(listener, counts[0]);
-    let facts = check(stack, flow, counts[1]);
-    let heard = kernel.join().unwrap();
-    assert_eq!(heard.received, counts[0]);
-    (heard, facts)
-}
-
-/// Serves a connection to its end; it got so many bytes.
-fn check(stack: &mut Stack, flow: Flow, expected: u64) -> Facts {
-    let mut flows = [flow];
-    stack.run(&mut flows, |flows| flows[0].is_open() || flows[0].is_over());
-    let facts = flows[0].facts(stack.network());
-    let [flow] = flows;
-    let flow = stack.finish(flow);
-    assert_eq!(flow.received(), expected);
-    assert!(flow.peer_finished());
-    assert_eq!(flow.ended(), Some(Disconnected::TimeWait), "{}", stack.tell(&[flow]));
-    facts
 }
 
 // Covers TCP-702
@@ -87,9 +30,9 @@ fn a_long_transfer_each_way_over_ipv4_with_super_segments() {
     Lan::run("own-bulk-v4", |lan| {
         lan.congestion("cubic");
         let mut stack = Stack::open(lan, &Shape::new(true));
-        let (heard, _) = exchange(lan, &mut stack, 0, [long(), 0]);
+        let (heard, _) = exchange(lan.site(), &mut stack, 0, [long(), 0]);
         assert!(heard.said.contains("cubic"), "{}", heard.said);
-        let _ = exchange(lan, &mut stack, 0, [0, long()]);
+        let _ = exchange(lan.site(), &mut stack, 0, [0, long()]);
     });
 }
 
@@ -100,9 +43,9 @@ fn a_long_transfer_each_way_over_ipv6_with_single_segments() {
     Lan::run("own-bulk-v6", |lan| {
         lan.congestion("bbr");
         let mut stack = Stack::open(lan, &Shape::new(false));
-        let (heard, _) = accepted(lan, &mut stack, 1, [long(), 0]);
+        let (heard, _) = accepted(lan.site(), &mut stack, 1, [long(), 0]);
         assert!(heard.said.contains("bbr"), "{}", heard.said);
-        let _ = accepted(lan, &mut stack, 1, [0, long()]);
+        let _ = accepted(lan.site(), &mut stack, 1, [0, long()]);
     });
 }
 
@@ -116,10 +59,10 @@ fn both_ways_at_once_for_each_family_side_and_device() {
             for (family, congestion) in [(0, "bbr"), (1, "cubic"), (0, "reno")] {
                 lan.congestion(congestion);
                 let counts = [6 * MIB + 1, 5 * MIB + 3];
-                let (heard, facts) = exchange(lan, &mut stack, family, counts);
+                let (heard, facts) = exchange(lan.site(), &mut stack, family, counts);
                 assert!(heard.said.contains(congestion), "{}", heard.said);
                 assert!(facts.sack && facts.timestamps && facts.scale.is_some(), "{facts:?}");
-                let _ = accepted(lan, &mut stack, family, counts);
+                let _ = accepted(lan.site(), &mut stack, family, counts);
             }
         });
     }
@@ -137,13 +80,14 @@ fn sack_timestamps_and_window_scaling_in_all_combinations() {
             for (bit, name) in [(1, "sack"), (2, "timestamps"), (4, "window_scaling")] {
                 lan.set(&format!("ipv4/tcp_{name}"), if on(bit) { "1" } else { "0" });
             }
-            let connected = exchange(lan, &mut stack, 0, counts);
-            let accepted = accepted(lan, &mut stack, 1, counts);
+            let connected = exchange(lan.site(), &mut stack, 0, counts);
+            let accepted = accepted(lan.site(), &mut stack, 1, counts);
             for (heard, facts) in [connected, accepted] {
                 let ours = (facts.sack, facts.timestamps, facts.scale.is_some());
                 assert_eq!(ours, (on(1), on(2), on(4)), "{facts:?}");
-                let said = |word: &str| heard.said.split_whitespace().any(|w| w.starts_with(word));
-                let kernels = (said("sack"), said("ts"), said("wscale:"));
+                let words: Vec<&str> = heard.said.split_whitespace().collect();
+                let scales = words.iter().any(|word| word.starts_with("wscale:"));
+                let kernels = (words.contains(&"sack"), words.contains(&"ts"), scales);
                 assert_eq!(kernels, ours, "{}", heard.said);
             }
         }
@@ -163,10 +107,10 @@ fn what_we_do_not_offer_is_not_used() {
             // A larger one is of no use without scaling, and has it in any case.
             shape.receive_bytes = 65_535;
             let mut stack = Stack::open(lan, &shape);
-            let (heard, facts) = exchange(lan, &mut stack, 1, [2 * MIB, 2 * MIB]);
+            let (heard, facts) = exchange(lan.site(), &mut stack, 1, [2 * MIB, 2 * MIB]);
             let ours = (facts.sack, facts.timestamps, facts.scale.is_some());
             assert_eq!(ours, (bits & 1 != 0, bits & 2 != 0, bits & 4 != 0), "{}", heard.said);
-            let _ = accepted(lan, &mut stack, 0, [2 * MIB, 2 * MIB]);
+            let _ = accepted(lan.site(), &mut stack, 0, [2 * MIB, 2 * MIB]);
         });
     }
 }
@@ -179,8 +123,8 @@ fn ecn_is_agreed_on_by_either_side() {
         Lan::run("own-bulk-ecn", |lan| {
             lan.set("ipv4/tcp_ecn", "1");
             let mut stack = Stack::open(lan, &Shape::new(offload));
-            let connected = exchange(lan, &mut stack, 0, [4 * MIB, 4 * MIB]);
-            let accepted = accepted(lan, &mut stack, 1, [4 * MIB, 4 * MIB]);
+            let connected = exchange(lan.site(), &mut stack, 0, [4 * MIB, 4 * MIB]);
+            let accepted = accepted(lan.site(), &mut stack, 1, [4 * MIB, 4 * MIB]);
             for (heard, facts) in [connected, accepted] {
                 assert!(facts.ecn, "{facts:?}");
                 assert!(
@@ -213,8 +157,8 @@ fn over_a_tun_and_over_a_packet_socket_it_is_the_same() {
             }
             let mut stack = Stack::open(lan, &shape);
             for family in [0, 1] {
-                let _ = exchange(lan, &mut stack, family, [4 * MIB, 4 * MIB]);
-                let _ = accepted(lan, &mut stack, family, [4 * MIB, 4 * MIB]);
+                let _ = exchange(lan.site(), &mut stack, family, [4 * MIB, 4 * MIB]);
+                let _ = accepted(lan.site(), &mut stack, family, [4 * MIB, 4 * MIB]);
             }
         });
     }
@@ -243,7 +187,7 @@ fn each_side_goes_on_sending_after_the_other_has_finished() {
                 "no waiting for who ends last"
             );
             // We finish at once, and the kernel sends on.
-            let (heard, _) = exchange(lan, &mut stack, family, [0, 4 * MIB]);
+            let (heard, _) = exchange(lan.site(), &mut stack, family, [0, 4 * MIB]);
             assert_eq!(heard.received, 0);
         }
     });
