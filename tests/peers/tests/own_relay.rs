@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use mainstay_peer_tests::own::{LINK, Lan, Shape, Stack, accepted, exchange, listener, talk, taking};
+use mainstay_peer_tests::own::{KERNEL, LINK, Lan, Shape, Stack, accepted, exchange, listener, talk, taking};
 use mainstay_tcp::congestion::any;
 use mainstay_test_support::Site;
 use mainstay_test_support::frame_relay::{LinkPort, Relay, Report, parse};
@@ -94,4 +94,66 @@ fn one_frame_lost_in_a_hundred() {
 fn one_frame_lost_in_twenty() {
     let reno = any::Config::NewReno(Default::default());
     assert_bad(&Path::new("own-relay-5", &words("5%"), reno).check("cubic", 512 * KIB));
+}
+
+/// The kernel behind the router.
+const BEHIND: [&str; 2] = ["198.18.2.2", "fd00:18:2::2"];
+
+/// A router that is our gateway, and a kernel behind it on a link with smaller packets, which offers large ones.
+fn narrow(test: &str) -> [Site; 2] {
+    let (router, kernel) = (Site::namespace(test), Site::namespace(test));
+    Lan::over(&router, |lan| {
+        lan.add_link(&format!("tuntap add dev {LINK} mode tap"));
+        lan.ip(&format!("link add way mtu 1300 type veth peer name near netns {}", network(&kernel)));
+        lan.ip("link set way up");
+        lan.ip("addr add 198.18.2.1/24 dev way");
+        lan.ip("addr add fd00:18:2::1/64 dev way nodad");
+        lan.set("ipv4/ip_forward", "1");
+        lan.set("ipv6/conf/all/forwarding", "1");
+    });
+    Lan::over(&kernel, |lan| {
+        lan.trust_addresses();
+        lan.ip("link set near mtu 1300 up");
+        lan.ip("addr add 198.18.2.2/24 dev near");
+        lan.ip("addr add fd00:18:2::2/64 dev near nodad");
+        lan.ip("route add 198.18.1.0/24 via 198.18.2.1 advmss 1460");
+        lan.ip("-6 route add fd00:18:1::/64 via fd00:18:2::1 advmss 1440");
+    });
+    [router, kernel]
+}
+
+// Covers TCP-178, TCP-702
+#[test]
+#[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
+fn a_router_that_says_too_big_is_believed() {
+    for offload in [true, false] {
+        let [router, kernel] = narrow("own-narrow");
+        let mut shape = Shape::new(offload);
+        shape.gateways = KERNEL.to_vec();
+        let mut stack = Lan::over(&router, |lan| Stack::open(lan, &shape));
+        for (address, largest) in BEHIND.iter().zip([1260, 1240]) {
+            let address = address.parse().unwrap();
+            let (port, heard) = Lan::over(&kernel, |_| {
+                let (listener, port) = listener(address);
+                (port, taking(listener, |stream| talk(&stream, 2048 * KIB)))
+            });
+            let mut flow = stack.connect((address, port).into(), 2048 * KIB);
+            flow.lasts = true;
+            let mut flows = [flow];
+            stack.run(&mut flows, |flows| flows[0].is_open());
+            let before = flows[0].facts(stack.network()).mss;
+            stack.run(&mut flows, |flows| {
+                flows[0].sent() == 2048 * KIB && flows[0].peer_finished()
+            });
+            let after = flows[0].facts(stack.network()).mss;
+            flows[0].lasts = false;
+            stack.run(&mut flows, |flows| flows[0].is_over());
+            assert_eq!((heard.join().unwrap(), flows[0].received()), (2048 * KIB, 2048 * KIB));
+            assert_eq!((before, after), (largest + 200, largest));
+            // The next connection knows it from the start.
+            let port = Lan::over(&kernel, |_| listener(address)).1;
+            let next = stack.connect((address, port).into(), 0);
+            assert_eq!(next.facts(stack.network()).mss, largest);
+        }
+    }
 }
