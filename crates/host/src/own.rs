@@ -14,7 +14,7 @@ use core::net::SocketAddr;
 use mainstay_base::{Errno, Instant, Rng, SocketId};
 use mainstay_net::network::{Config, Network};
 use mainstay_node::{Opened, SocketOptions};
-use mainstay_tcp::{Disconnected, Event, Handle, TcpError};
+use mainstay_tcp::{Disconnected, Event, Handle, Soft, TcpError};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 
@@ -195,6 +195,11 @@ impl Own {
                 (Event::Established, Some(id)) => return self.opened(handle, id),
                 (Event::ReceiveAvailable { .. }, Some(id)) => self.queue_reader(id),
                 (Event::Progress { .. }, Some(id)) => self.queue_writer(id),
+                (Event::Error(Soft::Unreachable), Some(id)) => {
+                    if let Some(fact) = self.unreachable(now, id) {
+                        return Some(fact);
+                    }
+                }
                 (Event::Disconnected(Disconnected::TimeWait), _) => {}
                 (Event::Disconnected(reason), id) => {
                     self.network.release(now, handle);
@@ -217,6 +222,16 @@ impl Own {
             self.queue_writer(id);
         }
         Some(Fact::Opened(id, Ok(Opened { local, peer })))
+    }
+
+    /// An attempt ends when it is known that nobody is there, as the kernel's do (RFC 5461 §3.2); the policy says whether
+    /// there is another. What is open lasts (TCP-176).
+    fn unreachable(&mut self, now: Instant, id: SocketId) -> Option<Fact> {
+        if self.conns.get(&id)?.is_open {
+            return None;
+        }
+        self.abort(now, id);
+        Some(Fact::Opened(id, Err(Errno::Unreachable)))
     }
 
     fn ended(&mut self, id: SocketId, reason: Disconnected) -> Option<Fact> {
