@@ -156,8 +156,7 @@ pub(crate) fn section(findings: &Findings) -> String {
     let mut text = format!("{HEADING}\n\n{INTRODUCTION}");
     let _ = writeln!(
         text,
-        "{} interleaved runs of everybody{}; medians. \
-         \n\n| how | who | ns per segment | against |\n|---|---|---|---|",
+        "{} interleaved runs of everybody{}; medians.\n\n| how | who | ns per segment | against |\n|---|---|---|---|",
         findings.pairs,
         if findings.quick { ", QUICK: 256 MiB each" } else { ", 1 GiB each" }
     );
@@ -178,14 +177,14 @@ const INTRODUCTION: &str = "\
 CPU time of one full segment of 1460 bytes, sender and receiver together, in virtual time over two queues of frames in
 memory: the engine's host profile with CUBIC, SACK and timestamps (payload lent, copied once into a frame and once into
 the receive storage), and smoltcp with CUBIC (buffers filled and emptied in place, so copied as often; no timestamps).
-`engine-ip` writes and reads IPv4 headers with their checksums around the segments; smoltcp always does. Both sides have
-buffers of 64 KiB; one process per run.
+`engine-ip` writes and reads IPv4 headers with their checksums around the segments; smoltcp always
+has headers, without their checksums where there are none. Both sides have buffers of 64 KiB; one process per run.
 
 ";
 
 const MANY: &str = "
 Many connections between two engines (standard profile, receive storage of 1152 bytes, table index): memory of one
-connection, both ends, all that the process grew by; CPU time of one segment of 512 bytes to a connection whose turn came
+connection, both ends, all that the process grew by; wall time of one segment of 512 bytes to a connection whose turn came
 after all the others', with its acknowledgement; and of one timer, all being due.
 
 | connections | bytes each | ns per segment | ns per timer |
