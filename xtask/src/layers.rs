@@ -137,6 +137,7 @@ const SIMULATED: &[&str] = &[
 const FUZZED: &[&str] = &[
     "mainstay",
     "mainstay-base",
+    "mainstay-tcp",
     "mainstay-policy",
     "mainstay-tls",
     "mainstay-http",

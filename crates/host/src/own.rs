@@ -241,7 +241,7 @@ impl Own {
             Disconnected::TimedOut => Errno::TimedOut,
             // Both sides had finished, so the machine knows all there is to know.
             Disconnected::Normal if conn.input_over => return None,
-            _ => Errno::Reset,
+            Disconnected::Normal | Disconnected::Reset | Disconnected::TimeWait | _ => Errno::Reset,
         };
         Some(if conn.is_open { Fact::Lost(id, errno) } else { Fact::Opened(id, Err(errno)) })
     }
@@ -253,6 +253,11 @@ const fn errno(error: TcpError) -> Errno {
         TcpError::NoRoute => Errno::Unreachable,
         TcpError::AddrInUse => Errno::AddrInUse,
         TcpError::QueueFull | TcpError::BufferTooSmall => Errno::Limit,
-        _ => Errno::Other,
+        TcpError::InvalidState
+        | TcpError::InvalidArgs
+        | TcpError::NotOpen
+        | TcpError::SendClosed
+        | TcpError::Stale
+        | _ => Errno::Other,
     }
 }

@@ -25,7 +25,7 @@ use crate::recovery::Episode;
 use crate::rtt::RoundTrip;
 use crate::seq::Seq;
 use crate::time::Now;
-use crate::timers::{Misc, Rtx, Slot};
+use crate::timers::{Rtx, Slot, Watch};
 
 /// How a send ends (TCP-040, TCP-166).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub struct Endpoint<P: Profile> {
     pub(crate) ended: Option<Disconnected>,
     pub(crate) soft: Option<Soft>,
     pub(crate) rtx: Rtx,
-    pub(crate) misc: Misc,
+    pub(crate) watch: Watch,
     pub(crate) bits: Bits,
 
     pub(crate) local: P::Address,
@@ -161,7 +161,7 @@ impl<P: Profile> Endpoint<P> {
             ended: None,
             soft: None,
             rtx: Rtx::default(),
-            misc: Misc::default(),
+            watch: Watch::default(),
             bits: Bits::default(),
             local: P::Address::UNSPECIFIED,
             peer: P::Address::UNSPECIFIED,
@@ -305,7 +305,14 @@ impl<P: Profile> Endpoint<P> {
         match self.state {
             State::Closed | State::Armed | State::TimeWait => Err(TcpError::NotOpen),
             _ if self.bits.has(Bits::FIN_QUEUED) => Err(TcpError::SendClosed),
-            _ => Ok(()),
+            State::SynSent
+            | State::SynReceived
+            | State::Established
+            | State::FinWait1
+            | State::FinWait2
+            | State::CloseWait
+            | State::Closing
+            | State::LastAck => Ok(()),
         }
     }
 

@@ -171,6 +171,9 @@ pub struct Engine<T: Tables> {
     resets: ResetBucket,
 }
 
+/// What an endpoint of these tables tells.
+pub type EventOf<T> = Event<<<<T as Tables>::Profile as Profile>::Queue as TxQueue>::Buf>;
+
 /// The keyed function of a profile.
 type PrfOf<T> = <<T as Tables>::Profile as Profile>::Prf;
 
@@ -306,9 +309,7 @@ impl<T: Tables> Engine<T> {
     }
 
     /// The next fact and whose it is.
-    pub fn poll_event(
-        &mut self,
-    ) -> Option<(Handle, Event<<<T::Profile as Profile>::Queue as TxQueue>::Buf>)> {
+    pub fn poll_event(&mut self) -> Option<(Handle, EventOf<T>)> {
         let count = self.slots.as_ref().len();
         loop {
             let slots = self.slots.as_ref();

@@ -53,8 +53,8 @@ mod transmit;
 
 pub use endpoint::{Address, Either, Endpoint, Facts, Push};
 pub use engine::{
-    Config, Counters, Engine, FastOpen, Handle, IcmpError, IcmpKind, Incoming, Ingress, Listener,
-    ListenerHandle, Live, Meta, Path, Paths, Slot, Summed, Tables, Transmit, Unknown,
+    Config, Counters, Engine, EventOf, FastOpen, Handle, IcmpError, IcmpKind, Incoming, Ingress,
+    Listener, ListenerHandle, Live, Meta, Path, Paths, Slot, Summed, Tables, Transmit, Unknown,
 };
 pub use error::{SendError, TcpError};
 pub use event::{Disconnected, Event, Soft, State};
@@ -64,4 +64,4 @@ pub use profile::{Host, Profile, SettingsOf, Std, Tiny};
 pub use segment_arrives::Ignored;
 pub use seq::Seq;
 pub use settings::{Keepalive, Settings};
-pub use timers::{Misc, Rtx, Timer};
+pub use timers::{Rtx, Timer, Watch};

@@ -11,7 +11,6 @@ use crate::losses::{Flight, Hole, Losses};
 use crate::profile::Profile;
 use crate::queue::TxQueue;
 use crate::rate::Rate;
-use crate::rtt::millis;
 use crate::seq::Seq;
 use crate::time::{Now, later};
 use crate::timers::{Rtx, Slot};
@@ -476,11 +475,6 @@ impl<P: Profile> Endpoint<P> {
         if self.bits.take(Bits::SYN_DATA) {
             self.nxt = self.una;
         }
-    }
-
-    /// Used by the engine when a device had no room (TCP-553).
-    pub(crate) fn retry_after(&self) -> u32 {
-        self.trip.smoothed().map_or(millis(10), |smoothed| (smoothed / 4).max(1000))
     }
 }
 

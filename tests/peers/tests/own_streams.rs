@@ -203,7 +203,9 @@ fn the_command_says_over_a_link_why_it_could_not_be_done() {
     Lan::run("own-exits", |lan| {
         let site = lan.site();
         let text = |address: &str, port: u16| {
-            let members = format!(r#""endpoint":"{address}","port":{port},"protocol":"raw","opportunistic":true"#);
+            let members = format!(
+                r#""endpoint":"{address}","port":{port},"protocol":"raw","opportunistic":true"#
+            );
             Document::new().stream("s", &members).text()
         };
         for address in KERNEL {

@@ -94,7 +94,7 @@ impl<P: Profile> Endpoint<P> {
     /// TCP-713.
     fn check_deadlines(&self) {
         if self.state == State::TimeWait {
-            assert!(self.is_armed(Slot::Misc), "TIME-WAIT without an end");
+            assert!(self.is_armed(Slot::Watch), "TIME-WAIT without an end");
             return;
         }
         if self.has_output() {

@@ -36,6 +36,10 @@ pub struct Meta {
 /// What came of a segment.
 #[derive(Debug)]
 #[must_use]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a SYN is rare, and there is no allocator to box it with"
+)]
 pub enum Ingress<'a, T: Tables> {
     /// A connection took it.
     Accepted,
@@ -109,7 +113,16 @@ impl<T: Tables> Incoming<'_, T> {
             State::Closed if !endpoint.is_told() => Err(TcpError::InvalidState),
             State::Closed if address.is_some() => Ok(()),
             State::Closed => Err(TcpError::InvalidArgs),
-            _ => Err(TcpError::InvalidState),
+            State::Armed
+            | State::SynSent
+            | State::SynReceived
+            | State::Established
+            | State::FinWait1
+            | State::FinWait2
+            | State::CloseWait
+            | State::Closing
+            | State::LastAck
+            | State::TimeWait => Err(TcpError::InvalidState),
         }
     }
 
@@ -328,8 +341,8 @@ impl<P: Profile> Endpoint<P> {
         self.state = State::SynReceived;
         self.repeating_since = now.seconds();
         self.bits.set(Bits::SEND_SYN.and(Bits::OUTPUT));
-        self.misc = crate::timers::Misc::Handshake;
+        self.watch = crate::timers::Watch::Handshake;
         let limit = u64::from(self.settings.as_ref().handshake_limit) * 1000;
-        self.arm(crate::timers::Slot::Misc, now, limit);
+        self.arm(crate::timers::Slot::Watch, now, limit);
     }
 }

@@ -38,7 +38,7 @@ fn exchange(args: &args::Tcp, mut stream: &TcpStream, mut source: Source) -> io:
     while !(finished && over) {
         let mut busy = false;
         if at == out.len() && !last {
-            (at, last) = (0, false);
+            at = 0;
             out.clear();
             last = source.fill(start.elapsed(), &mut out, CHUNK);
         }
@@ -84,11 +84,16 @@ fn unless_blocked(result: io::Result<usize>) -> io::Result<Option<usize>> {
 }
 
 fn failure(address: SocketAddr, error: &io::Error) -> Failure {
-    let code = match error.kind() {
-        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => Exit::Refused,
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Exit::Unreachable,
-        io::ErrorKind::TimedOut => Exit::Timeout,
-        _ => Exit::Other,
+    let kind = error.kind();
+    let is = |kinds: &[io::ErrorKind]| kinds.contains(&kind);
+    let code = if is(&[io::ErrorKind::ConnectionRefused, io::ErrorKind::ConnectionReset]) {
+        Exit::Refused
+    } else if is(&[io::ErrorKind::HostUnreachable, io::ErrorKind::NetworkUnreachable]) {
+        Exit::Unreachable
+    } else if kind == io::ErrorKind::TimedOut {
+        Exit::Timeout
+    } else {
+        Exit::Other
     };
     Failure::new(code, format!("{address}: {error}"))
 }
