@@ -343,7 +343,8 @@ impl<P: Profile> Endpoint<P> {
             return;
         }
         let end = segment.sequence + u32::from(segment.urgent);
-        let end = end.earlier(self.rcv_adv); // no further than the window (TCP-545)
+        // No further than the window (TCP-545), but a closed one still says that there is something (MUST-66).
+        let end = end.earlier(self.rcv_adv.later(self.rcv_nxt + 1));
         if end.after(self.urgent_in) && end.after(self.rcv_nxt) {
             self.urgent_in = end;
             self.bits.set(Bits::URGENT_IN.and(Bits::TELL_URGENT));

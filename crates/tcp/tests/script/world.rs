@@ -58,6 +58,8 @@ pub(crate) struct World<P: Subject> {
     /// The window of the peer's segments that do not name one.
     pub(crate) win: u16,
     bases: BTreeMap<u16, Bases>,
+    /// A segment came from or to another address.
+    strange: bool,
     irs: u32,
 }
 
@@ -107,6 +109,7 @@ impl<P: Subject> World<P> {
             log: Vec::new(),
             win: u16::MAX,
             bases: BTreeMap::new(),
+            strange: false,
             irs: crate::language::wrap(config.number("irs", 1_000_000)?),
         })
     }
@@ -162,6 +165,7 @@ impl<P: Subject> World<P> {
                 _ => return Err(format!("a segment of the peer has no `{key}`")),
             }
         }
+        self.strange |= (local, peer) != self.addresses();
         if let Some(win) = shape.win {
             self.win = fit(win)?;
         }
@@ -228,6 +232,7 @@ impl<P: Subject> World<P> {
             }
         }
         let mut left = Vec::new();
+        let addresses = self.addresses();
         while let Some(out) = self.engine.poll_transmit(self.now) {
             let mut bytes = out.header.to_vec();
             let mut payload = Vec::new();
@@ -242,6 +247,10 @@ impl<P: Subject> World<P> {
                     &bytes
                 ),
                 "a segment leaves with a wrong checksum"
+            );
+            assert!(
+                self.strange || (out.source, out.destination) == addresses,
+                "a segment leaves with other addresses than the connection's"
             );
             let bases = Bases { iss: 0, irs: 0, first_stamp: None, last_stamp: 0 };
             let (hop_limit, dscp) = (out.hop_limit, out.dscp);
