@@ -12,7 +12,7 @@ pub use incoming::{Incoming, Ingress, Meta};
 pub use live::{FastOpen, Live, Path, Paths};
 pub use output::{Summed, Transmit};
 
-use crate::endpoint::{Address as _, Birth, Either, Endpoint};
+use crate::endpoint::{Address as _, Birth, Endpoint};
 use crate::error::TcpError;
 use crate::event::{Event, State};
 use crate::index::{Index, List};
@@ -60,7 +60,7 @@ impl<P: Profile> core::fmt::Debug for Slot<P> {
 /// A place for a listener (TCP-071, TCP-072).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Listener {
-    ip: Option<Either>,
+    ip: Option<crate::endpoint::Either>,
     port: u16,
     generation: u32,
 }
@@ -417,7 +417,8 @@ impl<T: Tables> Engine<T> {
     /// [`TcpError::InvalidArgs`] without a port, [`TcpError::AddrInUse`] beside a listener that takes the same,
     /// [`TcpError::QueueFull`] without a free place.
     pub fn listen(&mut self, address: SocketAddr) -> Result<ListenerHandle, TcpError> {
-        let ip = Either::new(address.ip()).filter(|_| !address.ip().is_multicast());
+        let ip =
+            crate::endpoint::Either::new(address.ip()).filter(|_| !address.ip().is_multicast());
         let Some(ip) = ip.filter(|_| address.port() != 0) else {
             return Err(TcpError::InvalidArgs);
         };
