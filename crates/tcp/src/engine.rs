@@ -63,8 +63,16 @@ impl<P: Profile> core::fmt::Debug for Slot<P> {
 /// A place for a listener (TCP-071, TCP-072).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Listener {
-    address: Option<SocketAddr>,
+    ip: Option<crate::endpoint::Either>,
+    port: u16,
     generation: u32,
+}
+
+impl Listener {
+    /// Where it listens; `None` if it does not.
+    fn address(&self) -> Option<SocketAddr> {
+        Some((self.ip?.ip(), self.port).into())
+    }
 }
 
 /// Names an endpoint; one that is gone is not mistaken for its successor.
@@ -457,17 +465,18 @@ impl<T: Tables> Engine<T> {
     /// [`TcpError::InvalidArgs`] without a port, [`TcpError::AddrInUse`] beside a listener that takes the same,
     /// [`TcpError::QueueFull`] without a free place.
     pub fn listen(&mut self, address: SocketAddr) -> Result<ListenerHandle, TcpError> {
-        if address.port() == 0 || address.ip().is_multicast() {
+        let ip =
+            crate::endpoint::Either::new(address.ip()).filter(|_| !address.ip().is_multicast());
+        let Some(ip) = ip.filter(|_| address.port() != 0) else {
             return Err(TcpError::InvalidArgs);
-        }
+        };
         let listeners = self.listeners.as_mut();
-        if listeners.iter().any(|listener| listener.address == Some(address)) {
+        if listeners.iter().any(|listener| listener.address() == Some(address)) {
             return Err(TcpError::AddrInUse);
         }
-        let free =
-            listeners.iter_mut().enumerate().find(|(_, listener)| listener.address.is_none());
+        let free = listeners.iter_mut().enumerate().find(|(_, listener)| listener.ip.is_none());
         let Some((slot, listener)) = free else { return Err(TcpError::QueueFull) };
-        listener.address = Some(address);
+        (listener.ip, listener.port) = (Some(ip), address.port());
         listener.generation = listener.generation.wrapping_add(1);
         Ok(ListenerHandle {
             slot: u32::try_from(slot).unwrap_or(u32::MAX),
@@ -480,7 +489,7 @@ impl<T: Tables> Engine<T> {
         if let Some(listener) = self.listeners.as_mut().get_mut(handle.slot as usize)
             && listener.generation == handle.generation
         {
-            listener.address = None;
+            listener.ip = None;
         }
     }
 
@@ -488,7 +497,7 @@ impl<T: Tables> Engine<T> {
     fn listener(&self, local: SocketAddr) -> Option<ListenerHandle> {
         let mut found = None;
         for (slot, listener) in self.listeners.as_ref().iter().enumerate() {
-            let Some(address) = listener.address.filter(|it| it.port() == local.port()) else {
+            let Some(address) = listener.address().filter(|it| it.port() == local.port()) else {
                 continue;
             };
             let exact = address.ip() == local.ip();

@@ -96,7 +96,9 @@ impl<P: Profile> Profile for Bare<P> {
     const TICK_SHIFT: u32 = P::TICK_SHIFT;
 }
 
-/// The largest cores. chosen: the table of section 10; a change that makes one grow by four bytes says so there.
+// Deferred TCP-650: tiny has its 248 bytes for 64 bits, host its 1408; tiny for 32 bits (192) and std (320, 352) wait for
+// a table of local addresses, and for SACK ranges and records that share their memory.
+/// The largest cores, on 32 bits as on 64. measured: here; what there is, and it may only shrink
 const TINY_MAX: usize = 232;
 const STD_MAX: usize = 480;
 const HOST_MAX: usize = 1120;
@@ -128,13 +130,12 @@ mod tests {
         core
     }
 
-    // Covers TCP-650
     #[test]
     fn sizes_of_cores_are_those_of_the_table() {
         assert!(measure::<Tiny<Bytes, RingQueue<Bytes>>>("tiny") <= TINY_MAX);
         assert!(measure::<Std<Bytes, RingQueue<Bytes>>>("std") <= STD_MAX);
         assert!(measure::<Host<Bytes, RingQueue<Bytes>>>("host") <= HOST_MAX);
         print!("listener: {}\n", size_of::<Listener>());
-        assert!(size_of::<Listener>() <= 40);
+        assert!(size_of::<Listener>() <= 28);
     }
 }

@@ -339,7 +339,7 @@ impl<T: Tables> Engine<T> {
             .listeners
             .as_ref()
             .iter()
-            .any(|listener| listener.address.is_some_and(|a| overlaps(a.ip(), a.port())));
+            .any(|listener| listener.address().is_some_and(|a| overlaps(a.ip(), a.port())));
         listens
             || self.slots.as_ref().iter().enumerate().any(|(slot, place)| {
                 Some(slot) != except
@@ -368,6 +368,6 @@ impl<T: Tables> Engine<T> {
         self.listeners
             .as_ref()
             .iter()
-            .any(|listener| listener.address.is_some_and(|address| address.port() == port))
+            .any(|listener| listener.address().is_some_and(|address| address.port() == port))
     }
 }
