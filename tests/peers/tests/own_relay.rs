@@ -2,7 +2,9 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use mainstay_peer_tests::own::{KERNEL, LINK, Lan, Shape, Stack, accepted, exchange, listener, talk, taking};
+use mainstay_peer_tests::own::{
+    KERNEL, LINK, Lan, Shape, Stack, accepted, exchange, listener, taking, talk,
+};
 use mainstay_tcp::congestion::any;
 use mainstay_test_support::Site;
 use mainstay_test_support::frame_relay::{LinkPort, Relay, Report, parse};
@@ -33,7 +35,8 @@ impl Path {
             lan.ip(&format!("link set {LINK} up"));
             Stack::open(lan, &shape)
         });
-        let ports = [format!("if:{LINK}@{}", network(&ours)), format!("tap:{LINK}@{}", network(&kernel))];
+        let ports =
+            [format!("if:{LINK}@{}", network(&ours)), format!("tap:{LINK}@{}", network(&kernel))];
         let ports = ports.map(|words| LinkPort::open(&words, false).unwrap());
         Lan::over(&kernel, |lan| {
             lan.give_addresses();
@@ -104,7 +107,10 @@ fn narrow(test: &str) -> [Site; 2] {
     let (router, kernel) = (Site::namespace(test), Site::namespace(test));
     Lan::over(&router, |lan| {
         lan.add_link(&format!("tuntap add dev {LINK} mode tap"));
-        lan.ip(&format!("link add way mtu 1300 type veth peer name near netns {}", network(&kernel)));
+        lan.ip(&format!(
+            "link add way mtu 1300 type veth peer name near netns {}",
+            network(&kernel)
+        ));
         lan.ip("link set way up");
         lan.ip("addr add 198.18.2.1/24 dev way");
         lan.ip("addr add fd00:18:2::1/64 dev way nodad");
@@ -142,9 +148,8 @@ fn a_router_that_says_too_big_is_believed() {
             let mut flows = [flow];
             stack.run(&mut flows, |flows| flows[0].is_open());
             let before = flows[0].facts(stack.network()).mss;
-            stack.run(&mut flows, |flows| {
-                flows[0].sent() == 2048 * KIB && flows[0].peer_finished()
-            });
+            stack
+                .run(&mut flows, |flows| flows[0].sent() == 2048 * KIB && flows[0].peer_finished());
             let after = flows[0].facts(stack.network()).mss;
             flows[0].lasts = false;
             stack.run(&mut flows, |flows| flows[0].is_over());

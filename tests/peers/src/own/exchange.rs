@@ -65,4 +65,3 @@ fn check(stack: &mut Stack, flow: Flow, expected: u64) -> Facts {
     assert_eq!(flow.ended(), Some(Disconnected::TimeWait), "{}", stack.tell(&[flow]));
     facts
 }
-

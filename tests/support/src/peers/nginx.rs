@@ -96,8 +96,11 @@ impl Nginx {
     }
 
     fn door(mut self, port: u16, kind: &str, tls: &str) -> Self {
-        let address =
-            if self.everywhere { format!("[::]:{port} ipv6only=off") } else { format!("127.0.0.1:{port}") };
+        let address = if self.everywhere {
+            format!("[::]:{port} ipv6only=off")
+        } else {
+            format!("127.0.0.1:{port}")
+        };
         self.doors.push((port, format!("listen {address} {kind}; {tls}")));
         self.ports.push(port);
         self
