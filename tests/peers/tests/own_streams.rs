@@ -3,10 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use mainstay::{Outcome, Resolved, State};
-use mainstay_peer_tests::own::{KERNEL, LINK, Lan, OURS, Shape};
+use mainstay_peer_tests::own::{KERNEL, LINK, Lan, OURS, Shape, listener, taking};
 use mainstay_peer_tests::{Document, Rig};
 use mainstay_test_support::peers::{Mosquitto, Nginx, Openssl, Websockets};
 use mainstay_test_support::{Pki, Ran, Site, built};
+use std::io::{Read, Write};
 
 const TLS: &str = r#","tls":true,"tls_trust_store":"site""#;
 
@@ -196,29 +197,78 @@ fn send(site: &Site, text: &str, more: &[&str]) -> Ran {
     site.run(&built("mainstay"), &args)
 }
 
+/// A policy with one stream of bytes.
+fn bytes_to(address: &str, port: u16) -> String {
+    let members =
+        format!(r#""endpoint":"{address}","port":{port},"protocol":"raw","opportunistic":true"#);
+    Document::new().stream("s", &members).text()
+}
+
 // Covers TCP-702
 #[test]
 #[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
-fn the_command_says_over_a_link_why_it_could_not_be_done() {
+fn the_command_tells_that_nobody_listens_and_that_there_is_no_way() {
     Lan::run("own-exits", |lan| {
-        let site = lan.site();
-        let text = |address: &str, port: u16| {
-            let members = format!(
-                r#""endpoint":"{address}","port":{port},"protocol":"raw","opportunistic":true"#
-            );
-            Document::new().stream("s", &members).text()
-        };
         for address in KERNEL {
-            let refused = send(site, &text(&address.to_string(), 9), &["--wait", "3"]);
+            let refused = send(lan.site(), &bytes_to(&address.to_string(), 9), &["--wait", "5"]);
             assert_eq!(refused.code, Some(5), "{refused:?}");
-        }
-        for address in ["198.18.1.99", "fd00:18:1::99"] {
-            let silent = send(site, &text(address, 9), &["--wait", "6"]);
-            assert_eq!(silent.code, Some(5), "nobody has this address: {silent:?}");
+            assert!(refused.stderr.contains("nobody listens there"), "{refused:?}");
         }
         for address in ["192.0.2.1", "2001:db8::1"] {
-            let nowhere = send(site, &text(address, 9), &["--wait", "3"]);
+            let nowhere = send(lan.site(), &bytes_to(address, 9), &["--wait", "5"]);
             assert_eq!(nowhere.code, Some(5), "there is no gateway: {nowhere:?}");
+            assert!(nowhere.stderr.contains("no route"), "{nowhere:?}");
         }
+    });
+}
+
+// Covers TCP-702
+#[test]
+#[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
+fn the_command_tells_that_nobody_has_an_address() {
+    let ask = |address| {
+        Lan::run("own-absent", |lan| {
+            let absent = send(lan.site(), &bytes_to(address, 9), &["--wait", "9"]);
+            assert_eq!(absent.code, Some(5), "{absent:?}");
+            assert!(absent.stderr.contains("no route"), "{absent:?}");
+        });
+    };
+    // Each takes 4 s and more.
+    std::thread::scope(|scope| {
+        scope.spawn(|| ask("198.18.1.99"));
+        ask("fd00:18:1::99");
+    });
+}
+
+// Covers TCP-702
+#[test]
+#[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
+fn the_first_attempt_waits_until_our_address_is_ours() {
+    Lan::run("own-tentative", |lan| {
+        let (listener, port) = listener(KERNEL[1]);
+        let kernel = taking(listener, |mut stream| {
+            let mut line = [0; 6];
+            stream.read_exact(&mut line).unwrap();
+            stream.write_all(&line).unwrap();
+        });
+        let shape = Shape::new(true);
+        let members = stream(port, "raw", r#","opportunistic":true"#);
+        let document = Document::new().stream("s", &members);
+        let mut rig = Rig::with(&document, |builder| {
+            let mut network = shape.network();
+            network.stack.probes_v6 = 1; // RFC 4862 §5.1
+            let resolver = Box::new(|_: &str| Some(Resolved::Addresses(vec![KERNEL[1]])));
+            builder.links(network, vec![shape.link()]).resolver(resolver)
+        });
+        // One that is given up while it waits, and one that is not.
+        let given_up = rig.stream("s");
+        rig.connect(&given_up);
+        rig.until(&given_up, State::Connecting);
+        rig.destroy(&given_up);
+        let told = rig.stream("s");
+        rig.send(&told, b"hello\n");
+        rig.run("the echo", |_| told.story().received == b"hello\n");
+        assert_eq!(told.story().count(State::Unreachable), 0);
+        kernel.join().unwrap();
     });
 }
