@@ -101,7 +101,15 @@ impl Flow {
         match event {
             Event::Established | Event::Accepted => self.is_open = true,
             Event::Disconnected(reason) => self.ended = Some(*reason),
-            _ => {}
+            Event::SendDone(_)
+            | Event::BytesAcked(_)
+            | Event::Progress { .. }
+            | Event::SendReady
+            | Event::ReceiveAvailable { .. }
+            | Event::Urgent { .. }
+            | Event::Error(_)
+            | Event::Reclaimed(_)
+            | _ => {}
         }
     }
 
