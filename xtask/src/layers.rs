@@ -144,6 +144,7 @@ const FUZZED: &[&str] = &[
     "mainstay-mqtt",
     "mainstay-layers",
     "mainstay-stream",
+    "mainstay-tcp",
     "mainstay-node",
     "mainstay-sim",
     "mainstay-wire",

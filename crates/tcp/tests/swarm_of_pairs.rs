@@ -4,7 +4,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::print_stdout,
     clippy::disallowed_methods,
     reason = "tests; the environment says which seeds to run"
 )]
@@ -13,8 +12,10 @@
 mod lent;
 #[path = "swarm/observer.rs"]
 mod observer;
+#[expect(dead_code, reason = "some of it is for other tests")]
 #[path = "swarm/plan.rs"]
 mod plan;
+#[expect(dead_code, reason = "some of it is for other tests")]
 #[path = "swarm/side.rs"]
 mod side;
 #[path = "swarm/world.rs"]

@@ -74,6 +74,8 @@ pub(super) trait Side {
     fn deadline(&self) -> Option<Instant>;
     fn timeout(&mut self);
     fn is_over(&self) -> bool;
+    /// For messages.
+    fn describe(&self) -> String;
     /// Bytes queued and bytes read.
     fn bytes(&self) -> (usize, usize);
 }
@@ -291,6 +293,10 @@ where
 
     fn is_over(&self) -> bool {
         self.ended
+    }
+
+    fn describe(&self) -> String {
+        format!("{:?}", self.engine.endpoint(self.handle))
     }
 
     fn bytes(&self) -> (usize, usize) {

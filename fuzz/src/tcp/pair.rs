@@ -159,6 +159,7 @@ impl Pair {
         }
         let (a, b) = (self.sides[0].bytes(), self.sides[1].bytes());
         assert!(self.sides.iter().all(|side| side.is_over()), "it is not over");
-        assert_eq!((a.0, b.0), (b.1, a.1), "bytes are missing");
+        let ends = self.sides.iter().map(|side| side.describe()).collect::<Vec<_>>();
+        assert_eq!((a.0, b.0), (b.1, a.1), "bytes are missing: {ends:#?}");
     }
 }

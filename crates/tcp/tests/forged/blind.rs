@@ -10,7 +10,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// An open connection over which 50 000 bytes went each way.
 fn open() -> Pair {
-    let mut pair = Pair::new(&knobs(60_000), [app(50_000), app(50_000)]);
+    let mut pair = Pair::new(&knobs(60_000), &[app(50_000), app(50_000)]);
     pair.run(SECOND * 5);
     assert!(pair.sides.iter().all(|side| side.seen().read == 50_000));
     pair

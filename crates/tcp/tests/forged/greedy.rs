@@ -10,7 +10,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// A has much in flight to B, and nothing comes back but what is forged.
 fn in_flight() -> (Pair, Header, u32) {
-    let mut pair = Pair::new(&knobs(900_000), [app(0), app(0)]);
+    let mut pair = Pair::new(&knobs(900_000), &[app(0), app(0)]);
     pair.run(SECOND);
     let idle = pair.newest(0);
     pair.passes = Box::new(|from, _, _| from == 0);

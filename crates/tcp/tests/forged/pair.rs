@@ -74,7 +74,7 @@ pub(crate) fn knobs(receive: usize) -> Knobs {
 }
 
 impl Pair {
-    pub(crate) fn new(knobs: &Knobs, apps: [App; 2]) -> Self {
+    pub(crate) fn new(knobs: &Knobs, apps: &[App; 2]) -> Self {
         let keys = [[1, 2], [2, 1]];
         let mut sides = [0, 1].map(|which| {
             let settings = Settings::host(any::Config::default());

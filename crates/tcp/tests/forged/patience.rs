@@ -12,7 +12,7 @@ const SECOND: Duration = Duration::from_secs(1);
 #[test]
 fn a_window_closed_for_an_hour_ends_nothing_and_opens_again() {
     for receive in [100, 5000, 900_000] {
-        let mut pair = Pair::new(&knobs(receive), [app(2_000_000), app(0)]);
+        let mut pair = Pair::new(&knobs(receive), &[app(2_000_000), app(0)]);
         pair.sides[1].change(0, false);
         pair.run(SECOND * 3600);
         assert_eq!(pair.sides[0].facts().window, 0, "of {receive}");
@@ -31,7 +31,7 @@ use crate::pair::DELAY;
 // Covers TCP-164
 #[test]
 fn a_closed_window_of_a_peer_that_is_gone_is_not_asked_for_ever() {
-    let mut pair = Pair::new(&knobs(5000), [app(20_000), app(0)]);
+    let mut pair = Pair::new(&knobs(5000), &[app(20_000), app(0)]);
     pair.sides[1].change(0, false);
     pair.run(SECOND * 1000);
     assert_eq!(pair.sides[0].facts().state, State::Established);
@@ -51,7 +51,7 @@ fn a_lost_segment_comes_again_though_the_peer_sends_all_the_time() {
         (busy.chunk, busy.gap) = (500, Duration::from_millis(20));
         let mut knobs = knobs(200_000);
         knobs.sack = sack;
-        let mut pair = Pair::new(&knobs, [app(0), busy]);
+        let mut pair = Pair::new(&knobs, &[app(0), busy]);
         pair.run(SECOND);
         pair.sides[1].change(2_000_000, true);
         pair.run(SECOND);
@@ -69,6 +69,22 @@ fn a_lost_segment_comes_again_though_the_peer_sends_all_the_time() {
     }
 }
 
+// Covers TCP-131
+#[test]
+fn a_peer_that_filled_the_window_is_heard_though_what_it_sent_is_lost() {
+    let mut knobs = knobs(5000);
+    knobs.nagle = false;
+    let mut pair = Pair::new(&knobs, &[app(0), app(0)]);
+    pair.run(SECOND);
+    pair.passes = Box::new(|from, _, len| from == 1 || len == 0);
+    pair.sides[0].change(5000, true);
+    pair.settle();
+    assert_eq!(pair.sides[0].facts().flight, pair.sides[0].facts().window, "it is full");
+    pair.sides[1].change(1000, true);
+    pair.run(SECOND / 5);
+    assert_eq!(pair.sides[1].seen().acked, 1000);
+}
+
 // S-39
 // Covers TCP-040
 #[test]
@@ -78,7 +94,7 @@ fn what_waits_for_more_does_not_wait_longer_because_the_peer_sends() {
     (busy.chunk, busy.gap) = (2920, Duration::from_millis(20));
     let mut held = app(0);
     held.more_percent = 100;
-    let mut pair = Pair::new(&knobs(200_000), [held, busy]);
+    let mut pair = Pair::new(&knobs(200_000), &[held, busy]);
     pair.run(SECOND);
     pair.sides[1].change(2_000_000, true);
     pair.run(SECOND);
@@ -94,7 +110,7 @@ fn what_waits_for_more_does_not_wait_longer_because_the_peer_sends() {
 fn after_any_silence_a_paced_connection_sends_at_once() {
     let mut knobs = knobs(200_000);
     knobs.pacing = true;
-    let mut pair = Pair::new(&knobs, [app(100_000), app(0)]);
+    let mut pair = Pair::new(&knobs, &[app(100_000), app(0)]);
     pair.run(SECOND * 10);
     let mut total = 100_000;
     for minutes in [10, 20, 36, 45, 55, 60, 65, 70, 71, 100, 40_000] {
@@ -115,7 +131,7 @@ fn many_short_buffers_leave_without_a_gap() {
     knobs.kind = Kind::Host { lent: true };
     let mut short = app(0);
     short.chunk = 50;
-    let mut pair = Pair::new(&knobs, [short, app(0)]);
+    let mut pair = Pair::new(&knobs, &[short, app(0)]);
     pair.run(SECOND);
     pair.sides[0].change(20_000, true);
     pair.run(SECOND * 20);

@@ -102,16 +102,19 @@ impl Feed for ArrayQueue<Lent, 7> {
         }
         let mut room = bytes.to_vec();
         // Every third has room to be extended.
-        room.resize(bytes.len() + if number % 3 == 0 { bytes.len() / 2 + 3 } else { 0 }, 0);
+        room.resize(
+            bytes.len() + if number.is_multiple_of(3) { bytes.len() / 2 + 3 } else { 0 },
+            0,
+        );
         let lent = Lent { number, bytes: room, len: bytes.len() };
         match live.send(lent, push) {
             Ok(()) => Ok((bytes.len(), true)),
             Err(refused) => {
                 assert_eq!(refused.buffer.number, number, "another buffer came back");
-                match refused.error {
-                    TcpError::QueueFull => Ok((0, false)),
-                    error => Err(error),
+                if refused.error == TcpError::QueueFull {
+                    return Ok((0, false));
                 }
+                Err(refused.error)
             }
         }
     }

@@ -173,10 +173,10 @@ fn knobs(rng: &mut Rng, kind: Kind, keepalive: bool, mtu: u16) -> Knobs {
 }
 
 fn app(rng: &mut Rng, heal_at: Instant, smallest: usize, aborts: bool) -> App {
-    let most = (smallest * 100).min(300_000);
+    let most = (smallest * 100).min(200_000);
     let mut total = match rng.below(6) {
         0 => 0,
-        1..=3 => size(rng, 1, most),
+        1..=4 => size(rng, 1, most),
         _ => most,
     };
     let chunk = pick(rng, &[1, 17, 700, 1448, 5000, 65_536]);

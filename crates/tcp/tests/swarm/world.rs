@@ -282,9 +282,10 @@ impl World {
     fn put(&mut self, from: usize, packet: &[u8], unit: Option<u16>, tcp: &[u8]) {
         let (header, len) = Header::parse(tcp).unwrap();
         let network = if self.plan.v6 { 40 } else { 20 };
-        let wire = unit.map_or(Wire::single(packet.len()), |unit| {
-            Wire::cut(packet.len(), network + len, unit.into())
-        });
+        let wire = unit.map_or_else(
+            || Wire::single(packet.len()),
+            |unit| Wire::cut(packet.len(), network + len, unit.into()),
+        );
         let now = self.now;
         let verdict = self.links[from].handle_input_as(now, packet, unit, wire);
         if let Verdict::Dropped(Dropped::Mtu) = verdict {
