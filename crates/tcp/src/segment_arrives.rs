@@ -218,8 +218,11 @@ impl<P: Profile> Endpoint<P> {
         let closed = left == right;
         let acceptable = if start == end {
             // Right at the edge too: there a peer stands that has filled the window, and if what it sent is lost, nothing
-            // it acknowledges would be heard until that comes again.
-            start.at_or_after(left) && start.at_or_before(right)
+            // it acknowledges would be heard until that comes again. A reset has to be in the window.
+            let reset = flags.contains(Flags::RST);
+            let before =
+                if reset && !closed { start.before(right) } else { start.at_or_before(right) };
+            start.at_or_after(left) && before
         } else if closed {
             false
         } else {

@@ -118,11 +118,10 @@ impl Side {
     }
 
     pub(crate) fn ended(&self) -> Vec<Disconnected> {
-        let ended = self.events.iter().filter_map(|event| match event {
-            Event::Disconnected(reason) => Some(*reason),
-            _ => None,
-        });
-        ended.collect()
+        let ended = |event: &EventOf| {
+            if let Event::Disconnected(reason) = event { Some(*reason) } else { None }
+        };
+        self.events.iter().filter_map(ended).collect()
     }
 
     /// The application: writes what there is room for, reads what there is, finishes when told.
@@ -228,7 +227,7 @@ impl World {
                 return;
             }
         }
-        panic!("it never becomes quiet");
+        unreachable!("it never becomes quiet");
     }
 
     fn deliver(&mut self) -> bool {
