@@ -47,7 +47,13 @@ impl Responder {
                 while let Some(handle) = network.accept(*listener, 0) {
                     self.came += 1;
                     let (request, out) = (Vec::new(), Vec::new());
-                    self.visits.push(Visit { handle, request, out, closes: false, finished: false });
+                    self.visits.push(Visit {
+                        handle,
+                        request,
+                        out,
+                        closes: false,
+                        finished: false,
+                    });
                 }
             }
             for visit in &mut self.visits {
@@ -97,11 +103,7 @@ impl Visit {
 }
 
 /// Serves while a program runs.
-fn serve(
-    stack: &mut Stack,
-    responder: &mut Responder,
-    run: impl FnOnce() -> Ran + Send,
-) -> String {
+fn serve(stack: &mut Stack, responder: &mut Responder, run: impl FnOnce() -> Ran + Send) -> String {
     thread::scope(|scope| {
         let program = scope.spawn(run);
         responder.run(stack, |_| program.is_finished());
@@ -111,7 +113,11 @@ fn serve(
 
 fn url(family: usize, port: u16) -> String {
     let address = OURS[family];
-    if family == 0 { format!("http://{address}:{port}/") } else { format!("http://[{address}]:{port}/") }
+    if family == 0 {
+        format!("http://{address}:{port}/")
+    } else {
+        format!("http://[{address}]:{port}/")
+    }
 }
 
 // Covers TCP-702
@@ -180,7 +186,8 @@ fn socat_echoes_what_we_send_and_sends_what_it_reads() {
             let kind = ["TCP4", "TCP6"][family];
             // It goes on echoing after our end (-t), and ends after it.
             let listen = format!("{kind}-LISTEN:{port}");
-            let mut echo = site.start("socat", &socat, &["-t", "10", &listen, "PIPE"], &Ready::Port(port));
+            let mut echo =
+                site.start("socat", &socat, &["-t", "10", &listen, "PIPE"], &Ready::Port(port));
             let flow = stack.connect((KERNEL[family], port).into(), IN_A_PIPE);
             let flow = stack.finish(flow);
             assert_eq!((flow.received(), flow.ended()), (IN_A_PIPE, Some(Disconnected::TimeWait)));
@@ -189,7 +196,8 @@ fn socat_echoes_what_we_send_and_sends_what_it_reads() {
             // It writes a file.
             let port = site.port();
             let (listen, to) = (format!("{kind}-LISTEN:{port}"), "OPEN:taken,creat,trunc");
-            let mut taker = site.start("socat-in", &socat, &["-u", &listen, to], &Ready::Port(port));
+            let mut taker =
+                site.start("socat-in", &socat, &["-u", &listen, to], &Ready::Port(port));
             let flow = stack.connect((KERNEL[family], port).into(), 3 * MIB);
             let flow = stack.finish(flow);
             assert_eq!((flow.received(), taker.wait_end()), (0, Some(0)));

@@ -244,7 +244,7 @@ fn the_command_tells_that_nobody_has_an_address() {
 #[test]
 #[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
 fn the_first_attempt_waits_until_our_address_is_ours() {
-    Lan::run("own-tentative", |lan| {
+    Lan::run("own-tentative", |_lan| {
         let (listener, port) = listener(KERNEL[1]);
         let kernel = taking(listener, |mut stream| {
             let mut line = [0; 6];

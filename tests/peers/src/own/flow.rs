@@ -113,10 +113,11 @@ impl Flow {
     }
 
     pub(super) const fn note<B>(&mut self, event: &Event<B>) {
-        match event {
-            Event::Established | Event::Accepted => self.is_open = true,
-            Event::Disconnected(reason) => self.ended = Some(*reason),
-            _ => {}
+        if matches!(event, Event::Established | Event::Accepted) {
+            self.is_open = true;
+        }
+        if let Event::Disconnected(reason) = event {
+            self.ended = Some(*reason);
         }
     }
 
