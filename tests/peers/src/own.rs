@@ -273,6 +273,15 @@ impl Stack {
         }
     }
 
+    /// Moves frames until `done`, which serves connections of its own.
+    pub fn run_with(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
+        let deadline = Deadline::after(PATIENCE);
+        while !done(self) {
+            assert!(!deadline.is_over(), "{}", self.tell(&[]));
+            self.turn(&mut []);
+        }
+    }
+
     /// Serves one flow until both sides have finished.
     pub fn finish(&mut self, flow: Flow) -> Flow {
         let mut flows = [flow];

@@ -1,9 +1,6 @@
 //! Transfers between our own TCP and the kernel's, byte for byte, with everything that can be negotiated on and off.
 #![cfg(target_os = "linux")]
-#![expect(
-    clippy::disallowed_methods,
-    reason = "tests; the kernel's side of a connection is a thread"
-)]
+#![expect(clippy::disallowed_methods, reason = "the kernel's side of a connection is a thread")]
 
 use core::time::Duration;
 use mainstay_peer_tests::own::{

@@ -99,6 +99,39 @@ fn one_frame_lost_in_twenty() {
     assert_bad(&Path::new("own-relay-5", &words("5%"), reno).check("cubic", 512 * KIB));
 }
 
+// Covers TCP-702
+#[test]
+#[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
+fn what_is_damaged_on_the_way_is_not_taken_for_good() {
+    let cubic = any::Config::Cubic(Default::default());
+    // Beyond the addresses of Ethernet: those of IP and all of TCP.
+    let words = "corrupt=2%,bits=3,after=14,truncate=1%,delay=1ms";
+    for report in Path::new("own-relay-damage", words, cubic).check("cubic", 1024 * KIB) {
+        assert!(report.counters.corrupted > 0 && report.counters.truncated > 0, "{report:?}");
+    }
+}
+
+// Covers TCP-702
+#[test]
+#[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
+fn marks_of_a_slow_link_spare_it_losses() {
+    let cubic = any::Config::Cubic(Default::default());
+    let words = "rate=40M,queue=256K,mark-above=5ms,delay=5ms";
+    let mut path = Path::new("own-relay-marks", words, cubic);
+    let kernel = path.kernel.clone();
+    Lan::over(&kernel, |lan| {
+        lan.set("ipv4/tcp_ecn", "1");
+        lan.congestion("cubic");
+        let _ = exchange(lan.site(), &mut path.stack, 0, [6144 * KIB, 0]);
+        let _ = accepted(lan.site(), &mut path.stack, 1, [0, 6144 * KIB]);
+    });
+    for report in path.relay.report().unwrap() {
+        assert!(report.counters.marked > 0, "{report:?}");
+        assert!(report.counters.queue.frames < 100, "{report:?}");
+    }
+    path.relay.stop().unwrap();
+}
+
 /// The kernel behind the router.
 const BEHIND: [&str; 2] = ["198.18.2.2", "fd00:18:2::2"];
 

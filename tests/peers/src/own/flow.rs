@@ -1,6 +1,7 @@
 //! One connection of our stack that sends and compares.
 
 use super::Pattern;
+use core::fmt;
 use mainstay_base::Instant;
 use mainstay_net::Network;
 use mainstay_tcp::queue::CopyQueue as _;
@@ -10,7 +11,6 @@ use mainstay_tcp::{Disconnected, Endpoint, Event, Facts, Handle, Push};
 const READ: usize = 256 * 1024;
 
 /// Our side of a connection.
-#[derive(Debug)]
 pub struct Flow {
     handle: Handle,
     to_send: u64,
@@ -25,6 +25,21 @@ pub struct Flow {
     finished: bool,
     peer_finished: bool,
     ended: Option<Disconnected>,
+}
+
+impl fmt::Debug for Flow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flow")
+            .field("handle", &self.handle)
+            .field("to_send", &self.to_send)
+            .field("sent", &self.sent)
+            .field("received", &self.received)
+            .field("is_open", &self.is_open)
+            .field("finished", &self.finished)
+            .field("peer_finished", &self.peer_finished)
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Flow {
@@ -98,18 +113,11 @@ impl Flow {
     }
 
     pub(super) const fn note<B>(&mut self, event: &Event<B>) {
-        match event {
-            Event::Established | Event::Accepted => self.is_open = true,
-            Event::Disconnected(reason) => self.ended = Some(*reason),
-            Event::SendDone(_)
-            | Event::BytesAcked(_)
-            | Event::Progress { .. }
-            | Event::SendReady
-            | Event::ReceiveAvailable { .. }
-            | Event::Urgent { .. }
-            | Event::Error(_)
-            | Event::Reclaimed(_)
-            | _ => {}
+        if matches!(event, Event::Established | Event::Accepted) {
+            self.is_open = true;
+        }
+        if let Event::Disconnected(reason) = event {
+            self.ended = Some(*reason);
         }
     }
 

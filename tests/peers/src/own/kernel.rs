@@ -1,9 +1,9 @@
 //! The kernel's side of a connection: plain sockets that send and compare, and what the kernel tells of them.
 
 use super::{PATIENCE, Pattern};
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 use mainstay_test_support::{Site, program};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 
@@ -81,7 +81,7 @@ fn receive(mut stream: &TcpStream) -> u64 {
 /// What `ss -ti` says of a connection of the kernel's.
 #[must_use]
 pub fn negotiated(site: &Site, stream: &TcpStream) -> String {
-    let port = |address: std::io::Result<core::net::SocketAddr>| address.unwrap().port();
+    let port = |address: io::Result<SocketAddr>| address.unwrap().port();
     let filter =
         format!("sport = :{} and dport = :{}", port(stream.local_addr()), port(stream.peer_addr()));
     site.run(&program("ss", "iproute2"), &["-tinoHO", &filter]).ok()
