@@ -211,6 +211,13 @@ impl<M: Machine> Driver<M> {
         self.sockets.len() + self.own.as_deref().map_or(0, Own::len)
     }
 
+    /// How many closed connections still have bytes to send; over a network of our own also those whose last bytes are
+    /// not acknowledged. A program that ends while there are some may lose them.
+    #[must_use]
+    pub fn leaving_count(&self) -> usize {
+        self.queues.lingering.len() + self.own.as_deref().map_or(0, Own::leaving)
+    }
+
     fn read_clock(&mut self) -> Instant {
         self.now = self.now();
         self.now

@@ -16,8 +16,8 @@ use held::Held;
 use mainstay_base::{Errno, Instant, Rng, SocketId};
 use mainstay_net::network::{self as net, Config, Network};
 use mainstay_node::{Opened, SocketOptions};
-use mainstay_tcp::{Disconnected, Event, Handle, Soft, TcpError};
-use std::collections::{BTreeMap, VecDeque};
+use mainstay_tcp::{Disconnected, Endpoint, Event, Handle, Soft, State, TcpError};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 
 /// A network, its links, and the machine's connections over it.
@@ -27,6 +27,8 @@ pub struct Own {
     pub(crate) wires: Vec<Wire>,
     conns: BTreeMap<SocketId, Conn>,
     held: BTreeMap<SocketId, Held>,
+    /// Closed by the machine, and not through yet.
+    leaving: BTreeSet<Handle>,
     /// Those held may be begun now.
     settled: bool,
     pub(crate) readers: VecDeque<SocketId>,
@@ -69,6 +71,7 @@ impl Own {
             wires,
             conns: BTreeMap::new(),
             held: BTreeMap::new(),
+            leaving: BTreeSet::new(),
             settled: false,
             readers: VecDeque::new(),
             writers: VecDeque::new(),
@@ -95,9 +98,17 @@ impl Own {
         &self.network
     }
 
-    /// How many connections the machine has.
+    /// How many connections there are, those included that only send what they were given.
     pub(crate) fn len(&self) -> usize {
-        self.conns.len() + self.held.len()
+        self.conns.len() + self.held.len() + self.leaving.len()
+    }
+
+    /// How many connections that the machine has closed still have something to send, or wait for it to be acknowledged.
+    pub(crate) fn leaving(&self) -> usize {
+        let state =
+            |handle: &&Handle| self.network.engine().endpoint(**handle).map(Endpoint::state);
+        let waits = |handle: &&Handle| state(handle).is_some_and(|state| state != State::FinWait2);
+        self.leaving.iter().filter(waits).count()
     }
 
     pub(crate) fn get(&self, id: SocketId) -> Option<&Conn> {
@@ -173,7 +184,9 @@ impl Own {
             }
             live.close().is_ok()
         });
-        if !closed {
+        if closed {
+            self.leaving.insert(conn.handle);
+        } else {
             self.network.release(now, conn.handle);
         }
         true
@@ -253,8 +266,11 @@ impl Own {
                         return Some(fact);
                     }
                 }
-                (Event::Disconnected(Disconnected::TimeWait), _) => {}
+                (Event::Disconnected(Disconnected::TimeWait), _) => {
+                    self.leaving.remove(&handle); // all is said; it stays for the sake of old segments
+                }
                 (Event::Disconnected(reason), id) => {
+                    self.leaving.remove(&handle);
                     self.network.release(now, handle);
                     if let Some(fact) = id.and_then(|id| self.ended(id, reason)) {
                         return Some(fact);

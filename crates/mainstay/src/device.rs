@@ -98,6 +98,12 @@ impl Device {
         self.node().stream(id).map(|_| id).ok_or(CreateError::RefusedByHandler)
     }
 
+    /// How many closed connections still have bytes to send: a program that ends while there are some may lose them.
+    #[must_use]
+    pub fn leaving_count(&self) -> usize {
+        self.driver.leaving_count()
+    }
+
     /// Another handler answers for a stream from now on; the one before comes back (SS-230).
     pub fn change_handler(
         &mut self,
