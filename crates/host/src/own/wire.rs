@@ -10,8 +10,9 @@ use mainstay_wire::offload::{Gso, GsoKind, Offload, Partial};
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// Frames taken from one link in one turn. chosen: 16 MiB of super-segments, then the others' turn
-const FRAMES_MAX: usize = 256;
+/// Frames taken from one link before what they cause is sent. chosen: a peer that waits for an acknowledgement of 2 MiB of
+/// super-segments would take some for lost
+const FRAMES_MAX: usize = 32;
 
 /// A link of the network.
 #[derive(Debug)]
