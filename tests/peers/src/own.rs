@@ -123,6 +123,13 @@ impl Lan {
         self.ip(&format!("-6 route replace fd00:18:1::/64 dev {LINK} metric 256 congctl {name}"));
     }
 
+    /// Waits until nobody holds the TAP any more: what another test starts holds what is open here, until it becomes its
+    /// program.
+    pub fn wait_free(&self) {
+        let served = || self.ip(&format!("link show {LINK}")).contains("LOWER_UP");
+        assert!(wait_until(PATIENCE, || !served()));
+    }
+
     /// Waits until the kernel has noticed that the link is served; before, it drops what it sends.
     pub fn wait_up(&self) {
         let shown = || self.ip(&format!("link show {LINK}"));
@@ -208,6 +215,9 @@ impl Stack {
     /// Opens the link; the kernel has noticed when this returns.
     #[must_use]
     pub fn open(lan: &Lan, shape: &Shape) -> Self {
+        if shape.kind == WireKind::Tap {
+            lan.wait_free();
+        }
         let rng = Rng::new(mainstay_host::entropy().unwrap());
         let mut network = Network::new(shape.network(), rng);
         let wire = Wire::open(Instant::ZERO, &shape.link(), &mut network).unwrap();
