@@ -14,6 +14,7 @@ pub use flow::Flow;
 pub use kernel::{Heard, converse, listener, negotiated, talk};
 pub use pattern::Pattern;
 
+use crate::pressure::is_full;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
 use mainstay_base::{Instant, Rng};
@@ -276,7 +277,9 @@ impl Stack {
 
     /// Serves the flows until `done`.
     pub fn run(&mut self, flows: &mut [Flow], mut done: impl FnMut(&[Flow]) -> bool) {
-        let deadline = Deadline::after(PATIENCE);
+        // The long form moves sixteen times as much.
+        let patience = if is_full() { 10 * PATIENCE } else { PATIENCE };
+        let deadline = Deadline::after(patience);
         while !done(flows) {
             assert!(!deadline.is_over(), "{}", self.tell(flows));
             self.turn(flows);
