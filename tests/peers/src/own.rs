@@ -14,6 +14,7 @@ pub use flow::Flow;
 pub use kernel::{Heard, converse, listener, negotiated, talk};
 pub use pattern::Pattern;
 
+use crate::pressure::is_full;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
 use mainstay_base::{Instant, Rng};
@@ -123,6 +124,13 @@ impl Lan {
         self.ip(&format!("-6 route replace fd00:18:1::/64 dev {LINK} metric 256 congctl {name}"));
     }
 
+    /// Waits until nobody holds the TAP any more: what another test starts holds what is open here, until it becomes its
+    /// program.
+    pub fn wait_free(&self) {
+        let served = || self.ip(&format!("link show {LINK}")).contains("LOWER_UP");
+        assert!(wait_until(PATIENCE, || !served()));
+    }
+
     /// Waits until the kernel has noticed that the link is served; before, it drops what it sends.
     pub fn wait_up(&self) {
         let shown = || self.ip(&format!("link show {LINK}"));
@@ -208,6 +216,9 @@ impl Stack {
     /// Opens the link; the kernel has noticed when this returns.
     #[must_use]
     pub fn open(lan: &Lan, shape: &Shape) -> Self {
+        if shape.kind == WireKind::Tap {
+            lan.wait_free();
+        }
         let rng = Rng::new(mainstay_host::entropy().unwrap());
         let mut network = Network::new(shape.network(), rng);
         let wire = Wire::open(Instant::ZERO, &shape.link(), &mut network).unwrap();
@@ -266,7 +277,9 @@ impl Stack {
 
     /// Serves the flows until `done`.
     pub fn run(&mut self, flows: &mut [Flow], mut done: impl FnMut(&[Flow]) -> bool) {
-        let deadline = Deadline::after(PATIENCE);
+        // The long form moves sixteen times as much.
+        let patience = if is_full() { 10 * PATIENCE } else { PATIENCE };
+        let deadline = Deadline::after(patience);
         while !done(flows) {
             assert!(!deadline.is_over(), "{}", self.tell(flows));
             self.turn(flows);

@@ -114,6 +114,23 @@ fn what_we_do_not_offer_is_not_used() {
 // Covers TCP-702
 #[test]
 #[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
+fn segments_are_as_small_as_the_kernel_wants_them() {
+    Lan::run("own-bulk-mss", |lan| {
+        lan.ip(&format!("route replace 198.18.1.0/24 dev {LINK} advmss 536"));
+        lan.ip(&format!("-6 route replace fd00:18:1::/64 dev {LINK} metric 256 advmss 1220"));
+        let mut stack = Stack::open(lan, &Shape::new(true));
+        for (family, clamped) in [(0, 536), (1, 1220)] {
+            let (_, facts) = exchange(lan.site(), &mut stack, family, [2 * MIB, 2 * MIB]);
+            assert_eq!(facts.mss, clamped);
+            let (_, facts) = accepted(lan.site(), &mut stack, family, [2 * MIB, 2 * MIB]);
+            assert_eq!(facts.mss, clamped);
+        }
+    });
+}
+
+// Covers TCP-702
+#[test]
+#[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
 fn ecn_is_agreed_on_by_either_side() {
     for offload in [true, false] {
         Lan::run("own-bulk-ecn", |lan| {

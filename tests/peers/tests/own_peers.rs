@@ -156,6 +156,26 @@ fn curl_fetches_from_us_over_one_connection_and_over_many() {
 // Covers TCP-702
 #[test]
 #[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
+fn who_asks_for_fast_open_gets_an_ordinary_connection() {
+    Lan::run("own-fast-open", |lan| {
+        lan.set("ipv4/tcp_fastopen", "3");
+        let site = lan.site();
+        let mut stack = Stack::open(lan, &Shape::new(true));
+        let port = site.port();
+        let mut responder = Responder::new(&mut stack, port);
+        // Once to ask for a cookie, and once more.
+        for came in [1, 2] {
+            let args = ["--globoff", "--tcp-fastopen", "-o", "page", &url(1, port)];
+            let _empty = serve(&mut stack, &mut responder, || site.curl(&args));
+            assert!(std::fs::read(site.dir().join("page")).unwrap() == Pattern::new().next(PAGE));
+            assert_eq!((responder.came, responder.served), (came, came));
+        }
+    });
+}
+
+// Covers TCP-702
+#[test]
+#[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
 fn h2load_finds_no_fault_in_fifty_connections_over_http1() {
     Lan::run("own-h2load", |lan| {
         let site = lan.site();

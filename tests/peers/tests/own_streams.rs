@@ -19,6 +19,7 @@ fn stream(port: u16, protocol: &str, more: &str) -> String {
 /// A device on the link; the server's name stands for the kernel's address of this family.
 fn rig(lan: &Lan, family: usize, document: &Document) -> Rig {
     let shape = Shape::new(family == 0);
+    lan.wait_free();
     let rig = Rig::with(document, |builder| {
         let resolver = Box::new(move |name: &str| {
             (name == "server.test").then(|| Resolved::Addresses(vec![KERNEL[family]]))
