@@ -3,13 +3,16 @@
 
 mod icmp;
 mod incoming;
+mod linger;
 mod live;
+mod memory;
 mod output;
 mod reply;
 
 pub use icmp::{IcmpError, IcmpKind};
 pub use incoming::{Incoming, Ingress, Meta};
 pub use live::{FastOpen, Live, Path, Paths};
+pub use memory::{Kept, Memory};
 pub use output::{Summed, Transmit};
 
 use crate::buckets::{ChallengeBucket, ResetBucket};
@@ -38,6 +41,8 @@ pub trait Tables {
     type Listeners: AsRef<[Listener]> + AsMut<[Listener]>;
     /// How endpoints are found.
     type Index: Index;
+    /// What is kept beside endpoints: `()` for nothing, or [`Kept`].
+    type Memory: Memory;
 }
 
 /// A place for an endpoint.
@@ -159,6 +164,7 @@ pub struct Engine<T: Tables> {
     slots: T::Slots,
     listeners: T::Listeners,
     index: T::Index,
+    memory: T::Memory,
     secret: Secret,
     rng: Rng,
     config: Config,
@@ -184,10 +190,23 @@ impl<T: Tables> Engine<T> {
     /// An engine over the caller's memory, which should hold nothing but defaults.
     pub fn new(
         config: Config,
-        mut rng: Rng,
+        rng: Rng,
         slots: T::Slots,
         listeners: T::Listeners,
         index: T::Index,
+    ) -> Self
+    where
+        T::Memory: Default,
+    {
+        Self::with_memory(config, rng, (slots, listeners, index), T::Memory::default())
+    }
+
+    /// The same, which keeps things beside endpoints.
+    pub fn with_memory(
+        config: Config,
+        mut rng: Rng,
+        (slots, listeners, index): (T::Slots, T::Listeners, T::Index),
+        memory: T::Memory,
     ) -> Self {
         let mut secret = [0; 16];
         rng.fill(&mut secret);
@@ -197,6 +216,7 @@ impl<T: Tables> Engine<T> {
             slots,
             listeners,
             index,
+            memory,
             secret: Secret::new(secret),
             rng,
             config,
@@ -336,6 +356,11 @@ impl<T: Tables> Engine<T> {
         &self.counters
     }
 
+    /// What is kept beside endpoints.
+    pub const fn memory(&self) -> &T::Memory {
+        &self.memory
+    }
+
     /// The places, for default ones to be added at their end; those that are there must stay as they are.
     pub const fn slots_mut(&mut self) -> &mut T::Slots {
         &mut self.slots
@@ -355,6 +380,10 @@ impl<T: Tables> Engine<T> {
     fn clock(&mut self, now: Instant) -> Now {
         self.now = self.now.max(now);
         Now::new(self.now)
+    }
+
+    fn endpoint_at(&self, slot: usize) -> Option<&Endpoint<T::Profile>> {
+        self.slots.as_ref().get(slot)?.endpoint.as_ref()
     }
 
     fn endpoint_mut(&mut self, slot: usize) -> Option<&mut Endpoint<T::Profile>> {

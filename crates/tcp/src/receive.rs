@@ -100,6 +100,7 @@ impl<P: Profile> Endpoint<P> {
             self.disarm(slot);
         }
         self.state = State::TimeWait;
+        self.sent_at = now.micros;
         self.misc = Misc::TimeWait;
         self.arm(Slot::Misc, now, self.time_wait());
         self.bits.unset(Bits::WANTS_READY);

@@ -129,6 +129,9 @@ impl<P: Profile> Endpoint<P> {
         self.heard(now);
         self.remember_timestamp(now, segment);
         self.note_ecn(segment);
+        if self.state == State::TimeWait && !text.bytes.is_empty() {
+            self.challenge(now); // nobody will read it, and the peer should know where we are (TCP-140)
+        }
         if self.state == State::Closed || self.state == State::TimeWait {
             return Ok(());
         }

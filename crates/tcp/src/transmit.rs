@@ -46,7 +46,10 @@ impl<P: Profile> Endpoint<P> {
         let out = match self.state {
             State::Closed | State::Armed => None,
             State::SynSent | State::SynReceived => self.poll_syn(now),
-            State::TimeWait => self.poll_ack(now),
+            State::TimeWait => {
+                self.sent_at = now.micros; // at the latest: what leaves has a timestamp (TCP-186)
+                self.poll_ack(now)
+            }
             State::Established
             | State::FinWait1
             | State::FinWait2

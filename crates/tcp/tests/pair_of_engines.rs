@@ -3,6 +3,10 @@
 
 #[path = "pair/handshake.rs"]
 mod handshake;
+#[path = "pair/linger.rs"]
+mod linger;
+#[path = "pair/peer.rs"]
+mod peer;
 #[path = "pair/transfer.rs"]
 mod transfer;
 #[path = "pair/world.rs"]

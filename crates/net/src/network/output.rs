@@ -162,10 +162,8 @@ impl Network {
 
 /// What the device is to do to a segment, with places relative to its first byte.
 fn offload(out: &mainstay_tcp::Transmit<'_>) -> Offload {
-    let partial = (out.summed == Summed::Partial).then(|| Partial {
-        start: 0,
-        offset: u16::try_from(CHECKSUM_OFFSET).unwrap_or(0),
-    });
+    let partial = (out.summed == Summed::Partial)
+        .then(|| Partial { start: 0, offset: u16::try_from(CHECKSUM_OFFSET).unwrap_or(0) });
     let gso = out.unit.map(|size| Gso {
         kind: if out.source.is_ipv4() { GsoKind::TcpV4 } else { GsoKind::TcpV6 },
         ecn: Header::parse(out.header).is_some_and(|(h, _)| h.flags.contains(Flags::CWR)),

@@ -4,7 +4,8 @@ use super::{Engine, Handle, ListenerHandle, Tables, Unknown};
 use crate::bits::Bits;
 use crate::endpoint::{Address as _, Endpoint};
 use crate::error::TcpError;
-use crate::event::State;
+use crate::event::{Disconnected, State};
+use crate::isn;
 use crate::prf::Tuple;
 use crate::profile::Profile;
 use crate::segment_arrives::{Arrival, Ignored, Segment};
@@ -93,7 +94,10 @@ impl<T: Tables> Incoming<'_, T> {
             self.refuse();
             return Err(error);
         }
-        let birth = self.engine.birth(self.now, &self.tuple, self.mtu);
+        let mut birth = self.engine.birth(self.now, &self.tuple, self.mtu);
+        if let Some(old) = self.engine.recycle(self.now, &self.tuple) {
+            birth.iss = isn::above_old(birth.iss, old);
+        }
         if let Some(endpoint) = self.engine.endpoint_mut(handle.slot()) {
             endpoint.accept(self.now, birth, self.tuple, &self.header);
         }
@@ -147,7 +151,9 @@ impl<T: Tables> Engine<T> {
         };
         let payload = bytes.get(header_len..).unwrap_or(&[]);
         let segment = Segment { header: &header, payload, ecn: meta.ecn, unit: meta.unit };
-        if let Some(slot) = self.find(&tuple) {
+        if let Some(slot) = self.find(&tuple)
+            && !self.replaces(slot, &tuple, &header)
+        {
             return self.deliver(now, slot, tuple, &segment);
         }
         self.without_connection(now, meta, tuple, &segment)
@@ -169,6 +175,10 @@ impl<T: Tables> Engine<T> {
         let Some(endpoint) = self.endpoint_mut(slot) else { return Ingress::Pass };
         let open = endpoint.state;
         let arrival = endpoint.handle_segment(now, segment);
+        if endpoint.state == State::TimeWait && open != State::TimeWait {
+            self.compress(now, slot);
+        }
+        let Some(endpoint) = self.endpoint_mut(slot) else { return Ingress::Pass };
         if endpoint.bits.take(Bits::CHALLENGE) {
             self.answer_challenge(now, slot);
         }
@@ -176,6 +186,7 @@ impl<T: Tables> Engine<T> {
         // A connection that ended because nobody reads any more says so (TCP-065).
         let unread = endpoint.state == State::Closed
             && open != State::Closed
+            && endpoint.ended == Some(Disconnected::Reset)
             && endpoint.bits.has(Bits::CLOSED_BOTH)
             && !segment.payload.is_empty()
             && !segment.header.flags.contains(Flags::RST);
@@ -225,6 +236,10 @@ impl<T: Tables> Engine<T> {
         segment: &Segment<'_>,
     ) -> Ingress<'_, T> {
         let flags = segment.header.flags;
+        if let Some(why) = self.ask_record(now, &tuple, segment) {
+            self.counters.ignored += 1;
+            return Ingress::Dropped(why);
+        }
         if flags.contains(Flags::RST) {
             self.counters.strangers += 1;
             return Ingress::Dropped(Ignored::Reset);

@@ -1,14 +1,16 @@
 //! What an application asks of an endpoint (sections 1.2 to 1.5 of the specification).
 
-use super::{Engine, Tables};
+use super::{Engine, Memory as _, Tables};
 use crate::bits::Bits;
 use crate::endpoint::{Address as _, Endpoint, Push};
 use crate::error::{SendError, TcpError};
 use crate::event::{Disconnected, State};
+use crate::isn;
 use crate::prf::Tuple;
 use crate::profile::Profile;
 use crate::queue::{CopyQueue, TxBuf, TxQueue};
 use crate::time::Now;
+use crate::time_wait::{Ended, Reuse};
 use crate::timers::Timer;
 use core::net::{IpAddr, SocketAddr};
 use mainstay_base::Instant;
@@ -93,7 +95,10 @@ impl<T: Tables> Live<'_, T> {
             return Err(TcpError::InvalidArgs);
         };
         let slot = self.slot;
-        if local.port() != 0 && self.engine.is_taken(local, Some(slot)) {
+        let taken = |engine: &mut Engine<T>| {
+            engine.is_taken(local, Some(slot)) || engine.lingers_at(self.now, local)
+        };
+        if local.port() != 0 && taken(self.engine) {
             return Err(TcpError::AddrInUse);
         }
         self.ask(|endpoint, _| {
@@ -154,13 +159,16 @@ impl<T: Tables> Live<'_, T> {
         let port = if port != 0 {
             port
         } else {
-            self.engine.choose_port(path.source, peer).ok_or(TcpError::NoRoute)?
+            self.engine.choose_port(self.now, path.source, peer).ok_or(TcpError::NoRoute)?
         };
         let tuple = Tuple { local: (path.source, port).into(), peer };
-        if self.engine.find(&tuple).is_some() {
+        if self.engine.reuse(self.now, &tuple) == Reuse::Taken {
             return Err(TcpError::AddrInUse);
         }
-        let birth = self.engine.birth(self.now, &tuple, path.mtu);
+        let mut birth = self.engine.birth(self.now, &tuple, path.mtu);
+        if let Some(old) = self.engine.recycle(self.now, &tuple) {
+            birth.iss = isn::above_old(birth.iss, old);
+        }
         self.engine.index(self.slot, &tuple);
         self.ask(|endpoint, now| {
             endpoint.set_tuple(&tuple);
@@ -342,14 +350,31 @@ impl<T: Tables> Engine<T> {
             })
     }
 
+    /// Whether a connection in TIME-WAIT that has no endpoint any more has this local address and port (TCP-021).
+    fn lingers_at(&mut self, now: Now, local: SocketAddr) -> bool {
+        let hash = (!local.ip().is_unspecified())
+            .then(|| Ended::address_hash::<super::PrfOf<T>>(&self.secret, &local));
+        let Some(kept) = self.memory.kept_mut() else { return false };
+        kept.time_wait.holds_port(now.instant, local.port(), hash)
+    }
+
     /// A port nobody can guess that leads to `peer` from `source` and is free (TCP-522).
-    fn choose_port(&mut self, source: IpAddr, peer: SocketAddr) -> Option<u16> {
+    /// One that was used a while ago only if there is no other (TCP-186).
+    fn choose_port(&mut self, now: Now, source: IpAddr, peer: SocketAddr) -> Option<u16> {
         let mut ports = self.ports.clone();
         let tuple = Tuple { local: (source, 0).into(), peer };
-        let port = ports.next::<super::PrfOf<T>>(&self.secret, &tuple, |port| {
-            let tuple = Tuple { local: (source, port).into(), peer };
-            self.find(&tuple).is_some() || self.listens_on(port)
-        });
+        let mut next = |again: bool| {
+            ports.next::<super::PrfOf<T>>(&self.secret, &tuple, |port| {
+                let tuple = Tuple { local: (source, port).into(), peer };
+                let taken = match self.reuse(now, &tuple) {
+                    Reuse::Free => false,
+                    Reuse::Above(_) => !again,
+                    Reuse::Taken => true,
+                };
+                taken || self.listens_on(port)
+            })
+        };
+        let port = next(false).or_else(|| next(true));
         self.ports = ports;
         port
     }

@@ -1,6 +1,6 @@
 //! What leaves the engine (TCP-007).
 
-use super::{Engine, Tables};
+use super::{Engine, Memory as _, Tables};
 use crate::endpoint::Endpoint;
 use crate::index::{Index as _, List};
 use crate::prf::Tuple;
@@ -102,7 +102,10 @@ impl<T: Tables> Engine<T> {
     }
 
     fn next_reply(&mut self) -> Option<Bare> {
-        let reply = self.replies.pop()?;
+        let reply = self
+            .replies
+            .pop()
+            .or_else(|| self.memory.kept_mut().and_then(|kept| kept.replies.pop()))?;
         Some(Bare {
             tuple: reply.tuple,
             ecn: Ecn::NotEct,

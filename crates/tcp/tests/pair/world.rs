@@ -5,16 +5,22 @@ use core::time::Duration;
 use mainstay_base::{Instant, Rng};
 use mainstay_impair::{Direction, Impairment};
 use mainstay_tcp::congestion::Cubic;
+use mainstay_tcp::fast_open::Server;
 use mainstay_tcp::index::Scan;
 use mainstay_tcp::queue::RingQueue;
+use mainstay_tcp::syn_queue::SynEntry;
+use mainstay_tcp::time_wait::TimeWaitRecord;
 use mainstay_tcp::{
-    Config, Disconnected, Endpoint, Engine, Event, FastOpen, Handle, Host, Ingress, Listener, Meta,
-    Path, Push, Settings, Slot, State, Tables,
+    Config, Disconnected, Endpoint, Engine, Event, FastOpen, Handle, Host, Ingress, Kept, Listener,
+    Meta, Path, Push, Settings, Slot, State, Tables,
 };
 use mainstay_wire::ip::Ecn;
 
 pub(crate) type Parts = Host<Vec<u8>, RingQueue<Vec<u8>>>;
 pub(crate) type EventOf = Event<core::convert::Infallible>;
+
+/// What an engine of a test keeps beside endpoints; where a vector is empty, nothing.
+pub(crate) type Memory = Kept<Vec<TimeWaitRecord>, Vec<SynEntry>, Vec<Server>>;
 
 /// Everything in vectors.
 #[derive(Debug)]
@@ -25,6 +31,7 @@ impl Tables for InVecs {
     type Slots = Vec<Slot<Parts>>;
     type Listeners = Vec<Listener>;
     type Index = Scan;
+    type Memory = Memory;
 }
 
 pub(crate) const PORT: u16 = 80;
@@ -68,7 +75,29 @@ pub(crate) fn leak(
     Box::leak(Box::new(settings))
 }
 
-fn endpoint(
+/// How much an engine of a test keeps.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Room {
+    pub(crate) time_wait: usize,
+    pub(crate) syns: usize,
+    pub(crate) servers: usize,
+}
+
+pub(crate) fn engine(seed: u64, config: Config, endpoints: usize, room: Room) -> Engine<InVecs> {
+    let mut rng = Rng::from_run(seed);
+    let memory = Kept::new(
+        vec![TimeWaitRecord::default(); room.time_wait],
+        vec![SynEntry::default(); room.syns],
+        vec![Server::default(); room.servers],
+        &mut rng,
+    );
+    let mut slots = Vec::new();
+    slots.resize_with(endpoints, Slot::default);
+    let parts = (slots, vec![Listener::default(); 2], Scan::default());
+    Engine::with_memory(config, rng, parts, memory)
+}
+
+pub(crate) fn endpoint(
     settings: &'static Settings<<Cubic as mainstay_tcp::congestion::CongestionControl>::Config>,
     receive: usize,
     send: usize,
@@ -89,13 +118,7 @@ impl Side {
         settings: &'static Settings<<Cubic as mainstay_tcp::congestion::CongestionControl>::Config>,
         buffers: (usize, usize),
     ) -> Self {
-        let mut engine = Engine::new(
-            Config::default(),
-            Rng::from_run(seed),
-            vec![Slot::default(), Slot::default()],
-            vec![Listener::default(); 2],
-            Scan::default(),
-        );
+        let mut engine = engine(seed, Config::default(), 2, Room::default());
         let handle = engine.attach(endpoint(settings, buffers.0, buffers.1)).unwrap();
         Self {
             engine,
