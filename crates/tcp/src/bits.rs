@@ -130,6 +130,14 @@ bits! {
     PERSISTING = 52;
     /// The application chose the local address or port.
     BOUND = 53;
+    /// Our next SYN or SYN-ACK has the Fast Open option.
+    FAST_OPEN = 54;
+    /// Our SYN had it.
+    FAST_OPEN_ASKED = 55;
+    /// Data of the peer's SYN was taken, and the handshake is not over.
+    EARLY = 56;
+    /// Such data is to be told of before the connection is established (TCP-079).
+    EARLY_FIRST = 57;
 }
 
 impl Bits {

@@ -1,6 +1,8 @@
 //! The engine: many endpoints and listeners behind five inputs and three outputs (TCP-003), and what outlives an
 //! endpoint.
 
+mod early;
+mod handshakes;
 mod icmp;
 mod incoming;
 mod linger;
@@ -8,13 +10,18 @@ mod live;
 mod memory;
 mod output;
 mod reply;
+mod request;
 
+pub use early::EarlyData;
+pub use handshakes::Answers;
 pub use icmp::{IcmpError, IcmpKind};
-pub use incoming::{Incoming, Ingress, Meta};
+pub use incoming::{Ingress, Meta};
 pub use live::{FastOpen, Live, Path, Paths};
 pub use memory::{Kept, Memory};
 pub use output::{Summed, Transmit};
+pub use request::Incoming;
 
+use crate::bits::Bits;
 use crate::buckets::{ChallengeBucket, ResetBucket};
 use crate::endpoint::{Address as _, Birth, Endpoint};
 use crate::error::TcpError;
@@ -70,6 +77,8 @@ impl<P: Profile> core::fmt::Debug for Slot<P> {
 pub struct Listener {
     address: Option<SocketAddr>,
     generation: u32,
+    /// Connections with data of their SYN that are not established (TCP-365).
+    early: u32,
 }
 
 /// Names an endpoint; one that is gone is not mistaken for its successor.
@@ -108,6 +117,15 @@ pub struct Config {
     pub challenges: u32,
     /// Resets a second to those without a connection; 0 for none (TCP-512).
     pub resets: u32,
+    /// Whether data may come and go in SYNs (TCP-361).
+    pub early_data: EarlyData,
+    /// Connections of one listener that may have such data before they are established; half of the places if `None`
+    /// (TCP-365).
+    pub early_max: Option<u32>,
+    /// What is promised before there is an endpoint.
+    pub answers: Answers,
+    /// A handshake that has no room in the queue is answered with a cookie (TCP-530).
+    pub syn_cookies: bool,
 }
 
 impl Default for Config {
@@ -118,6 +136,10 @@ impl Default for Config {
             ports: EPHEMERAL.into_inner(),
             challenges: CHALLENGES,
             resets: RESETS,
+            early_data: EarlyData::Off,
+            early_max: None,
+            answers: Answers::default(),
+            syn_cookies: true,
         }
     }
 }
@@ -300,6 +322,7 @@ impl<T: Tables> Engine<T> {
     /// Runs every timer that is due (TCP-086). Early or late calls do no harm (TCP-087).
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock(now);
+        self.handshakes_due(now);
         let count = self.slots.as_ref().len();
         loop {
             let slots = self.slots.as_ref();
@@ -321,8 +344,11 @@ impl<T: Tables> Engine<T> {
     /// The earliest deadline; early at times, never late (TCP-407).
     pub fn next_deadline(&self) -> Option<Instant> {
         let (slots, now) = (self.slots.as_ref(), Now::new(self.now));
-        self.index
-            .deadline(slots.len(), |slot| slots.get(slot)?.endpoint.as_ref()?.next_deadline(now))
+        let first = self
+            .index
+            .deadline(slots.len(), |slot| slots.get(slot)?.endpoint.as_ref()?.next_deadline(now));
+        let handshakes = self.memory.kept().and_then(|kept| kept.syns.deadline());
+        [first, handshakes].into_iter().flatten().min()
     }
 
     /// The next fact and whose it is.
@@ -395,12 +421,17 @@ impl<T: Tables> Engine<T> {
     fn touch(&mut self, now: Now, place: usize) {
         let Some(slot) = self.slots.as_mut().get_mut(place) else { return };
         let Some(endpoint) = slot.endpoint.as_ref() else { return };
+        if endpoint.bits.has(Bits::EARLY) && endpoint.state != State::SynReceived {
+            self.uncount_early(place);
+        }
+        let Some(slot) = self.slots.as_mut().get_mut(place) else { return };
+        let Some(endpoint) = slot.endpoint.as_ref() else { return };
         let gone = matches!(endpoint.state, State::Closed | State::Armed);
         if gone && slot.indexed {
             slot.indexed = false;
             self.index.remove(place);
         }
-        if endpoint.bits.has(crate::bits::Bits::OUTPUT) {
+        if endpoint.bits.has(Bits::OUTPUT) {
             self.index.want(List::Transmit, place);
         }
         if endpoint.has_events() {
@@ -478,6 +509,7 @@ impl<T: Tables> Engine<T> {
             listeners.iter_mut().enumerate().find(|(_, listener)| listener.address.is_none());
         let Some((slot, listener)) = free else { return Err(TcpError::QueueFull) };
         listener.address = Some(address);
+        listener.early = 0;
         listener.generation = listener.generation.wrapping_add(1);
         Ok(ListenerHandle {
             slot: u32::try_from(slot).unwrap_or(u32::MAX),
@@ -491,6 +523,9 @@ impl<T: Tables> Engine<T> {
             && listener.generation == handle.generation
         {
             listener.address = None;
+            if let (Some(kept), Ok(slot)) = (self.memory.kept_mut(), u16::try_from(handle.slot)) {
+                kept.syns.remove_listener(slot);
+            }
         }
     }
 

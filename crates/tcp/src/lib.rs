@@ -48,9 +48,9 @@ mod transmit;
 
 pub use endpoint::{Address, Endpoint, Facts, Push};
 pub use engine::{
-    Config, Counters, Engine, FastOpen, Handle, IcmpError, IcmpKind, Incoming, Ingress, Kept,
-    Listener, ListenerHandle, Live, Memory, Meta, Path, Paths, Slot, Summed, Tables, Transmit,
-    Unknown,
+    Answers, Config, Counters, EarlyData, Engine, FastOpen, Handle, IcmpError, IcmpKind, Incoming,
+    Ingress, Kept, Listener, ListenerHandle, Live, Memory, Meta, Path, Paths, Slot, Summed, Tables,
+    Transmit, Unknown,
 };
 pub use error::{SendError, TcpError};
 pub use event::{Disconnected, Event, Soft, State};

@@ -102,17 +102,11 @@ impl<P: Profile> Endpoint<P> {
             self.bits.set(Bits::SEND_SYN.and(Bits::OUTPUT));
             return Ok(());
         }
-        let all = self.nxt - self.una;
         self.sample_syn(now, segment);
         self.una += 1;
         self.state = State::Established;
-        let early = (ack - self.una).min(all - 1);
+        self.settle_early_data(ack);
         self.establish(now);
-        if early > 0 {
-            self.una += early;
-            self.queue_acknowledged(early);
-        }
-        self.reject_early_data(now);
         self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
         self.take_text(now, segment, Seq(header.sequence) + 1, segment.payload);
         self.take_fin(now, segment, true);
@@ -167,7 +161,7 @@ impl<P: Profile> Endpoint<P> {
         let flags = header.flags;
         let syn = u32::from(flags.contains(Flags::SYN));
         let start = Seq(header.sequence);
-        if syn == 1 && self.state == State::SynReceived && start + 1 == self.rcv_nxt {
+        if syn == 1 && self.state == State::SynReceived && start == self.wl1 {
             return Err(self.repeated_syn(flags));
         }
         let fin = flags.contains(Flags::FIN);
@@ -266,6 +260,7 @@ impl<P: Profile> Endpoint<P> {
             self.sample_syn(now, segment);
             self.una += 1;
             self.state = State::Established;
+            self.settle_early_data(ack);
             self.wnd = u32::from(header.window) << self.shift_out;
             self.wnd_max = self.wnd_max.max(self.wnd);
             (self.wl1, self.wl2) = (Seq(header.sequence), ack);
@@ -313,7 +308,8 @@ impl<P: Profile> Endpoint<P> {
         self.disarm(Slot::Rtx);
         self.disarm(Slot::Misc);
         self.bits.unset(Bits::SEND_SYN);
-        if self.bits.has(Bits::PASSIVE) {
+        let early = self.bits.has(Bits::EARLY); // it was told with the SYN
+        if self.bits.has(Bits::PASSIVE) && !early {
             self.bits.set(Bits::TELL_ACCEPTED);
         }
         self.bits.set(Bits::TELL_ESTABLISHED.and(Bits::OUTPUT));
@@ -323,7 +319,9 @@ impl<P: Profile> Endpoint<P> {
             self.state = State::FinWait1;
         }
         self.arm_keepalive(now);
-        self.losses.clear();
+        if !early {
+            self.losses.clear();
+        }
     }
 
     /// The peer lives (TCP-105, TCP-172).

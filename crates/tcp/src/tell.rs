@@ -22,6 +22,11 @@ impl<P: Profile> Endpoint<P> {
         if self.bits.take(Bits::TELL_ACCEPTED) {
             return Some(Event::Accepted);
         }
+        if self.bits.take(Bits::EARLY_FIRST)
+            && let Some(event) = self.poll_incoming()
+        {
+            return Some(event);
+        }
         if self.bits.take(Bits::TELL_ESTABLISHED) {
             return Some(Event::Established);
         }

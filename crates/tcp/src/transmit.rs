@@ -14,7 +14,7 @@ use crate::rtt::millis;
 use crate::seq::Seq;
 use crate::time::{Now, later};
 use crate::timers::{Rtx, Slot};
-use mainstay_wire::tcp::{Flags, Header, Options};
+use mainstay_wire::tcp::{Cookie, Flags, Header, Options};
 
 /// A segment that leaves: its header, and where its payload lies in the queue.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +45,11 @@ impl<P: Profile> Endpoint<P> {
         }
         let out = match self.state {
             State::Closed | State::Armed => None,
-            State::SynSent | State::SynReceived => self.poll_syn(now),
+            State::SynSent => self.poll_syn(now),
+            State::SynReceived => self.poll_syn(now).or_else(|| {
+                // Who has our data's address proven need not wait for the handshake's end (RFC 7413 §4.2.2).
+                if self.bits.has(Bits::EARLY) { self.poll_new(now) } else { None }
+            }),
             State::TimeWait => {
                 self.sent_at = now.micros; // at the latest: what leaves has a timestamp (TCP-186)
                 self.poll_ack(now)
@@ -89,16 +93,26 @@ impl<P: Profile> Endpoint<P> {
         let answer = self.state == State::SynReceived;
         let mut header = self.header(self.una, Flags::SYN, self.syn_options(now, answer));
         header.window = self.first_window();
+        let mut len = 0;
         if answer {
             header.flags |= Flags::ACK;
             header.acknowledgment = self.rcv_nxt.0;
             self.ack_sent = self.rcv_nxt;
+            header.window = u16::try_from(self.rcv_adv.since(self.rcv_nxt)).unwrap_or(u16::MAX);
+        }
+        if self.bits.take(Bits::FAST_OPEN) && !self.bits.has(Bits::SYN_REPEATED) {
+            header.options.fast_open = Some(Cookie::REQUEST); // the engine knows which
+            if !answer {
+                len = clamp(self.queue.len()).min(self.wnd);
+                self.bits.set(Bits::FAST_OPEN_ASKED);
+                self.bits.put(Bits::SYN_DATA, len > 0);
+            }
         }
         if self.bits.has(Bits::ECN) && self.retries < 2 {
             header.flags |= if answer { Flags::ECE } else { Flags::ECE | Flags::CWR };
         }
         if self.nxt == self.una {
-            self.nxt = self.una + 1;
+            self.nxt = self.una + 1 + len;
             self.rtt_sent = now.micros;
             self.bits.set(Bits::TIMING);
         } else {
@@ -108,7 +122,7 @@ impl<P: Profile> Endpoint<P> {
         self.rtx = Rtx::Timeout;
         let wait = self.rto_backed_off();
         self.arm(Slot::Rtx, now, u64::from(wait));
-        Some(Outgoing { header, offset: 0, len: 0, unit: None, ecn: false })
+        Some(Outgoing { header, offset: 0, len: len as usize, unit: None, ecn: false })
     }
 
     /// What is lost, oldest first, as far as the window allows; the first of an episode in any case.
@@ -484,11 +498,15 @@ impl<P: Profile> Endpoint<P> {
         }
     }
 
-    /// After the handshake, what a SYN's data was not acknowledged goes out as new data (TCP-366).
-    pub(crate) fn reject_early_data(&mut self, _now: Now) {
-        if self.bits.take(Bits::SYN_DATA) {
-            self.nxt = self.una;
+    /// After the handshake, what of a SYN's data was not acknowledged goes out as new data (TCP-125, TCP-366).
+    pub(crate) fn settle_early_data(&mut self, ack: Seq) {
+        if !self.bits.take(Bits::SYN_DATA) {
+            return;
         }
+        let taken = ack.earlier(self.nxt).since(self.una);
+        self.una += taken;
+        self.nxt = self.una;
+        self.queue_acknowledged(taken);
     }
 
     /// Used by the engine when a device had no room (TCP-553).

@@ -1,6 +1,8 @@
 //! Two engines and a link between them, in virtual time.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "pair/early.rs"]
+mod early;
 #[path = "pair/handshake.rs"]
 mod handshake;
 #[path = "pair/linger.rs"]

@@ -42,7 +42,7 @@ impl Profile for Own {
 }
 
 /// What a network keeps of TCP beside endpoints.
-pub type Memory = Kept<Vec<TimeWaitRecord>, Vec<SynEntry>, Vec<Server>>;
+pub(super) type Memory = Kept<Vec<TimeWaitRecord>, Vec<SynEntry>, Vec<Server>>;
 
 /// Everything in vectors that grow.
 #[derive(Debug)]

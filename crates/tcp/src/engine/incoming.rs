@@ -1,17 +1,17 @@
 //! What enters the engine: whose segment it is, and SYNs that nobody decided on yet (TCP-073 to TCP-077, TCP-100 to 118).
 
-use super::{Engine, Handle, ListenerHandle, Tables, Unknown};
+use super::early::Met;
+use super::request::Incoming;
+use super::{Engine, Tables, Unknown};
 use crate::bits::Bits;
-use crate::endpoint::{Address as _, Endpoint};
-use crate::error::TcpError;
+use crate::endpoint::Endpoint;
 use crate::event::{Disconnected, State};
-use crate::isn;
 use crate::prf::Tuple;
 use crate::profile::Profile;
 use crate::segment_arrives::{Arrival, Ignored, Segment};
 use crate::seq::Seq;
 use crate::time::Now;
-use core::net::{IpAddr, SocketAddr};
+use core::net::IpAddr;
 use mainstay_base::Instant;
 use mainstay_wire::checksum;
 use mainstay_wire::ip::{Ecn, Protocol};
@@ -48,87 +48,14 @@ pub enum Ingress<'a, T: Tables> {
     Pass,
 }
 
-/// A SYN for a listener. Dropping it defers: the peer will ask again (TCP-076).
-pub struct Incoming<'a, T: Tables> {
-    engine: &'a mut Engine<T>,
-    now: Now,
-    tuple: Tuple,
-    header: Header,
-    len: u32,
-    mtu: u16,
-    listener: ListenerHandle,
-}
-
-impl<T: Tables> core::fmt::Debug for Incoming<'_, T> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Incoming").field("tuple", &self.tuple).finish_non_exhaustive()
-    }
-}
-
-impl<T: Tables> Incoming<'_, T> {
-    /// Who asks.
-    #[must_use]
-    pub const fn peer(&self) -> SocketAddr {
-        self.tuple.peer
-    }
-
-    /// Which address of ours it asks.
-    #[must_use]
-    pub const fn local(&self) -> SocketAddr {
-        self.tuple.local
-    }
-
-    /// Which listener it is for.
-    #[must_use]
-    pub const fn listener(&self) -> ListenerHandle {
-        self.listener
-    }
-
-    /// Takes it: an endpoint without a connection gets one. [`Event::Accepted`](crate::Event) tells when it can be used.
-    ///
-    /// # Errors
-    /// [`TcpError::Stale`] or [`TcpError::InvalidState`] if the endpoint is gone or in use; the peer is refused (TCP-075).
-    pub fn accept(self, handle: Handle) -> Result<(), TcpError> {
-        let result = self.check(handle);
-        if let Err(error) = result {
-            self.refuse();
-            return Err(error);
-        }
-        let mut birth = self.engine.birth(self.now, &self.tuple, self.mtu);
-        if let Some(old) = self.engine.recycle(self.now, &self.tuple) {
-            birth.iss = isn::above_old(birth.iss, old);
-        }
-        if let Some(endpoint) = self.engine.endpoint_mut(handle.slot()) {
-            endpoint.accept(self.now, birth, self.tuple, &self.header);
-        }
-        self.engine.index(handle.slot(), &self.tuple);
-        self.engine.touch(self.now, handle.slot());
-        Ok(())
-    }
-
-    fn check(&self, handle: Handle) -> Result<(), TcpError> {
-        let endpoint = self.engine.endpoint(handle).ok_or(TcpError::Stale)?;
-        let address = <T::Profile as Profile>::Address::new(self.tuple.peer.ip());
-        match endpoint.state {
-            State::Closed if address.is_some() => Ok(()),
-            State::Closed => Err(TcpError::InvalidArgs),
-            _ => Err(TcpError::InvalidState),
-        }
-    }
-
-    /// Decides later: no answer, nothing is kept; the peer asks again (TCP-076).
-    pub fn defer(self) {}
-
-    /// Tells the peer no (TCP-077).
-    pub fn refuse(self) {
-        let acknowledgment = Seq(self.header.sequence) + self.len;
-        self.engine.turn_away(self.now, self.tuple, Seq(0), Some(acknowledgment));
-    }
-}
-
 impl<T: Tables> Engine<T> {
     /// A segment from the IP layer.
-    pub fn handle_segment(&mut self, now: Instant, meta: &Meta, bytes: &[u8]) -> Ingress<'_, T> {
+    pub fn handle_segment<'a>(
+        &'a mut self,
+        now: Instant,
+        meta: &Meta,
+        bytes: &'a [u8],
+    ) -> Ingress<'a, T> {
         let now = self.clock(now);
         self.counters.received += 1;
         let Some((header, header_len)) = Header::parse(bytes) else {
@@ -154,9 +81,12 @@ impl<T: Tables> Engine<T> {
         if let Some(slot) = self.find(&tuple)
             && !self.replaces(slot, &tuple, &header)
         {
-            return self.deliver(now, slot, tuple, &segment);
+            return match self.deliver(now, slot, tuple, &segment) {
+                Ok(()) => Ingress::Accepted,
+                Err(why) => Ingress::Dropped(why),
+            };
         }
-        self.without_connection(now, meta, tuple, &segment)
+        self.without_connection(now, meta, tuple, &header, payload)
     }
 
     fn damaged(&mut self, why: Ignored) -> Ingress<'_, T> {
@@ -165,24 +95,29 @@ impl<T: Tables> Engine<T> {
     }
 
     /// Hands a segment to its connection.
-    fn deliver(
+    pub(super) fn deliver(
         &mut self,
         now: Now,
         slot: usize,
         tuple: Tuple,
         segment: &Segment<'_>,
-    ) -> Ingress<'_, T> {
-        let Some(endpoint) = self.endpoint_mut(slot) else { return Ingress::Pass };
+    ) -> Result<(), Ignored> {
+        let Some(endpoint) = self.endpoint_mut(slot) else { return Err(Ignored::Stranger) };
         let open = endpoint.state;
+        let met = Met::before(endpoint);
         let arrival = endpoint.handle_segment(now, segment);
+        if let Some(met) = met {
+            self.remember_server(now, slot, &met, segment.header);
+        }
+        let Some(endpoint) = self.endpoint_mut(slot) else { return Err(Ignored::Stranger) };
         if endpoint.state == State::TimeWait && open != State::TimeWait {
             self.compress(now, slot);
         }
-        let Some(endpoint) = self.endpoint_mut(slot) else { return Ingress::Pass };
+        let Some(endpoint) = self.endpoint_mut(slot) else { return Err(Ignored::Stranger) };
         if endpoint.bits.take(Bits::CHALLENGE) {
             self.answer_challenge(now, slot);
         }
-        let Some(endpoint) = self.endpoint_mut(slot) else { return Ingress::Pass };
+        let Some(endpoint) = self.endpoint_mut(slot) else { return Err(Ignored::Stranger) };
         // A connection that ended because nobody reads any more says so (TCP-065).
         let unread = endpoint.state == State::Closed
             && open != State::Closed
@@ -196,15 +131,15 @@ impl<T: Tables> Engine<T> {
             self.reset(tuple, sequence, Some(acknowledgment));
         }
         match arrival {
-            Arrival::Taken => Ingress::Accepted,
+            Arrival::Taken => Ok(()),
             Arrival::Dropped(why) => {
                 self.counters.ignored += 1;
-                Ingress::Dropped(why)
+                Err(why)
             }
             Arrival::Reset(sequence) => {
                 self.counters.ignored += 1;
                 self.reset(tuple, sequence, None);
-                Ingress::Dropped(Ignored::Acknowledgment)
+                Err(Ignored::Acknowledgment)
             }
         }
     }
@@ -219,7 +154,13 @@ impl<T: Tables> Engine<T> {
     }
 
     /// A reset to somebody without a connection, if one more may leave (TCP-512).
-    fn turn_away(&mut self, now: Now, tuple: Tuple, sequence: Seq, acknowledgment: Option<Seq>) {
+    pub(super) fn turn_away(
+        &mut self,
+        now: Now,
+        tuple: Tuple,
+        sequence: Seq,
+        acknowledgment: Option<Seq>,
+    ) {
         if self.resets.take(now.instant) {
             self.reset(tuple, sequence, acknowledgment);
         } else {
@@ -228,49 +169,65 @@ impl<T: Tables> Engine<T> {
     }
 
     /// RFC 9293 §3.10.7.1 and §3.10.7.2.
-    fn without_connection(
-        &mut self,
+    fn without_connection<'a>(
+        &'a mut self,
         now: Now,
         meta: &Meta,
         tuple: Tuple,
-        segment: &Segment<'_>,
-    ) -> Ingress<'_, T> {
-        let flags = segment.header.flags;
-        if let Some(why) = self.ask_record(now, &tuple, segment) {
+        header: &Header,
+        payload: &'a [u8],
+    ) -> Ingress<'a, T> {
+        let segment = Segment { header, payload, ecn: meta.ecn, unit: meta.unit };
+        let flags = header.flags;
+        if let Some(why) = self.ask_record(now, &tuple, &segment) {
             self.counters.ignored += 1;
             return Ingress::Dropped(why);
         }
         if flags.contains(Flags::RST) {
+            self.forget_handshake(&tuple, header);
             self.counters.strangers += 1;
             return Ingress::Dropped(Ignored::Reset);
         }
-        let len = segment_len(segment);
-        if let Some(listener) = self.listener(tuple.local)
-            && !flags.contains(Flags::ACK)
-        {
-            if !flags.contains(Flags::SYN) || tuple.local == tuple.peer {
-                return Ingress::Dropped(Ignored::Flags); // TCP-115, TCP-117
-            }
-            let header = *segment.header;
-            return Ingress::Incoming(Incoming {
-                engine: self,
-                now,
-                tuple,
-                header,
-                len,
-                mtu: meta.mtu,
-                listener,
-            });
-        }
+        let Some(listener) = self.listener(tuple.local) else {
+            return self.stranger(now, tuple, &segment);
+        };
+        let opening = if flags.contains(Flags::ACK) {
+            self.completed(now, &tuple, listener, header)
+        } else if !flags.contains(Flags::SYN) || tuple.local == tuple.peer {
+            return Ingress::Dropped(Ignored::Flags); // TCP-115, TCP-117
+        } else if self.repeats(now, &tuple, listener, header) {
+            return Ingress::Accepted;
+        } else {
+            let early = !payload.is_empty();
+            Some(self.early_data(now, &tuple, listener, header, early))
+        };
+        let Some(opening) = opening else { return self.stranger(now, tuple, &segment) };
+        Ingress::Incoming(Incoming {
+            now,
+            tuple,
+            header: *header,
+            payload,
+            ecn: meta.ecn,
+            unit: meta.unit,
+            mtu: meta.mtu,
+            listener,
+            opening,
+            engine: self,
+        })
+    }
+
+    /// A segment for nobody.
+    fn stranger(&mut self, now: Now, tuple: Tuple, segment: &Segment<'_>) -> Ingress<'_, T> {
+        let header = segment.header;
         self.counters.strangers += 1;
         match self.config.unknown {
             Unknown::Pass => Ingress::Pass,
             Unknown::Silent => Ingress::Dropped(Ignored::Stranger),
             Unknown::Reset => {
-                if flags.contains(Flags::ACK) {
-                    self.turn_away(now, tuple, Seq(segment.header.acknowledgment), None);
+                if header.flags.contains(Flags::ACK) {
+                    self.turn_away(now, tuple, Seq(header.acknowledgment), None);
                 } else {
-                    let acknowledgment = Seq(segment.header.sequence) + len;
+                    let acknowledgment = Seq(header.sequence) + segment_len(segment);
                     self.turn_away(now, tuple, Seq(0), Some(acknowledgment));
                 }
                 Ingress::Dropped(Ignored::Stranger)
@@ -280,7 +237,7 @@ impl<T: Tables> Engine<T> {
 }
 
 /// What a segment takes of the sequence (RFC 9293 §3.4).
-fn segment_len(segment: &Segment<'_>) -> u32 {
+pub(super) fn segment_len(segment: &Segment<'_>) -> u32 {
     let flags = segment.header.flags;
     let (syn, fin) = (flags.contains(Flags::SYN), flags.contains(Flags::FIN));
     crate::endpoint::clamp(segment.payload.len()) + u32::from(syn) + u32::from(fin)

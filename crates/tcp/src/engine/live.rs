@@ -2,7 +2,7 @@
 
 use super::{Engine, Memory as _, Tables};
 use crate::bits::Bits;
-use crate::endpoint::{Address as _, Endpoint, Push};
+use crate::endpoint::{Address as _, Birth, Endpoint, Push};
 use crate::error::{SendError, TcpError};
 use crate::event::{Disconnected, State};
 use crate::isn;
@@ -111,7 +111,7 @@ impl<T: Tables> Live<'_, T> {
         })
     }
 
-    /// Connects (TCP-023 to TCP-027).
+    /// Connects (TCP-023 to TCP-027). A deferred connect finds its path now, and its SYN leaves with the first bytes sent.
     ///
     /// # Errors
     /// [`TcpError::InvalidState`] with a connection, [`TcpError::InvalidArgs`] for an address or port that cannot be a
@@ -137,20 +137,26 @@ impl<T: Tables> Live<'_, T> {
         {
             return Err(TcpError::InvalidArgs);
         }
+        let (tuple, mtu) = self.resolve(peer, paths)?;
         if fast_open == FastOpen::Deferred {
+            let birth = self.engine.birth(self.now, &tuple, mtu);
             return self.ask(|endpoint, _| {
-                if let Some(address) = address {
-                    (endpoint.peer, endpoint.peer_port) = (address, peer.port());
-                }
+                endpoint.set_tuple(&tuple);
+                endpoint.rcv_mss = birth.mss;
                 endpoint.state = State::Armed;
                 Ok(())
             });
         }
-        self.start(peer, paths)
+        let birth = self.engine.birth(self.now, &tuple, mtu);
+        self.start(&tuple, birth)
     }
 
-    /// The SYN is to leave.
-    fn start(&mut self, peer: SocketAddr, paths: &mut impl Paths) -> Result<(), TcpError> {
+    /// From where to connect to `peer`, and with what packets (TCP-025).
+    fn resolve(
+        &mut self,
+        peer: SocketAddr,
+        paths: &mut impl Paths,
+    ) -> Result<(Tuple, u16), TcpError> {
         let endpoint = self.endpoint().ok_or(TcpError::Stale)?;
         let bound = endpoint.bits.has(Bits::BOUND);
         let source = Some(endpoint.local.ip()).filter(|ip| bound && !ip.is_unspecified());
@@ -165,19 +171,56 @@ impl<T: Tables> Live<'_, T> {
         if self.engine.reuse(self.now, &tuple) == Reuse::Taken {
             return Err(TcpError::AddrInUse);
         }
-        let mut birth = self.engine.birth(self.now, &tuple, path.mtu);
-        if let Some(old) = self.engine.recycle(self.now, &tuple) {
+        Ok((tuple, path.mtu))
+    }
+
+    /// The SYN is to leave.
+    fn start(&mut self, tuple: &Tuple, mut birth: Birth) -> Result<(), TcpError> {
+        if let Some(old) = self.engine.recycle(self.now, tuple) {
             birth.iss = isn::above_old(birth.iss, old);
         }
-        self.engine.index(self.slot, &tuple);
+        self.engine.index(self.slot, tuple);
         self.ask(|endpoint, now| {
-            endpoint.set_tuple(&tuple);
+            endpoint.set_tuple(tuple);
             endpoint.connect(now, birth);
             Ok(())
         })
     }
 
-    /// Queues a buffer (TCP-030): it comes back by [`Event::SendDone`](crate::Event), or by `Reclaimed` when the
+    /// Before bytes are queued: what a deferred connect waited for is here (TCP-026). If it cannot be, the endpoint is
+    /// closed and empty (TCP-028).
+    fn check_armed(&mut self) -> Result<Option<Tuple>, TcpError> {
+        let Some(endpoint) = self.endpoint().filter(|endpoint| endpoint.state == State::Armed)
+        else {
+            return Ok(None);
+        };
+        let mut tuple = endpoint.tuple();
+        let bound = endpoint.bits.has(Bits::BOUND);
+        if self.engine.reuse(self.now, &tuple) != Reuse::Taken {
+            return Ok(Some(tuple));
+        }
+        let source = tuple.local.ip();
+        let port = if bound { None } else { self.engine.choose_port(self.now, source, tuple.peer) };
+        let Some(port) = port else {
+            self.with(|endpoint, _| endpoint.state = State::Closed);
+            return Err(TcpError::NoRoute);
+        };
+        tuple.local.set_port(port);
+        Ok(Some(tuple))
+    }
+
+    /// Bytes are queued: the deferred connect begins, with as many of them as may be (TCP-360).
+    fn start_armed(&mut self, tuple: &Tuple) {
+        let mss = self.endpoint().map_or(0, |endpoint| endpoint.rcv_mss);
+        let birth = Birth { mss, ..self.engine.birth(self.now, tuple, 0) };
+        let most = self.engine.plan_early_data(self.now, tuple.peer.ip(), mss);
+        let started = self.start(tuple, birth);
+        if let (Ok(()), Some(most)) = (started, most) {
+            self.with(|endpoint, _| endpoint.begin_early(most));
+        }
+    }
+
+    /// Queues a buffer (TCP-030), which starts a deferred connect unless it is empty: it comes back by [`Event::SendDone`](crate::Event), or by `Reclaimed` when the
     /// connection ends before.
     ///
     /// # Errors
@@ -188,17 +231,23 @@ impl<T: Tables> Live<'_, T> {
     {
         let count = buffer.bytes().len();
         let now = self.now;
+        let armed = match self.check_armed() {
+            Ok(armed) => armed,
+            Err(error) => return Err(SendError { buffer, error }),
+        };
         let Some(endpoint) = self.engine.endpoint_mut(self.slot) else {
             return Err(SendError { buffer, error: TcpError::Stale });
         };
-        if let Err(error) = endpoint.can_queue() {
+        if let (Err(error), None) = (endpoint.can_queue(), armed) {
             return Err(SendError { buffer, error });
         }
         if let Err(buffer) = endpoint.queue.push(buffer) {
             return Err(SendError { buffer, error: TcpError::QueueFull });
         }
-        endpoint.queued(now, count, push);
-        self.engine.touch(now, self.slot);
+        if let Some(tuple) = armed.filter(|_| count > 0) {
+            self.start_armed(&tuple);
+        }
+        self.with(|endpoint, _| endpoint.queued(now, count, push));
         Ok(())
     }
 
@@ -210,12 +259,18 @@ impl<T: Tables> Live<'_, T> {
     where
         <T::Profile as Profile>::Queue: CopyQueue,
     {
-        self.ask(|endpoint, now| {
-            endpoint.can_queue()?;
-            let count = endpoint.queue.write(bytes);
-            endpoint.queued(now, count, push);
-            Ok(count)
-        })
+        let armed = self.check_armed()?;
+        let count = self.ask(|endpoint, _| {
+            if armed.is_none() {
+                endpoint.can_queue()?;
+            }
+            Ok(endpoint.queue.write(bytes))
+        })?;
+        if let Some(tuple) = armed.filter(|_| count > 0) {
+            self.start_armed(&tuple);
+        }
+        self.with(|endpoint, now| endpoint.queued(now, count, push));
+        Ok(count)
     }
 
     /// The room in the last buffer (TCP-039).

@@ -1,12 +1,14 @@
 //! What an engine keeps beside endpoints, if it is given room for it: connections that ended, handshakes without an
 //! endpoint, and what is known of servers.
 
+use super::handshakes::Locals;
 use super::reply::Replies;
 use crate::fast_open::{ClientCache, Server, ServerCookies};
 use crate::syn_cookie::SynCookies;
 use crate::syn_queue::{SynEntry, SynQueue};
 use crate::time_wait::{TimeWaitRecord, TimeWaitTable, WAIT};
 use core::fmt::Debug;
+use core::net::IpAddr;
 use core::time::Duration;
 use mainstay_base::{Instant, Rng};
 
@@ -48,6 +50,7 @@ pub struct Kept<W, S, C> {
     pub(super) servers: ClientCache<C>,
     pub(super) syn_cookies: SynCookies,
     pub(super) fast_open: ServerCookies,
+    pub(super) locals: Locals,
     /// Answers without an endpoint.
     pub(super) replies: Replies<REPLIES_MAX>,
 }
@@ -72,8 +75,28 @@ where
             servers: ClientCache::new(servers),
             syn_cookies: SynCookies::new(Instant::ZERO, SECRET_INTERVAL, rng),
             fast_open: ServerCookies::new(Instant::ZERO, SECRET_INTERVAL, rng),
+            locals: Locals::default(),
             replies: Replies::default(),
         }
+    }
+
+    /// The number of an address of ours that has one.
+    pub(super) fn known_local(&self, ip: IpAddr) -> Option<u16> {
+        let is = |local: &Option<(IpAddr, u16)>| local.is_some_and(|(known, _)| known == ip);
+        u16::try_from(self.locals.iter().position(is)?).ok()
+    }
+
+    /// The same; it gets one if there is one that no handshake needs.
+    pub(super) fn local_number(&mut self, ip: IpAddr, mtu: u16) -> Option<u16> {
+        let known = self.known_local(ip);
+        let free = (0..)
+            .zip(&self.locals)
+            .find(|(n, local)| known.is_none() && (local.is_none() || !self.syns.uses_local(*n)));
+        let number = known.or(free.map(|(number, _)| number))?;
+        if let Some(local) = self.locals.get_mut(usize::from(number)) {
+            *local = Some((ip, mtu));
+        }
+        Some(number)
     }
 
     /// How many connections in TIME-WAIT gave way to newer ones (TCP-184).

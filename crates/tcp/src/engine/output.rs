@@ -135,11 +135,16 @@ impl<T: Tables> Engine<T> {
             else {
                 continue;
             };
-            let out = endpoint.poll_transmit(now);
+            let mut out = endpoint.poll_transmit(now);
             let (tuple, flow_label) = (endpoint.tuple(), endpoint.flow_label());
             let settings = endpoint.settings.as_ref();
             let (hop_limit, dscp) = (settings.hop_limit, settings.dscp);
             self.touch(now, slot);
+            if let Some(out) = &mut out
+                && out.header.options.fast_open.is_some()
+            {
+                self.fill_cookie(now, &tuple, &mut out.header, out.len > 0);
+            }
             let Some(out) = out else { continue };
             return Some(Bare {
                 tuple,

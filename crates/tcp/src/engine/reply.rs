@@ -2,7 +2,7 @@
 
 use crate::prf::Tuple;
 use crate::seq::Seq;
-use mainstay_wire::tcp::{Cookie, Flags, Header, Options, Timestamps};
+use mainstay_wire::tcp::{Flags, Header, Options, Timestamps};
 
 /// So many wait at most. chosen: one turn of the loop answers them all
 const REPLIES_MAX: usize = 8;
@@ -25,7 +25,6 @@ pub(super) struct Offer {
     pub(super) mss: u16,
     pub(super) window_scale: Option<u8>,
     pub(super) sack: bool,
-    pub(super) cookie: Option<Cookie>,
 }
 
 impl Reply {
@@ -54,7 +53,6 @@ impl Reply {
             options.mss = Some(offer.mss);
             options.window_scale = offer.window_scale;
             options.sack_permitted = offer.sack;
-            options.fast_open = offer.cookie;
         }
         Header {
             source: self.tuple.local.port(),
