@@ -118,6 +118,10 @@ impl Network {
     pub fn new(config: Config, mut rng: Rng) -> Self {
         let mut engine = mainstay_tcp::Config::default();
         engine.partial_checksums = config.offload;
+        engine.answers.capacity = config.receive_bytes;
+        engine.answers.timestamps = config.settings.timestamps;
+        engine.answers.sack = config.settings.sack;
+        engine.answers.ecn = config.settings.ecn;
         let memory = Kept::new(
             vec![TimeWaitRecord::default(); config.time_wait_max],
             vec![SynEntry::default(); config.handshakes_max],

@@ -138,6 +138,8 @@ bits! {
     EARLY = 56;
     /// Such data is to be told of before the connection is established (TCP-079).
     EARLY_FIRST = 57;
+    /// Our first SYN asked for ECN.
+    ECN_ASKED = 58;
 }
 
 impl Bits {

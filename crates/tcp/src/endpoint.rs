@@ -119,6 +119,8 @@ pub struct Endpoint<P: Profile> {
     pub(crate) probes: u8,
     pub(crate) owed: u8,
     pub(crate) quick: u8,
+    /// Packets at the start that were all marked (TCP-304).
+    pub(crate) marked: u8,
 
     pub(crate) queue: P::Queue,
     pub(crate) storage: P::Storage,
@@ -213,6 +215,7 @@ impl<P: Profile> Endpoint<P> {
             probes: 0,
             owed: 0,
             quick: 0,
+            marked: 0,
             queue,
             storage,
             settings,
@@ -254,6 +257,7 @@ impl<P: Profile> Endpoint<P> {
         (self.shift_out, self.shift_in) = (0, 0);
         (self.retries, self.duplicates, self.probes, self.owed) = (0, 0, 0, 0);
         self.quick = quick;
+        self.marked = 0;
         self.congestion =
             P::Congestion::new(congestion, u32::from(birth.mss), initial_window(birth.mss));
     }
@@ -265,7 +269,7 @@ impl<P: Profile> Endpoint<P> {
         self.bits.set(Bits::SEND_SYN.and(Bits::OUTPUT));
         self.bits.put(Bits::TIMESTAMPS, self.settings.as_ref().timestamps);
         self.bits.put(Bits::SACK, self.settings.as_ref().sack);
-        self.bits.put(Bits::ECN, self.settings.as_ref().ecn);
+        self.bits.put(Bits::ECN.and(Bits::ECN_ASKED), self.settings.as_ref().ecn);
         self.repeating_since = now.seconds();
     }
 

@@ -2,6 +2,7 @@
 //! endpoint.
 
 mod early;
+mod ecn_paths;
 mod handshakes;
 mod icmp;
 mod incoming;

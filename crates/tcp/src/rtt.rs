@@ -1,7 +1,8 @@
 //! Round trips and the timeout made of them (RFC 6298, RFC 8961).
 
+use crate::bits::Bits;
 use crate::endpoint::Endpoint;
-use crate::limits::MIN_RTT_SECONDS;
+use crate::limits::{MIN_RTT_SECONDS, RTO_AFTER_SYN_LOSS};
 use crate::profile::Profile;
 use crate::time::Now;
 
@@ -71,7 +72,11 @@ impl<P: Profile> Endpoint<P> {
     pub(crate) fn rto(&self) -> u32 {
         let settings = self.settings.as_ref();
         let (min, max) = (millis(settings.rto_min), millis(settings.rto_max));
-        let Some(smoothed) = self.trip.smoothed() else { return self.rto_initial() };
+        let Some(smoothed) = self.trip.smoothed() else {
+            let lost = self.bits.has(Bits::SYN_REPEATED) && self.state.is_synchronized();
+            let least = if lost { RTO_AFTER_SYN_LOSS } else { 0 };
+            return self.rto_initial().max(least);
+        };
         let granularity = 1 << P::TICK_SHIFT;
         smoothed.saturating_add(self.trip.variation.max(granularity)).max(min).min(max.max(min))
     }

@@ -357,6 +357,23 @@ impl<P: Profile> Endpoint<P> {
         if segment.ecn == Ecn::Ce {
             self.bits.set(Bits::ECHO);
         }
+        if self.marked < MARKED_MAX {
+            self.watch_marks(segment.ecn);
+        }
+    }
+
+    /// If everything is marked from the start, the mark says nothing (TCP-304).
+    fn watch_marks(&mut self, ecn: Ecn) {
+        match ecn {
+            Ecn::NotEct => {}
+            Ecn::Ect0 | Ecn::Ect1 => self.marked = MARKED_MAX,
+            Ecn::Ce => {
+                self.marked += 1;
+                if self.marked == MARKED_MAX {
+                    self.bits.unset(Bits::ECN.and(Bits::ECHO).and(Bits::REDUCED));
+                }
+            }
+        }
     }
 
     /// An acknowledgement for what is not acceptable, if the connection may give one more (TCP-510, TCP-511).
@@ -366,6 +383,9 @@ impl<P: Profile> Endpoint<P> {
         }
     }
 }
+
+/// So many marked packets at the start, and not one that is not (TCP-304). chosen: the specification's
+const MARKED_MAX: u8 = 10;
 
 /// What of a segment lies in the window.
 struct Text<'a> {

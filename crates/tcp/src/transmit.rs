@@ -108,7 +108,10 @@ impl<P: Profile> Endpoint<P> {
                 self.bits.put(Bits::SYN_DATA, len > 0);
             }
         }
-        if self.bits.has(Bits::ECN) && self.retries < 2 {
+        if self.retries >= ECN_ATTEMPTS {
+            self.bits.unset(Bits::ECN); // something on the way may drop it for that (TCP-300)
+        }
+        if self.bits.has(Bits::ECN) {
             header.flags |= if answer { Flags::ECE } else { Flags::ECE | Flags::CWR };
         }
         if self.nxt == self.una {
@@ -514,6 +517,10 @@ impl<P: Profile> Endpoint<P> {
         self.trip.smoothed().map_or(millis(10), |smoothed| (smoothed / 4).max(1000))
     }
 }
+
+/// SYNs or SYN-ACKs with ECN: the first and one repetition (TCP-300). RFC 3168 §6.1.1.1 leaves it open; chosen: the
+/// specification's
+pub(crate) const ECN_ATTEMPTS: u8 = 2;
 
 /// How late a paced segment may be and still be followed as if it had been in time, in microseconds.
 /// chosen: a loop's sleep and a scheduler's slice

@@ -3,12 +3,16 @@
 
 #[path = "pair/early.rs"]
 mod early;
+#[path = "pair/flood.rs"]
+mod flood;
 #[path = "pair/handshake.rs"]
 mod handshake;
 #[path = "pair/linger.rs"]
 mod linger;
 #[path = "pair/peer.rs"]
 mod peer;
+#[path = "pair/syn_loss.rs"]
+mod syn_loss;
 #[path = "pair/transfer.rs"]
 mod transfer;
 #[path = "pair/world.rs"]

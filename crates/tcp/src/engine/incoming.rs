@@ -1,6 +1,7 @@
 //! What enters the engine: whose segment it is, and SYNs that nobody decided on yet (TCP-073 to TCP-077, TCP-100 to 118).
 
 use super::early::Met;
+use super::ecn_paths;
 use super::request::Incoming;
 use super::{Engine, Tables, Unknown};
 use crate::bits::Bits;
@@ -104,8 +105,11 @@ impl<T: Tables> Engine<T> {
     ) -> Result<(), Ignored> {
         let Some(endpoint) = self.endpoint_mut(slot) else { return Err(Ignored::Stranger) };
         let open = endpoint.state;
-        let met = Met::before(endpoint);
+        let (met, losses) = (Met::before(endpoint), ecn_paths::unanswered(endpoint));
         let arrival = endpoint.handle_segment(now, segment);
+        if let Some(losses) = losses {
+            self.remember_ecn_path(now, slot, losses);
+        }
         if let Some(met) = met {
             self.remember_server(now, slot, &met, segment.header);
         }

@@ -184,7 +184,9 @@ impl<T: Tables> Live<'_, T> {
             endpoint.set_tuple(tuple);
             endpoint.connect(now, birth);
             Ok(())
-        })
+        })?;
+        self.engine.check_ecn_path(self.now, self.slot);
+        Ok(())
     }
 
     /// Before bytes are queued: what a deferred connect waited for is here (TCP-026). If it cannot be, the endpoint is

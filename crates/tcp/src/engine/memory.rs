@@ -1,6 +1,7 @@
 //! What an engine keeps beside endpoints, if it is given room for it: connections that ended, handshakes without an
 //! endpoint, and what is known of servers.
 
+use super::ecn_paths::EcnPaths;
 use super::handshakes::Locals;
 use super::reply::Replies;
 use crate::fast_open::{ClientCache, Server, ServerCookies};
@@ -51,6 +52,7 @@ pub struct Kept<W, S, C> {
     pub(super) syn_cookies: SynCookies,
     pub(super) fast_open: ServerCookies,
     pub(super) locals: Locals,
+    pub(super) ecn_paths: EcnPaths,
     /// Answers without an endpoint.
     pub(super) replies: Replies<REPLIES_MAX>,
 }
@@ -76,6 +78,7 @@ where
             syn_cookies: SynCookies::new(Instant::ZERO, SECRET_INTERVAL, rng),
             fast_open: ServerCookies::new(Instant::ZERO, SECRET_INTERVAL, rng),
             locals: Locals::default(),
+            ecn_paths: EcnPaths::default(),
             replies: Replies::default(),
         }
     }

@@ -23,7 +23,8 @@ pub(crate) type Sent = (Header, Vec<u8>);
 pub(crate) enum Policy {
     #[default]
     Accept,
-    Defer,
+    Answer,
+    Keep,
 }
 
 #[derive(Debug)]
@@ -124,12 +125,12 @@ fn decide(
     closed: Option<Handle>,
 ) -> Result<(), TcpError> {
     match (policy, closed) {
-        (Policy::Accept, Some(handle)) => incoming.accept(handle),
-        (Policy::Accept | Policy::Defer, _) => {
-            incoming.defer();
-            Ok(())
-        }
+        (Policy::Accept, Some(handle)) => return incoming.accept(handle),
+        (Policy::Accept, None) => incoming.defer(),
+        (Policy::Answer, _) => incoming.answer(),
+        (Policy::Keep, _) => assert!(incoming.keep()),
     }
+    Ok(())
 }
 
 pub(crate) fn segment(from: IpAddr, to: IpAddr, header: &Header, payload: &[u8]) -> Vec<u8> {
