@@ -168,6 +168,12 @@ impl Bits {
         }
     }
 
+    /// What is set in both.
+    #[inline]
+    pub(crate) const fn only(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// Whether it was set; it is not any more.
     #[inline]
     pub(crate) const fn take(&mut self, other: Self) -> bool {

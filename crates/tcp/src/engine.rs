@@ -12,6 +12,7 @@ mod memory;
 mod output;
 mod reply;
 mod request;
+mod unsent;
 
 pub use early::EarlyData;
 pub use handshakes::Answers;
@@ -21,6 +22,7 @@ pub use live::{FastOpen, Live, Path, Paths};
 pub use memory::{Kept, Memory};
 pub use output::{Summed, Transmit};
 pub use request::Incoming;
+pub use unsent::Transmitted;
 
 use crate::bits::Bits;
 use crate::buckets::{ChallengeBucket, ResetBucket};
@@ -38,6 +40,7 @@ use crate::time::Now;
 use core::net::SocketAddr;
 use mainstay_base::{Instant, Rng};
 use reply::Replies;
+use unsent::Last;
 
 /// Where the engine keeps things: the caller's memory, all of it (TCP-655).
 pub trait Tables {
@@ -193,6 +196,8 @@ pub struct Engine<T: Tables> {
     config: Config,
     now: Instant,
     replies: Replies,
+    last: Option<Last>,
+    blocked_until: Option<Instant>,
     counters: Counters,
     header: [u8; mainstay_wire::tcp::HEADER_MAX],
     ports: Ports,
@@ -245,6 +250,8 @@ impl<T: Tables> Engine<T> {
             config,
             now: Instant::ZERO,
             replies: Replies::default(),
+            last: None,
+            blocked_until: None,
             counters: Counters::default(),
             header: [0; mainstay_wire::tcp::HEADER_MAX],
             ports: ports.unwrap_or_default(),
@@ -323,6 +330,9 @@ impl<T: Tables> Engine<T> {
     /// Runs every timer that is due (TCP-086). Early or late calls do no harm (TCP-087).
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock(now);
+        if !self.is_blocked(now.instant) {
+            self.blocked_until = None;
+        }
         self.handshakes_due(now);
         let count = self.slots.as_ref().len();
         loop {
@@ -349,7 +359,7 @@ impl<T: Tables> Engine<T> {
             .index
             .deadline(slots.len(), |slot| slots.get(slot)?.endpoint.as_ref()?.next_deadline(now));
         let handshakes = self.memory.kept().and_then(|kept| kept.syns.deadline());
-        [first, handshakes].into_iter().flatten().min()
+        [first, handshakes, self.blocked_until].into_iter().flatten().min()
     }
 
     /// The next fact and whose it is.

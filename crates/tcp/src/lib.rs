@@ -50,7 +50,7 @@ pub use endpoint::{Address, Endpoint, Facts, Push};
 pub use engine::{
     Answers, Config, Counters, EarlyData, Engine, FastOpen, Handle, IcmpError, IcmpKind, Incoming,
     Ingress, Kept, Listener, ListenerHandle, Live, Memory, Meta, Path, Paths, Slot, Summed, Tables,
-    Transmit, Unknown,
+    Transmit, Transmitted, Unknown,
 };
 pub use error::{SendError, TcpError};
 pub use event::{Disconnected, Event, Soft, State};

@@ -206,6 +206,17 @@ impl<P: Profile> Endpoint<P> {
         }
     }
 
+    /// It did not leave after all.
+    pub(crate) fn recovery_unsent(&mut self, len: u32, again: bool) {
+        if !self.bits.has(Bits::RECOVERY) {
+            return;
+        }
+        self.episode.sent = self.episode.sent.saturating_sub(len);
+        if again {
+            self.episode.resent = self.episode.resent.saturating_sub(1);
+        }
+    }
+
     fn tell_controller(&mut self, now: Now, told: &Told<<P::Rate as Rate>::Stamp>, found: Found) {
         let round_start = self.una.after(self.round_end);
         if round_start {

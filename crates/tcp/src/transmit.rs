@@ -513,6 +513,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Used by the engine when a device had no room (TCP-553).
+    #[inline]
     pub(crate) fn retry_after(&self) -> u32 {
         self.trip.smoothed().map_or(millis(10), |smoothed| (smoothed / 4).max(1000))
     }

@@ -1,7 +1,8 @@
 //! What leaves the engine (TCP-007).
 
+use super::unsent::Last;
 use super::{Engine, Memory as _, Tables};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, clamp};
 use crate::index::{Index as _, List};
 use crate::prf::Tuple;
 use crate::queue::{Slices, TxQueue as _};
@@ -62,6 +63,9 @@ struct Bare {
 impl<T: Tables> Engine<T> {
     /// The next segment; endpoints take turns (TCP-144).
     pub fn poll_transmit(&mut self, now: Instant) -> Option<Transmit<'_>> {
+        if self.is_blocked(now) {
+            return None;
+        }
         let bare = self.next_reply().or_else(|| self.next_segment(now))?;
         self.counters.sent += 1;
         let Bare { tuple, ecn, hop_limit, dscp, flow_label, unit, header_len, payload } = bare;
@@ -106,6 +110,7 @@ impl<T: Tables> Engine<T> {
             .replies
             .pop()
             .or_else(|| self.memory.kept_mut().and_then(|kept| kept.replies.pop()))?;
+        self.last = Some(Last::Reply(reply));
         Some(Bare {
             tuple: reply.tuple,
             ecn: Ecn::NotEct,
@@ -135,7 +140,11 @@ impl<T: Tables> Engine<T> {
             else {
                 continue;
             };
+            let mut before = endpoint.before();
             let mut out = endpoint.poll_transmit(now);
+            if let Some(out) = &out {
+                endpoint.after(&mut before, out.header.sequence, clamp(out.len));
+            }
             let (tuple, flow_label) = (endpoint.tuple(), endpoint.flow_label());
             let settings = endpoint.settings.as_ref();
             let (hop_limit, dscp) = (settings.hop_limit, settings.dscp);
@@ -146,6 +155,8 @@ impl<T: Tables> Engine<T> {
                 self.fill_cookie(now, &tuple, &mut out.header, out.len > 0);
             }
             let Some(out) = out else { continue };
+            let generation = self.slots.as_ref().get(slot).map_or(0, |slot| slot.generation);
+            self.last = Some(Last::Segment(slot, generation, before));
             return Some(Bare {
                 tuple,
                 ecn: if out.ecn { Ecn::Ect0 } else { Ecn::NotEct },

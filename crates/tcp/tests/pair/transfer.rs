@@ -48,6 +48,34 @@ fn random_loss_both_ways_loses_no_byte() {
     }
 }
 
+// S-62
+// Covers TCP-003, TCP-553
+#[test]
+fn a_device_without_room_costs_time_and_nothing_else() {
+    for seed in 0..10 {
+        let link = delay(20);
+        let mut world = World::new(seed, link.clone(), link);
+        world.no_room = 20;
+        let world = carry(world, 300_000, 600);
+        assert_eq!(world.resent(), 0);
+        for side in [&world.a, &world.b] {
+            let facts = side.engine.endpoint(side.handle).unwrap().facts();
+            assert!(facts.cwnd >= 14_000 && facts.ssthresh > 1 << 30, "{facts:?}");
+        }
+    }
+}
+
+// Covers TCP-553
+#[test]
+fn without_room_and_with_loss_no_byte_is_lost() {
+    for seed in 0..30 {
+        let link = Impairment { loss: Loss::Random { per_million: 50_000 }, ..delay(20) };
+        let mut world = World::new(seed, link.clone(), link);
+        world.no_room = 20;
+        carry(world, 100_000, 600);
+    }
+}
+
 #[test]
 fn a_thin_link_with_a_short_queue() {
     let link = Impairment { rate: Some(10_000_000), queue_bytes: 64_000, ..delay(25) };

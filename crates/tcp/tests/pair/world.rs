@@ -12,7 +12,7 @@ use mainstay_tcp::syn_queue::SynEntry;
 use mainstay_tcp::time_wait::TimeWaitRecord;
 use mainstay_tcp::{
     Config, Disconnected, Endpoint, Engine, Event, FastOpen, Handle, Host, Ingress, Kept, Listener,
-    Meta, Path, Push, Settings, Slot, State, Tables,
+    Meta, Path, Push, Settings, Slot, State, Tables, Transmitted,
 };
 use mainstay_wire::ip::Ecn;
 
@@ -62,6 +62,9 @@ pub(crate) struct World {
     /// Every segment that left, with when and from which side.
     pub(crate) wire: Vec<(Instant, bool, mainstay_wire::tcp::Header, usize)>,
     keep: bool,
+    /// The device has no room for so many of 100 segments.
+    pub(crate) no_room: u64,
+    rng: Rng,
 }
 
 pub(crate) fn settings() -> Settings<<Cubic as mainstay_tcp::congestion::CongestionControl>::Config>
@@ -194,6 +197,8 @@ impl World {
             ba: Direction::new(b_to_a, rng.fork()),
             wire: Vec::new(),
             keep: true,
+            no_room: 0,
+            rng,
         }
     }
 
@@ -237,6 +242,10 @@ impl World {
                         bytes.extend_from_slice(part);
                     }
                     let (header, len) = mainstay_wire::tcp::Header::parse(&bytes).unwrap();
+                    if self.rng.below(100) < self.no_room {
+                        side.engine.transmit_result(self.now, Transmitted::NoBuffer);
+                        continue;
+                    }
                     if self.keep {
                         self.wire.push((self.now, forward, header, bytes.len() - len));
                     }
