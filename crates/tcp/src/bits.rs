@@ -140,6 +140,8 @@ bits! {
     EARLY_FIRST = 57;
     /// Our first SYN asked for ECN.
     ECN_ASKED = 58;
+    /// The window may be used only bit by bit (TCP-278).
+    BURST_LIMITED = 59;
 }
 
 impl Bits {

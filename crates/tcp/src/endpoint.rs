@@ -110,6 +110,12 @@ pub struct Endpoint<P: Profile> {
     pub(crate) challenge: Allowance,
     /// The payload the peer and the path take, options not subtracted.
     pub(crate) mss: u16,
+    /// The same as it was agreed on.
+    pub(crate) mss_full: u16,
+    /// When it became smaller than that, in coarse seconds.
+    pub(crate) shrunk_at: u32,
+    /// The user timeout the peer asked for, in seconds; 0 for none (TCP-374).
+    pub(crate) peer_timeout: u16,
     /// What we offered, the unit of acknowledging.
     pub(crate) rcv_mss: u16,
     pub(crate) shift_out: u8,
@@ -207,6 +213,9 @@ impl<P: Profile> Endpoint<P> {
             acked_event: 0,
             challenge: Allowance::default(),
             mss: 536,
+            mss_full: 536,
+            shrunk_at: 0,
+            peer_timeout: 0,
             rcv_mss: 536,
             shift_out: 0,
             shift_in: 0,
@@ -253,7 +262,8 @@ impl<P: Profile> Endpoint<P> {
         self.losses = P::Losses::default();
         self.rate = P::Rate::default();
         self.challenge = Allowance::default();
-        (self.mss, self.rcv_mss) = (birth.mss, birth.mss);
+        (self.mss, self.mss_full, self.rcv_mss) = (birth.mss, birth.mss, birth.mss);
+        self.peer_timeout = 0;
         (self.shift_out, self.shift_in) = (0, 0);
         (self.retries, self.duplicates, self.probes, self.owed) = (0, 0, 0, 0);
         self.quick = quick;
@@ -324,6 +334,7 @@ impl<P: Profile> Endpoint<P> {
         }
         self.bits.set(Bits::WANTS_READY.and(Bits::OUTPUT));
         self.restart_after_idle(now);
+        self.restore_mss(now);
     }
 
     /// No more will be sent (TCP-060).

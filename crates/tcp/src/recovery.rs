@@ -6,7 +6,7 @@ use crate::acknowledge::Told;
 use crate::bits::Bits;
 use crate::congestion::{AckSample, CongestionControl, Signal};
 use crate::endpoint::{Endpoint, clamp};
-use crate::limits::DUP_THRESH;
+use crate::limits::{BURST_SEGMENTS, DUP_THRESH};
 use crate::losses::{Flight, Found, Losses};
 use crate::profile::Profile;
 use crate::rate::Rate;
@@ -58,6 +58,9 @@ impl<P: Profile> Endpoint<P> {
         if shrinking && !self.congestion.owns_recovery() {
             return self.episode.cwnd;
         }
+        if self.bits.has(Bits::BURST_LIMITED) {
+            return self.episode.cwnd.min(self.congestion.cwnd());
+        }
         self.congestion.cwnd()
     }
 
@@ -80,6 +83,9 @@ impl<P: Profile> Endpoint<P> {
             self.bits.set(Bits::REDUCED.and(Bits::AFTER_MARK));
         }
         self.reduce(told, found);
+        if self.bits.has(Bits::BURST_LIMITED) {
+            self.limit_burst(told.delivered);
+        }
         self.tell_controller(now, told, found);
         self.end_tail_probe(now, ack, told);
         self.rearm(now, found.recheck);
@@ -124,7 +130,8 @@ impl<P: Profile> Endpoint<P> {
             first_resent: stamp,
         };
         self.congestion.on_congestion(now.instant, signal, flight);
-        self.bits.unset(Bits::AFTER_RTO.and(Bits::AFTER_MARK).and(Bits::TLP_OUT));
+        let old = Bits::AFTER_RTO.and(Bits::AFTER_MARK).and(Bits::TLP_OUT);
+        self.bits.unset(old.and(Bits::BURST_LIMITED));
         self.bits.set(Bits::RECOVERY.and(Bits::OUTPUT).and(Bits::UNDO));
         self.bits.put(Bits::FORCE, signal == Signal::Loss);
     }
@@ -166,6 +173,20 @@ impl<P: Profile> Endpoint<P> {
         if shrank {
             self.congestion.on_recovery_end(now.instant);
         }
+        self.limit_burst(0);
+    }
+
+    /// However far the window has opened, no more leaves at once than was delivered and three segments (TCP-278, TCP-291).
+    /// What is paced needs no such limit.
+    pub(crate) fn limit_burst(&mut self, delivered: u32) {
+        if self.settings.as_ref().pacing || self.bits.has(Bits::RECOVERY) {
+            self.bits.unset(Bits::BURST_LIMITED);
+            return;
+        }
+        let burst = BURST_SEGMENTS * self.payload_max();
+        let limit = self.outstanding().saturating_add(delivered).saturating_add(burst);
+        self.episode.cwnd = limit;
+        self.bits.put(Bits::BURST_LIMITED, limit < self.congestion.cwnd());
     }
 
     /// Proportional rate reduction (RFC 9937 §6, TCP-290).
@@ -293,6 +314,7 @@ impl<P: Profile> Endpoint<P> {
                 .and(Bits::UNDO)
                 .and(Bits::FORCE),
         );
+        self.limit_burst(told.delivered);
     }
 
     /// RFC 8985 §7.4 (TCP-286).

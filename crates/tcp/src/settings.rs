@@ -30,6 +30,8 @@ pub struct Settings<C> {
     pub time_wait: u32,
     /// Replaces the limits of repeating where it is set (TCP-424).
     pub user_timeout: Option<u32>,
+    /// The peer is told of it, and may make it longer: 100 seconds to an hour (RFC 5482, TCP-374).
+    pub user_timeout_option: bool,
     /// Small segments wait while one is unacknowledged (TCP-152).
     pub nagle: bool,
     /// Explicit congestion notification (TCP-300).
@@ -87,6 +89,7 @@ impl<C> Settings<C> {
             fin_wait_2: 60_000,
             time_wait: 60_000,
             user_timeout: None,
+            user_timeout_option: false,
             nagle: true,
             ecn: true,
             timestamps: true,

@@ -1,10 +1,10 @@
 //! What is done when a deadline comes (sections 2.8, 2.10, 2.12 and 5 of the specification).
 
 use crate::bits::Bits;
-use crate::congestion::Signal;
-use crate::endpoint::Endpoint;
+use crate::congestion::{CongestionControl as _, Signal};
+use crate::endpoint::{Address as _, Endpoint};
 use crate::event::{Disconnected, Soft, State};
-use crate::limits::TLP_ACK_DELAY;
+use crate::limits::{MSS_DEFAULT_V4, MSS_DEFAULT_V6, TLP_ACK_DELAY};
 use crate::losses::{Flight, Losses, Trips};
 use crate::profile::Profile;
 use crate::rate::Rate;
@@ -14,6 +14,10 @@ use crate::timers::{Misc, Rtx, Slot};
 
 /// When the application and the IP layer are told that something is amiss (R1). RFC 9293 §3.8.3
 const R1: u8 = 3;
+/// Timeouts in a row that make smaller segments worth a try (TCP-179). chosen: the specification's
+const BLACK_HOLE_TIMEOUTS: u8 = 2;
+/// After so many coarse seconds larger ones are tried again. RFC 8201 §4: ten minutes
+const RESTORE_SECONDS: u32 = 600;
 
 impl<P: Profile> Endpoint<P> {
     /// Runs what is due, in the order of TCP-086; `true` if the peer is to be told by a reset that it is over.
@@ -73,7 +77,7 @@ impl<P: Profile> Endpoint<P> {
         let limit = if handshake { settings.syn_limit } else { settings.data_limit };
         // Coarse seconds are longer than seconds; one more makes sure that it is never too early.
         let passed = now.seconds().wrapping_sub(self.repeating_since);
-        if settings.user_timeout.is_none() && passed > limit.div_ceil(1000) {
+        if self.user_timeout().is_none() && passed > limit.div_ceil(1000) {
             self.terminate(Disconnected::TimedOut);
             return;
         }
@@ -86,8 +90,44 @@ impl<P: Profile> Endpoint<P> {
             self.bits.unset(Bits::TIMING);
             return;
         }
+        if self.retries >= BLACK_HOLE_TIMEOUTS {
+            self.suspect_black_hole(now);
+        }
         self.bits.unset(Bits::TIMING.and(Bits::TLP_OUT).and(Bits::SEND_TLP));
         self.begin_after_timeout(now);
+    }
+
+    /// Full segments get no answer: perhaps they are too big and nobody says so (RFC 4821 §7.7, TCP-179).
+    fn suspect_black_hole(&mut self, now: Now) {
+        let v4 = self.peer.ip().is_ipv4();
+        let floor = if v4 { MSS_DEFAULT_V4 } else { MSS_DEFAULT_V6 };
+        if self.mss > floor && self.nxt - self.una > u32::from(floor) {
+            self.set_mss(now, (self.mss / 2).max(floor));
+        }
+    }
+
+    /// The path takes only so much; after a while more is tried again (TCP-178).
+    pub(crate) fn set_mss(&mut self, now: Now, mss: u16) {
+        self.mss = mss;
+        self.shrunk_at = now.seconds();
+        self.congestion.set_mss(self.payload_max());
+    }
+
+    /// Whether it is time to try what was agreed on.
+    pub(crate) fn restore_mss(&mut self, now: Now) {
+        if self.mss < self.mss_full && now.seconds().wrapping_sub(self.shrunk_at) > RESTORE_SECONDS
+        {
+            self.set_mss(now, self.mss_full);
+        }
+    }
+
+    /// How long nothing may be acknowledged, in milliseconds, as set here or asked for by the peer (TCP-374, TCP-424).
+    pub(crate) fn user_timeout(&self) -> Option<u32> {
+        let own = self.settings.as_ref().user_timeout;
+        if self.peer_timeout == 0 {
+            return own;
+        }
+        Some(own.unwrap_or(0).max(u32::from(self.peer_timeout) * 1000))
     }
 
     /// What may only have been reordered is lost (TCP-284).
@@ -152,7 +192,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     pub(crate) fn arm_user_timeout(&mut self, now: Now) {
-        if let Some(limit) = self.settings.as_ref().user_timeout {
+        if let Some(limit) = self.user_timeout() {
             self.arm(Slot::User, now, u64::from(limit) * 1000);
         }
     }
@@ -237,6 +277,7 @@ impl<P: Profile> Endpoint<P> {
                 self.losses.lose_all(&flight);
                 self.bits.set(Bits::FORCE);
             }
+            self.limit_burst(0);
         }
         self.bits.set(Bits::OUTPUT);
     }

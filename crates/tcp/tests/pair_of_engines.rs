@@ -9,6 +9,8 @@ mod flood;
 mod handshake;
 #[path = "pair/linger.rs"]
 mod linger;
+#[path = "pair/path.rs"]
+mod path;
 #[path = "pair/peer.rs"]
 mod peer;
 #[path = "pair/syn_loss.rs"]

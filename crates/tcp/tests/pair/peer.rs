@@ -1,9 +1,10 @@
 //! One engine and a peer that is a test: it sends whatever segments it likes and sees each answer.
 
-use crate::world::{EventOf, InVecs, Room, endpoint, engine, leak, settings};
+use crate::world::{EventOf, InVecs, Parts, Room, endpoint, engine, leak, settings};
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use mainstay_base::Instant;
+use mainstay_tcp::SettingsOf;
 use mainstay_tcp::{
     Config, Engine, FastOpen, Handle, Incoming, Ingress, Meta, Path, Push, State, TcpError,
 };
@@ -38,8 +39,17 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new(config: Config, endpoints: usize, room: Room) -> Self {
+        Self::with(config, endpoints, room, leak(settings()))
+    }
+
+    pub(crate) fn with(
+        config: Config,
+        endpoints: usize,
+        room: Room,
+        settings: &'static SettingsOf<Parts>,
+    ) -> Self {
         let mut engine = engine(5, config, endpoints, room);
-        let attach = |_| engine.attach(endpoint(leak(settings()), 1 << 16, 1 << 16)).unwrap();
+        let attach = |_| engine.attach(endpoint(settings, 1 << 16, 1 << 16)).unwrap();
         let handles = (0..endpoints).map(attach).collect();
         let now = Instant::from_millis(500_000);
         Self { engine, now, handles, policy: Policy::Accept, asked: 0 }
