@@ -4,10 +4,13 @@
 //! calls of the application (section 1 of the specification).
 
 mod address;
+mod hints;
 mod view;
 
 pub use address::Address;
 pub use view::Facts;
+
+pub(crate) use hints::Hints;
 
 use crate::bits::Bits;
 use crate::challenge::Allowance;
@@ -108,14 +111,9 @@ pub struct Endpoint<P: Profile> {
 
     pub(crate) acked_event: u32,
     pub(crate) challenge: Allowance,
+    pub(crate) hints: Hints,
     /// The payload the peer and the path take, options not subtracted.
     pub(crate) mss: u16,
-    /// The same as it was agreed on.
-    pub(crate) mss_full: u16,
-    /// When it became smaller than that, in coarse seconds.
-    pub(crate) shrunk_at: u32,
-    /// The user timeout the peer asked for, in seconds; 0 for none (TCP-374).
-    pub(crate) peer_timeout: u16,
     /// What we offered, the unit of acknowledging.
     pub(crate) rcv_mss: u16,
     pub(crate) shift_out: u8,
@@ -125,8 +123,6 @@ pub struct Endpoint<P: Profile> {
     pub(crate) probes: u8,
     pub(crate) owed: u8,
     pub(crate) quick: u8,
-    /// Packets at the start that were all marked (TCP-304).
-    pub(crate) marked: u8,
 
     pub(crate) queue: P::Queue,
     pub(crate) storage: P::Storage,
@@ -212,10 +208,8 @@ impl<P: Profile> Endpoint<P> {
             rate: P::Rate::default(),
             acked_event: 0,
             challenge: Allowance::default(),
+            hints: Hints::default(),
             mss: 536,
-            mss_full: 536,
-            shrunk_at: 0,
-            peer_timeout: 0,
             rcv_mss: 536,
             shift_out: 0,
             shift_in: 0,
@@ -224,7 +218,6 @@ impl<P: Profile> Endpoint<P> {
             probes: 0,
             owed: 0,
             quick: 0,
-            marked: 0,
             queue,
             storage,
             settings,
@@ -262,12 +255,11 @@ impl<P: Profile> Endpoint<P> {
         self.losses = P::Losses::default();
         self.rate = P::Rate::default();
         self.challenge = Allowance::default();
-        (self.mss, self.mss_full, self.rcv_mss) = (birth.mss, birth.mss, birth.mss);
-        self.peer_timeout = 0;
+        self.hints = Hints { mss_full: birth.mss, ..Hints::default() };
+        (self.mss, self.rcv_mss) = (birth.mss, birth.mss);
         (self.shift_out, self.shift_in) = (0, 0);
         (self.retries, self.duplicates, self.probes, self.owed) = (0, 0, 0, 0);
         self.quick = quick;
-        self.marked = 0;
         self.congestion =
             P::Congestion::new(congestion, u32::from(birth.mss), initial_window(birth.mss));
     }
@@ -318,7 +310,14 @@ impl<P: Profile> Endpoint<P> {
         match self.state {
             State::Closed | State::Armed | State::TimeWait => Err(TcpError::NotOpen),
             _ if self.bits.has(Bits::FIN_QUEUED) => Err(TcpError::SendClosed),
-            _ => Ok(()),
+            State::SynSent
+            | State::SynReceived
+            | State::Established
+            | State::FinWait1
+            | State::FinWait2
+            | State::CloseWait
+            | State::Closing
+            | State::LastAck => Ok(()),
         }
     }
 

@@ -14,7 +14,7 @@ mod reply;
 mod request;
 mod unsent;
 
-pub use early::EarlyData;
+pub use early::FastOpenPolicy;
 pub use handshakes::Answers;
 pub use icmp::{IcmpError, IcmpKind};
 pub use incoming::{Ingress, Meta};
@@ -122,10 +122,10 @@ pub struct Config {
     /// Resets a second to those without a connection; 0 for none (TCP-512).
     pub resets: u32,
     /// Whether data may come and go in SYNs (TCP-361).
-    pub early_data: EarlyData,
+    pub fast_open: FastOpenPolicy,
     /// Connections of one listener that may have such data before they are established; half of the places if `None`
     /// (TCP-365).
-    pub early_max: Option<u32>,
+    pub fast_open_pending: Option<u32>,
     /// What is promised before there is an endpoint.
     pub answers: Answers,
     /// A handshake that has no room in the queue is answered with a cookie (TCP-530).
@@ -140,8 +140,8 @@ impl Default for Config {
             ports: EPHEMERAL.into_inner(),
             challenges: CHALLENGES,
             resets: RESETS,
-            early_data: EarlyData::Off,
-            early_max: None,
+            fast_open: FastOpenPolicy::Off,
+            fast_open_pending: None,
             answers: Answers::default(),
             syn_cookies: true,
         }
@@ -205,6 +205,9 @@ pub struct Engine<T: Tables> {
     resets: ResetBucket,
 }
 
+/// The events of a profile's endpoints.
+type EventOf<T> = Event<<<<T as Tables>::Profile as Profile>::Queue as TxQueue>::Buf>;
+
 /// The keyed function of a profile.
 type PrfOf<T> = <<T as Tables>::Profile as Profile>::Prf;
 
@@ -266,6 +269,7 @@ impl<T: Tables> Engine<T> {
     ///
     /// # Errors
     /// The endpoint, when there is none.
+    #[expect(clippy::result_large_err, reason = "it comes back, and there is no allocator")]
     pub fn attach(
         &mut self,
         endpoint: Endpoint<T::Profile>,
@@ -281,6 +285,7 @@ impl<T: Tables> Engine<T> {
     ///
     /// # Errors
     /// The endpoint, when the place is taken or does not exist.
+    #[expect(clippy::result_large_err, reason = "it comes back, and there is no allocator")]
     pub fn attach_at(
         &mut self,
         place: usize,
@@ -363,9 +368,7 @@ impl<T: Tables> Engine<T> {
     }
 
     /// The next fact and whose it is.
-    pub fn poll_event(
-        &mut self,
-    ) -> Option<(Handle, Event<<<T::Profile as Profile>::Queue as TxQueue>::Buf>)> {
+    pub fn poll_event(&mut self) -> Option<(Handle, EventOf<T>)> {
         let count = self.slots.as_ref().len();
         loop {
             let slots = self.slots.as_ref();

@@ -48,9 +48,9 @@ mod transmit;
 
 pub use endpoint::{Address, Endpoint, Facts, Push};
 pub use engine::{
-    Answers, Config, Counters, EarlyData, Engine, FastOpen, Handle, IcmpError, IcmpKind, Incoming,
-    Ingress, Kept, Listener, ListenerHandle, Live, Memory, Meta, Path, Paths, Slot, Summed, Tables,
-    Transmit, Transmitted, Unknown,
+    Answers, Config, Counters, Engine, FastOpen, FastOpenPolicy, Handle, IcmpError, IcmpKind,
+    Incoming, Ingress, Kept, Listener, ListenerHandle, Live, Memory, Meta, Path, Paths, Slot,
+    Summed, Tables, Transmit, Transmitted, Unknown,
 };
 pub use error::{SendError, TcpError};
 pub use event::{Disconnected, Event, Soft, State};

@@ -49,7 +49,7 @@ impl<P: Profile> Endpoint<P> {
             && self.settings.as_ref().user_timeout_option
         {
             let seconds = if minutes { value.saturating_mul(60) } else { value };
-            self.peer_timeout = seconds.clamp(TIMEOUT_MIN, TIMEOUT_MAX);
+            self.hints.peer_timeout = seconds.clamp(TIMEOUT_MIN, TIMEOUT_MAX);
         }
     }
 
@@ -90,7 +90,7 @@ impl<P: Profile> Endpoint<P> {
             IpAddr::V6(_) => MSS_DEFAULT_V6,
         };
         self.mss = options.mss.unwrap_or(default).max(MSS_MIN).min(self.mss);
-        self.mss_full = self.mss;
+        self.hints.mss_full = self.mss;
         self.take_user_timeout(options);
         let offered = self.bits;
         let settings = self.settings.as_ref();

@@ -175,7 +175,8 @@ impl<P: Profile> Endpoint<P> {
         } else {
             start.before(right) && end.after(left)
         };
-        if !acceptable && !(closed && start == left) {
+        let probes = closed && start == left;
+        if !acceptable && !probes {
             if flags.contains(Flags::RST) {
                 return Err(Arrival::Dropped(Ignored::Reset));
             }
@@ -357,7 +358,7 @@ impl<P: Profile> Endpoint<P> {
         if segment.ecn == Ecn::Ce {
             self.bits.set(Bits::ECHO);
         }
-        if self.marked < MARKED_MAX {
+        if self.hints.marked < MARKED_MAX {
             self.watch_marks(segment.ecn);
         }
     }
@@ -366,10 +367,10 @@ impl<P: Profile> Endpoint<P> {
     fn watch_marks(&mut self, ecn: Ecn) {
         match ecn {
             Ecn::NotEct => {}
-            Ecn::Ect0 | Ecn::Ect1 => self.marked = MARKED_MAX,
+            Ecn::Ect0 | Ecn::Ect1 => self.hints.marked = MARKED_MAX,
             Ecn::Ce => {
-                self.marked += 1;
-                if self.marked == MARKED_MAX {
+                self.hints.marked += 1;
+                if self.hints.marked == MARKED_MAX {
                     self.bits.unset(Bits::ECN.and(Bits::ECHO).and(Bits::REDUCED));
                 }
             }

@@ -17,7 +17,13 @@ const R1: u8 = 3;
 /// Timeouts in a row that make smaller segments worth a try (TCP-179). chosen: the specification's
 const BLACK_HOLE_TIMEOUTS: u8 = 2;
 /// After so many coarse seconds larger ones are tried again. RFC 8201 §4: ten minutes
-const RESTORE_SECONDS: u32 = 600;
+const RESTORE_SECONDS: u16 = 600;
+
+/// Coarse seconds modulo 2^16.
+const fn coarse(now: Now) -> u16 {
+    let [low, high, ..] = now.seconds().to_le_bytes();
+    u16::from_le_bytes([low, high])
+}
 
 impl<P: Profile> Endpoint<P> {
     /// Runs what is due, in the order of TCP-086; `true` if the peer is to be told by a reset that it is over.
@@ -109,25 +115,25 @@ impl<P: Profile> Endpoint<P> {
     /// The path takes only so much; after a while more is tried again (TCP-178).
     pub(crate) fn set_mss(&mut self, now: Now, mss: u16) {
         self.mss = mss;
-        self.shrunk_at = now.seconds();
+        self.hints.shrunk_at = coarse(now);
         self.congestion.set_mss(self.payload_max());
     }
 
     /// Whether it is time to try what was agreed on.
     pub(crate) fn restore_mss(&mut self, now: Now) {
-        if self.mss < self.mss_full && now.seconds().wrapping_sub(self.shrunk_at) > RESTORE_SECONDS
-        {
-            self.set_mss(now, self.mss_full);
+        let passed = coarse(now).wrapping_sub(self.hints.shrunk_at);
+        if self.mss < self.hints.mss_full && passed > RESTORE_SECONDS {
+            self.set_mss(now, self.hints.mss_full);
         }
     }
 
     /// How long nothing may be acknowledged, in milliseconds, as set here or asked for by the peer (TCP-374, TCP-424).
     pub(crate) fn user_timeout(&self) -> Option<u32> {
         let own = self.settings.as_ref().user_timeout;
-        if self.peer_timeout == 0 {
+        if self.hints.peer_timeout == 0 {
             return own;
         }
-        Some(own.unwrap_or(0).max(u32::from(self.peer_timeout) * 1000))
+        Some(own.unwrap_or(0).max(u32::from(self.hints.peer_timeout) * 1000))
     }
 
     /// What may only have been reordered is lost (TCP-284).

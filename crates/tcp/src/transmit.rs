@@ -269,7 +269,7 @@ impl<P: Profile> Endpoint<P> {
         if fin {
             self.bits.set(Bits::FIN_SENT);
         }
-        if len < unit || len % unit != 0 {
+        if len < unit || !len.is_multiple_of(unit) {
             self.small = self.nxt;
         }
         self.bits.unset(Bits::OVERRIDE);

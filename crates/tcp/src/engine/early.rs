@@ -15,7 +15,7 @@ use mainstay_wire::tcp::{Cookie, Flags, Header, OPTIONS_MAX};
 
 /// Whether data may come and go in SYNs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum EarlyData {
+pub enum FastOpenPolicy {
     /// No.
     #[default]
     Off,
@@ -50,16 +50,16 @@ impl Met {
 impl<T: Tables> Engine<T> {
     /// How many bytes the SYN to `peer` may carry beside a cookie or the request for one; `None` if neither (TCP-360).
     pub(super) fn plan_early_data(&mut self, now: Now, peer: IpAddr, mss: u16) -> Option<u32> {
-        let policy = self.config.early_data;
+        let policy = self.config.fast_open;
         let kept = self.memory.kept_mut();
         let plan = match (policy, kept) {
-            (EarlyData::Off, _) | (EarlyData::Cookie, None) => return None,
-            (EarlyData::Open, None) => Plan::Ask,
+            (FastOpenPolicy::Off, _) | (FastOpenPolicy::Cookie, None) => return None,
+            (FastOpenPolicy::Open, None) => Plan::Ask,
             (_, Some(kept)) => kept.servers.plan(now.instant, peer),
         };
         let size = match (policy, plan) {
             (_, Plan::Plain) => return None,
-            (EarlyData::Open, Plan::Ask) => mss,
+            (FastOpenPolicy::Open, Plan::Ask) => mss,
             (_, Plan::Ask) => 0,
             (_, Plan::Data { mss: cached, .. }) => cached.min(mss),
         };
@@ -116,19 +116,21 @@ impl<T: Tables> Engine<T> {
         header: &Header,
         data: bool,
     ) -> Opening {
-        let policy = self.config.early_data;
-        let max = self.config.early_max.unwrap_or_else(|| clamp(self.slots.as_ref().len() / 2));
+        let policy = self.config.fast_open;
+        let max =
+            self.config.fast_open_pending.unwrap_or_else(|| clamp(self.slots.as_ref().len() / 2));
         let pending = self.listeners.as_ref().get(listener.slot as usize).map_or(0, |l| l.early);
         let none = Opening::Syn { early: false, give: false };
-        let Some(cookie) = header.options.fast_open.filter(|_| policy != EarlyData::Off) else {
+        let Some(cookie) = header.options.fast_open.filter(|_| policy != FastOpenPolicy::Off)
+        else {
             return none;
         };
         let check = self.memory.kept_mut().map(|kept| {
             kept.fast_open.refresh(now.instant, &mut self.rng);
             kept.fast_open.check::<PrfOf<T>>(tuple, &cookie)
         });
-        let open = policy == EarlyData::Open;
-        let Some(check) = check.or(open.then_some(Check::Wrong)) else { return none };
+        let open = policy == FastOpenPolicy::Open;
+        let Some(check) = check.or_else(|| open.then_some(Check::Wrong)) else { return none };
         let valid = open || check != Check::Wrong;
         let early = data && valid && pending < max;
         Opening::Syn { early, give: check != Check::Newest }

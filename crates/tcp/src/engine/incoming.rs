@@ -38,6 +38,7 @@ pub struct Meta {
 /// What came of a segment.
 #[derive(Debug)]
 #[must_use]
+#[expect(clippy::large_enum_variant, reason = "it is not kept, and there is no allocator")]
 pub enum Ingress<'a, T: Tables> {
     /// A connection took it.
     Accepted,

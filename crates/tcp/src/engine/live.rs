@@ -353,7 +353,14 @@ impl<T: Tables> Live<'_, T> {
                 State::Closed => {}
                 State::Armed => endpoint.state = State::Closed,
                 State::TimeWait => endpoint.terminate(Disconnected::Normal),
-                _ => endpoint.terminate(Disconnected::Reset),
+                State::SynSent
+                | State::SynReceived
+                | State::Established
+                | State::FinWait1
+                | State::FinWait2
+                | State::CloseWait
+                | State::Closing
+                | State::LastAck => endpoint.terminate(Disconnected::Reset),
             }
         });
         if let Some((tuple, sequence, acknowledgment)) = reset {

@@ -92,10 +92,11 @@ where
     /// The same; it gets one if there is one that no handshake needs.
     pub(super) fn local_number(&mut self, ip: IpAddr, mtu: u16) -> Option<u16> {
         let known = self.known_local(ip);
-        let free = (0..)
-            .zip(&self.locals)
-            .find(|(n, local)| known.is_none() && (local.is_none() || !self.syns.uses_local(*n)));
-        let number = known.or(free.map(|(number, _)| number))?;
+        let mut places = (0..).zip(&self.locals);
+        let free = |(number, local): &(u16, &Option<(IpAddr, u16)>)| {
+            local.is_none() || !self.syns.uses_local(*number)
+        };
+        let number = known.or_else(|| places.find(free).map(|(number, _)| number))?;
         if let Some(local) = self.locals.get_mut(usize::from(number)) {
             *local = Some((ip, mtu));
         }

@@ -136,7 +136,16 @@ impl<T: Tables> Incoming<'_, T> {
         match endpoint.state {
             State::Closed if address.is_some() => Ok(()),
             State::Closed => Err(TcpError::InvalidArgs),
-            _ => Err(TcpError::InvalidState),
+            State::Armed
+            | State::SynSent
+            | State::SynReceived
+            | State::Established
+            | State::FinWait1
+            | State::FinWait2
+            | State::CloseWait
+            | State::Closing
+            | State::LastAck
+            | State::TimeWait => Err(TcpError::InvalidState),
         }
     }
 

@@ -3,19 +3,19 @@
 use crate::peer::{Bench, Sent, header, syn};
 use crate::world::Room;
 use core::time::Duration;
-use mainstay_tcp::{Config, Disconnected, EarlyData, Event, FastOpen, State, TcpError};
+use mainstay_tcp::{Config, Disconnected, Event, FastOpen, FastOpenPolicy, State, TcpError};
 use mainstay_wire::tcp::{Cookie, Flags, Header};
 
 const SYN_ACK: Flags = Flags::SYN.with(Flags::ACK);
 const ROOM: Room = Room { time_wait: 0, syns: 0, servers: 4 };
 
-fn with(policy: EarlyData) -> Config {
+fn with(policy: FastOpenPolicy) -> Config {
     let mut config = Config::default();
-    config.early_data = policy;
+    config.fast_open = policy;
     config
 }
 
-fn client(policy: EarlyData) -> Bench {
+fn client(policy: FastOpenPolicy) -> Bench {
     Bench::new(with(policy), 3, ROOM)
 }
 
@@ -42,7 +42,7 @@ fn begin(bench: &mut Bench, n: usize, bytes: &[u8]) -> Sent {
 }
 
 /// A client that has met the server and got a cookie.
-fn acquainted(policy: EarlyData) -> Bench {
+fn acquainted(policy: FastOpenPolicy) -> Bench {
     let mut bench = client(policy);
     let (ours, data) = begin(&mut bench, 0, b"first");
     assert_eq!(data, [] as [u8; 0]);
@@ -59,7 +59,7 @@ fn acquainted(policy: EarlyData) -> Bench {
 // Covers TCP-026, TCP-360
 #[test]
 fn a_deferred_connect_asks_for_a_cookie_with_the_first_bytes() {
-    let mut bench = client(EarlyData::Cookie);
+    let mut bench = client(FastOpenPolicy::Cookie);
     bench.connect(0, FastOpen::Deferred).unwrap();
     assert_eq!(bench.state(bench.handles[0]), State::Armed);
     assert_eq!(bench.sent(), []);
@@ -70,14 +70,14 @@ fn a_deferred_connect_asks_for_a_cookie_with_the_first_bytes() {
     bench.connect(0, FastOpen::Deferred).unwrap();
     bench.engine.at(bench.now, bench.handles[0]).unwrap().abort();
     assert_eq!((bench.events(), bench.state(bench.handles[0])), (vec![], State::Closed));
-    acquainted(EarlyData::Cookie);
+    acquainted(FastOpenPolicy::Cookie);
 }
 
 // S-56, the second contact
 // Covers TCP-360, TCP-362, TCP-125
 #[test]
 fn with_a_cookie_the_bytes_leave_with_the_syn() {
-    let mut bench = acquainted(EarlyData::Cookie);
+    let mut bench = acquainted(FastOpenPolicy::Cookie);
     let (ours, data) = begin(&mut bench, 1, b"second");
     assert_eq!(ours.options.fast_open, Some(cookie()));
     assert_eq!((ours.flags.contains(Flags::ACK), data.as_slice()), (false, &b"second"[..]));
@@ -91,7 +91,7 @@ fn with_a_cookie_the_bytes_leave_with_the_syn() {
 // Covers TCP-360
 #[test]
 fn a_syn_carries_no_more_than_the_server_takes() {
-    let mut bench = acquainted(EarlyData::Cookie);
+    let mut bench = acquainted(FastOpenPolicy::Cookie);
     let (_, data) = begin(&mut bench, 1, &[1; 5000]);
     assert_eq!(data.len(), 536);
 }
@@ -101,7 +101,7 @@ fn a_syn_carries_no_more_than_the_server_takes() {
 #[test]
 fn what_the_server_did_not_take_is_sent_at_once_and_no_window_shrinks() {
     for taken in [0, 100] {
-        let mut bench = acquainted(EarlyData::Cookie);
+        let mut bench = acquainted(FastOpenPolicy::Cookie);
         let (ours, _) = begin(&mut bench, 1, &[1; 536]);
         let out = bench.send(answer(&ours, taken, Some(Cookie::new(&[8; 8]).unwrap())), &[]);
         let again: usize = out.iter().map(|(_, data)| data.len()).sum();
@@ -118,7 +118,7 @@ fn what_the_server_did_not_take_is_sent_at_once_and_no_window_shrinks() {
 // Covers TCP-363, TCP-367
 #[test]
 fn a_syn_that_was_lost_is_repeated_alone_and_the_server_is_left_alone_for_a_while() {
-    let mut bench = acquainted(EarlyData::Cookie);
+    let mut bench = acquainted(FastOpenPolicy::Cookie);
     begin(&mut bench, 1, b"second");
     bench.pass(Duration::from_secs(1));
     let out = bench.sent();
@@ -140,7 +140,7 @@ fn a_syn_that_was_lost_is_repeated_alone_and_the_server_is_left_alone_for_a_whil
 // Covers TCP-363
 #[test]
 fn a_reset_for_a_syn_with_data_is_a_failure_as_well() {
-    let mut bench = acquainted(EarlyData::Cookie);
+    let mut bench = acquainted(FastOpenPolicy::Cookie);
     let (ours, _) = begin(&mut bench, 1, b"second");
     let mut reset = answer(&ours, 6, None);
     reset.flags = Flags::RST.with(Flags::ACK);
@@ -153,7 +153,7 @@ fn a_reset_for_a_syn_with_data_is_a_failure_as_well() {
 // Covers TCP-028
 #[test]
 fn a_deferred_connect_that_cannot_begin_leaves_nothing_behind() {
-    let mut config = with(EarlyData::Cookie);
+    let mut config = with(FastOpenPolicy::Cookie);
     config.ports = (5000, 5000);
     let mut bench = Bench::new(config, 2, ROOM);
     bench.connect(0, FastOpen::Deferred).unwrap();
@@ -164,9 +164,9 @@ fn a_deferred_connect_that_cannot_begin_leaves_nothing_behind() {
     assert_eq!((late.state, late.queued), (State::Closed, 0));
 }
 
-fn server(policy: EarlyData, max: u32) -> Bench {
+fn server(policy: FastOpenPolicy, max: u32) -> Bench {
     let mut config = with(policy);
-    config.early_max = Some(max);
+    config.fast_open_pending = Some(max);
     let mut bench = Bench::new(config, 3, ROOM);
     bench.engine.listen(Bench::local(80)).unwrap();
     bench
@@ -193,7 +193,7 @@ fn acquire(bench: &mut Bench) -> Cookie {
 // Covers TCP-365, TCP-079, TCP-364
 #[test]
 fn data_with_a_valid_cookie_is_delivered_before_the_handshake_is_over() {
-    let mut bench = server(EarlyData::Cookie, 1);
+    let mut bench = server(FastOpenPolicy::Cookie, 1);
     let given = acquire(&mut bench);
     assert_eq!(given.as_bytes().len(), 8);
     let out = bench.send(asking(4000, 100, given), b"hello");
@@ -225,7 +225,7 @@ fn data_with_a_valid_cookie_is_delivered_before_the_handshake_is_over() {
 // Covers TCP-079
 #[test]
 fn what_was_early_is_told_before_established_also_when_nobody_looked_between() {
-    let mut bench = server(EarlyData::Cookie, 1);
+    let mut bench = server(FastOpenPolicy::Cookie, 1);
     let given = acquire(&mut bench);
     let out = bench.send(asking(4000, 100, given), b"hello");
     bench.send(header(Flags::ACK, 106, out[0].0.sequence.wrapping_add(1)), &[]);
@@ -238,7 +238,7 @@ fn what_was_early_is_told_before_established_also_when_nobody_looked_between() {
 // Covers TCP-081, TCP-367
 #[test]
 fn a_repeated_syn_gets_the_same_answer_and_no_second_delivery() {
-    let mut bench = server(EarlyData::Cookie, 1);
+    let mut bench = server(FastOpenPolicy::Cookie, 1);
     let given = acquire(&mut bench);
     let first = bench.send(asking(4000, 100, given), b"hello");
     let again = bench.send(asking(4000, 100, given), b"hello");
@@ -254,7 +254,7 @@ fn a_repeated_syn_gets_the_same_answer_and_no_second_delivery() {
 // Covers TCP-364
 #[test]
 fn an_older_cookie_is_taken_and_a_newer_one_given() {
-    let mut bench = server(EarlyData::Cookie, 8);
+    let mut bench = server(FastOpenPolicy::Cookie, 8);
     let given = acquire(&mut bench);
     bench.pass(Duration::from_hours(13));
     let out = bench.send(asking(4000, 100, given), b"hello");
@@ -270,12 +270,12 @@ fn an_older_cookie_is_taken_and_a_newer_one_given() {
 // Covers TCP-361
 #[test]
 fn where_all_are_trusted_data_goes_both_ways_without_a_cookie() {
-    let mut bench = server(EarlyData::Open, 8);
+    let mut bench = server(FastOpenPolicy::Open, 8);
     let out = bench.send(asking(4000, 100, Cookie::REQUEST), b"hello");
     assert_eq!(out[0].0.acknowledgment, 106);
     assert!(out[0].0.options.fast_open.is_some());
     assert_eq!(bench.read(0), b"hello");
-    let mut bench = client(EarlyData::Open);
+    let mut bench = client(FastOpenPolicy::Open);
     let (ours, data) = begin(&mut bench, 0, b"first");
     assert_eq!((ours.options.fast_open, data.as_slice()), (Some(Cookie::REQUEST), &b"first"[..]));
 }
@@ -283,10 +283,10 @@ fn where_all_are_trusted_data_goes_both_ways_without_a_cookie() {
 // Covers TCP-361
 #[test]
 fn where_it_is_off_the_option_is_neither_sent_nor_heard() {
-    let mut bench = server(EarlyData::Off, 8);
+    let mut bench = server(FastOpenPolicy::Off, 8);
     let out = bench.send(asking(4000, 100, Cookie::REQUEST), b"hello");
     assert_eq!((out[0].0.acknowledgment, out[0].0.options.fast_open), (101, None));
-    let mut bench = client(EarlyData::Off);
+    let mut bench = client(FastOpenPolicy::Off);
     let (ours, data) = begin(&mut bench, 0, b"first");
     assert_eq!((ours.options.fast_open, data.len()), (None, 0));
 }
@@ -294,7 +294,7 @@ fn where_it_is_off_the_option_is_neither_sent_nor_heard() {
 // Covers TCP-365
 #[test]
 fn one_that_is_never_confirmed_makes_room_when_it_ends() {
-    let mut bench = server(EarlyData::Cookie, 1);
+    let mut bench = server(FastOpenPolicy::Cookie, 1);
     let given = acquire(&mut bench);
     bench.send(asking(4000, 100, given), b"hello");
     bench.events();

@@ -60,7 +60,7 @@ impl Bench {
     }
 
     pub(crate) fn pass(&mut self, wait: Duration) {
-        self.now = self.now + wait;
+        self.now += wait;
         self.engine.handle_timeout(self.now);
     }
 

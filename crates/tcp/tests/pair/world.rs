@@ -142,11 +142,10 @@ impl Side {
     }
 
     pub(crate) fn ended(&self) -> Vec<Disconnected> {
-        let ended = self.events.iter().filter_map(|event| match event {
-            Event::Disconnected(reason) => Some(*reason),
-            _ => None,
-        });
-        ended.collect()
+        let reason = |event: &EventOf| {
+            if let Event::Disconnected(reason) = event { Some(*reason) } else { None }
+        };
+        self.events.iter().filter_map(reason).collect()
     }
 
     /// The application: writes what there is room for, reads what there is, finishes when told.
@@ -228,7 +227,8 @@ impl World {
 
     /// Everything that can be done without time passing.
     fn settle(&mut self) {
-        for _ in 0..100_000 {
+        for round in 0.. {
+            assert!(round < 100_000, "it never becomes quiet");
             let mut quiet = true;
             self.a.application(self.now);
             self.b.application(self.now);
@@ -257,7 +257,6 @@ impl World {
                 return;
             }
         }
-        panic!("it never becomes quiet");
     }
 
     fn deliver(&mut self) -> bool {
