@@ -16,6 +16,8 @@ pub struct Settings<C> {
     pub data_limit: u32,
     /// How long an accepted connection may take to be established (TCP-119).
     pub handshake_limit: u32,
+    /// When it has taken that long, the endpoint is free again without an event (TCP-119).
+    pub recycle_half_open: bool,
     /// How long an acknowledgement may wait, below 500. RFC 9293 §3.8.6.3
     pub delayed_ack: u16,
     /// So many segments are acknowledged at once at the start (TCP-410).
@@ -82,6 +84,7 @@ impl<C> Settings<C> {
             syn_limit: 180_000,
             data_limit: 120_000,
             handshake_limit: 75_000,
+            recycle_half_open: false,
             delayed_ack: 40,
             quick_acks: crate::limits::QUICK_ACKS,
             persist_max: 60_000,

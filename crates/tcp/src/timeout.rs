@@ -165,6 +165,11 @@ impl<P: Profile> Endpoint<P> {
             Misc::FinWait2 | Misc::TimeWait => self.terminate(Disconnected::Normal),
             Misc::Handshake => {
                 self.terminate(Disconnected::TimedOut);
+                // Nobody was told of it, so nobody need be told that it is gone.
+                if self.settings.as_ref().recycle_half_open && !self.bits.has(Bits::EARLY) {
+                    self.bits.unset(Bits::TELL_END);
+                    self.ended = None;
+                }
                 return false;
             }
         }

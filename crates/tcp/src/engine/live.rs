@@ -360,7 +360,12 @@ impl<T: Tables> Live<'_, T> {
                 | State::FinWait2
                 | State::CloseWait
                 | State::Closing
-                | State::LastAck => endpoint.terminate(Disconnected::Reset),
+                | State::LastAck => {
+                    endpoint.terminate(Disconnected::Reset);
+                    // Whoever aborts need not hear how it began (TCP-080).
+                    let begun = Bits::TELL_ACCEPTED.and(Bits::TELL_ESTABLISHED);
+                    endpoint.bits.unset(begun.and(Bits::TELL_RECEIVE).and(Bits::EARLY_FIRST));
+                }
             }
         });
         if let Some((tuple, sequence, acknowledgment)) = reset {
