@@ -64,6 +64,8 @@ pub(crate) struct World {
     keep: bool,
     /// The device has no room for so many of 100 segments.
     pub(crate) no_room: u64,
+    /// So many of 100 SYNs are answered without an endpoint.
+    pub(crate) answered: u64,
     rng: Rng,
 }
 
@@ -197,6 +199,7 @@ impl World {
             wire: Vec::new(),
             keep: true,
             no_room: 0,
+            answered: 0,
             rng,
         }
     }
@@ -215,14 +218,31 @@ impl World {
     }
 
     pub(crate) fn connect(&mut self) {
+        self.connect_as(FastOpen::No);
+    }
+
+    /// Both sides forget what they sent and received, to connect once more.
+    pub(crate) fn again(&mut self) {
+        for side in [&mut self.a, &mut self.b] {
+            side.events.clear();
+            side.received.clear();
+            (side.sent, side.finished) = (0, false);
+        }
+    }
+
+    /// Both engines are replaced by such that are configured like this and keep so much.
+    pub(crate) fn configure(&mut self, config: Config, room: Room) {
+        let settings = leak(settings());
+        for (seed, side) in [(3, &mut self.a), (4, &mut self.b)] {
+            side.engine = engine(seed, config, 2, room);
+            side.handle = side.engine.attach(endpoint(settings, 1 << 16, 1 << 16)).unwrap();
+        }
+    }
+
+    pub(crate) fn connect_as(&mut self, mode: FastOpen) {
         let (source, peer) = (self.a.address, SocketAddr::new(self.b.address, PORT));
         let mut paths = |_: IpAddr, _: Option<IpAddr>| Some(Path { source, mtu: MTU });
-        self.a
-            .engine
-            .at(self.now, self.a.handle)
-            .unwrap()
-            .connect(peer, FastOpen::No, &mut paths)
-            .unwrap();
+        self.a.engine.at(self.now, self.a.handle).unwrap().connect(peer, mode, &mut paths).unwrap();
     }
 
     /// Everything that can be done without time passing.
@@ -281,7 +301,11 @@ impl World {
                 if let Ingress::Incoming(incoming) =
                     to.engine.handle_segment(self.now, &meta, &bytes)
                 {
-                    incoming.accept(to.handle).unwrap();
+                    if !incoming.is_completed() && self.rng.below(100) < self.answered {
+                        incoming.answer();
+                    } else {
+                        incoming.accept(to.handle).unwrap();
+                    }
                 }
             }
         }
