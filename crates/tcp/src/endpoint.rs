@@ -310,6 +310,7 @@ impl<P: Profile> Endpoint<P> {
         match self.state {
             State::Closed | State::Armed | State::TimeWait => Err(TcpError::NotOpen),
             _ if self.bits.has(Bits::FIN_QUEUED) => Err(TcpError::SendClosed),
+            State::SynSent | State::SynReceived if self.is_strict() => Err(TcpError::NotOpen),
             State::SynSent
             | State::SynReceived
             | State::Established
@@ -319,6 +320,12 @@ impl<P: Profile> Endpoint<P> {
             | State::Closing
             | State::LastAck => Ok(()),
         }
+    }
+
+    /// Whether nothing may be queued before the connection is established (TCP-041).
+    fn is_strict(&self) -> bool {
+        let early = Bits::FAST_OPEN.and(Bits::FAST_OPEN_ASKED).and(Bits::EARLY);
+        self.settings.as_ref().strict_seed_send && !self.bits.has(early)
     }
 
     /// `count` bytes were queued (TCP-040, TCP-045, TCP-166).

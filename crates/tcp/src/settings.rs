@@ -34,6 +34,8 @@ pub struct Settings<C> {
     pub user_timeout: Option<u32>,
     /// The peer is told of it, and may make it longer: 100 seconds to an hour (RFC 5482, TCP-374).
     pub user_timeout_option: bool,
+    /// Nothing can be sent before the connection is established but with Fast Open (TCP-041).
+    pub strict_seed_send: bool,
     /// Small segments wait while one is unacknowledged (TCP-152).
     pub nagle: bool,
     /// Explicit congestion notification (TCP-300).
@@ -93,6 +95,7 @@ impl<C> Settings<C> {
             time_wait: 60_000,
             user_timeout: None,
             user_timeout_option: false,
+            strict_seed_send: false,
             nagle: true,
             ecn: true,
             timestamps: true,

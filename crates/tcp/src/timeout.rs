@@ -129,11 +129,12 @@ impl<P: Profile> Endpoint<P> {
 
     /// How long nothing may be acknowledged, in milliseconds, as set here or asked for by the peer (TCP-374, TCP-424).
     pub(crate) fn user_timeout(&self) -> Option<u32> {
-        let own = self.settings.as_ref().user_timeout;
+        let settings = self.settings.as_ref();
+        let own = settings.user_timeout;
         if self.hints.peer_timeout == 0 {
             return own;
         }
-        Some(own.unwrap_or(0).max(u32::from(self.hints.peer_timeout) * 1000))
+        Some(own.unwrap_or(settings.data_limit).max(u32::from(self.hints.peer_timeout) * 1000))
     }
 
     /// What may only have been reordered is lost (TCP-284).

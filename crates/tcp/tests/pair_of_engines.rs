@@ -1,6 +1,8 @@
 //! Two engines and a link between them, in virtual time.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "pair/bare.rs"]
+mod bare;
 #[path = "pair/close.rs"]
 mod close;
 #[path = "pair/early.rs"]

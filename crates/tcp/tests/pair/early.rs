@@ -1,7 +1,7 @@
 //! Data in SYNs: both sides of Fast Open, and what is done when it does not go through.
 
 use crate::peer::{Bench, Sent, header, syn};
-use crate::world::Room;
+use crate::world::{Room, leak, settings};
 use core::time::Duration;
 use mainstay_tcp::{Config, Disconnected, Event, FastOpen, FastOpenPolicy, State, TcpError};
 use mainstay_wire::tcp::{Cookie, Flags, Header};
@@ -190,7 +190,7 @@ fn acquire(bench: &mut Bench) -> Cookie {
     out[0].0.options.fast_open.unwrap()
 }
 
-// Covers TCP-365, TCP-079, TCP-364
+// Covers TCP-365, TCP-079, TCP-364, TCP-368
 #[test]
 fn data_with_a_valid_cookie_is_delivered_before_the_handshake_is_over() {
     let mut bench = server(FastOpenPolicy::Cookie, 1);
@@ -199,6 +199,7 @@ fn data_with_a_valid_cookie_is_delivered_before_the_handshake_is_over() {
     let out = bench.send(asking(4000, 100, given), b"hello");
     assert_eq!(out[0].0.flags, SYN_ACK);
     assert_eq!(out[0].0.acknowledgment, 106);
+    assert!(bench.early, "whoever decides knows");
     assert_eq!(out[0].0.options.fast_open, None, "it has the newest");
     let told: Vec<_> = bench.events().into_iter().map(|(_, event)| event).collect();
     assert_eq!(told[0], Event::Accepted);
@@ -212,6 +213,7 @@ fn data_with_a_valid_cookie_is_delivered_before_the_handshake_is_over() {
     assert_eq!(early[0].0.sequence, out[0].0.sequence.wrapping_add(1));
     // Another has to wait for the usual handshake.
     let more = bench.send(asking(4001, 200, given), b"hello");
+    assert!(!bench.early);
     assert_eq!(more[0].0.acknowledgment, 201);
     let ack = header(Flags::ACK, 106, early[0].0.sequence.wrapping_add(6));
     assert_eq!(bench.send(ack, &[]), []);
@@ -306,4 +308,24 @@ fn one_that_is_never_confirmed_makes_room_when_it_ends() {
     assert_eq!(ended.last(), Some(&Event::Disconnected(Disconnected::TimedOut)));
     let out = bench.send(asking(4001, 200, given), b"hello");
     assert_eq!(out[0].0.acknowledgment, 206);
+}
+
+// Covers TCP-041
+#[test]
+fn bytes_sent_during_the_handshake_wait_for_its_end_or_are_refused_if_that_is_wanted() {
+    for strict in [false, true] {
+        let mut own = settings();
+        own.strict_seed_send = strict;
+        let mut bench = Bench::with(with(FastOpenPolicy::Off), 1, ROOM, leak(own));
+        bench.connect(0, FastOpen::No).unwrap();
+        let (ours, _) = bench.sent().remove(0);
+        let written = bench.write(0, b"soon");
+        assert_eq!(bench.sent(), []);
+        let out = bench.send(answer(&ours, 0, None), &[]);
+        if strict {
+            assert_eq!((written, out[0].1.len()), (Err(TcpError::NotOpen), 0));
+        } else {
+            assert_eq!((written, out[0].1.as_slice()), (Ok(4), &b"soon"[..]));
+        }
+    }
 }

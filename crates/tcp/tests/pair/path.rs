@@ -78,3 +78,29 @@ fn the_peer_may_ask_for_more_patience_where_that_is_wanted() {
         assert_eq!(at.since(bench.now).as_secs(), limit);
     }
 }
+
+// Covers TCP-178
+#[test]
+fn ten_minutes_after_a_packet_was_too_big_larger_ones_are_tried_again() {
+    let (mut bench, una) = connected(60_000);
+    bench.write(0, &[1; 1460]).unwrap();
+    assert_eq!(bytes(&bench.sent()), 1460);
+    let tuple = mainstay_tcp::Tuple {
+        local: Bench::local(80),
+        peer: (crate::peer::CLIENT.parse::<core::net::IpAddr>().unwrap(), 4000).into(),
+    };
+    let kind = mainstay_tcp::IcmpKind::TooBig { mtu: 1000 };
+    let error = mainstay_tcp::IcmpError { tuple, sequence: una, kind };
+    let _verdict = bench.engine.handle_icmp(bench.now, &error);
+    assert!(bench.sent().iter().all(|(_, payload)| payload.len() <= 960));
+    bench.send(header(Flags::ACK, 101, una.wrapping_add(1460)), &[]);
+    for (wait, len) in [(300, 960), (400, 1460)] {
+        bench.pass(Duration::from_secs(wait));
+        let before = una.wrapping_add(if wait == 300 { 1460 } else { 2 * 1460 });
+        bench.write(0, &[1; 1460]).unwrap();
+        assert_eq!(bench.sent()[0].1.len(), len);
+        let ack = header(Flags::ACK, 101, before.wrapping_add(1460));
+        bench.send(ack, &[]);
+        bench.send(ack, &[]);
+    }
+}

@@ -35,6 +35,8 @@ pub(crate) struct Bench {
     pub(crate) handles: Vec<Handle>,
     pub(crate) policy: Policy,
     pub(crate) asked: usize,
+    /// What the last of them said of its data.
+    pub(crate) early: bool,
 }
 
 impl Bench {
@@ -52,7 +54,7 @@ impl Bench {
         let attach = |_| engine.attach(endpoint(settings, 1 << 16, 1 << 16)).unwrap();
         let handles = (0..endpoints).map(attach).collect();
         let now = Instant::from_millis(500_000);
-        Self { engine, now, handles, policy: Policy::Accept, asked: 0 }
+        Self { engine, now, handles, policy: Policy::Accept, asked: 0, early: false }
     }
 
     pub(crate) fn local(port: u16) -> SocketAddr {
@@ -83,6 +85,7 @@ impl Bench {
         let (closed, policy) = (self.closed(), self.policy);
         if let Ingress::Incoming(incoming) = self.engine.handle_segment(self.now, &meta, &bytes) {
             self.asked += 1;
+            self.early = incoming.has_early_data();
             decide(incoming, policy, closed).unwrap();
         }
         self.sent()
