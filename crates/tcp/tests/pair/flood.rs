@@ -65,6 +65,8 @@ fn the_last_segment_of_an_answered_handshake_makes_a_connection_and_its_data_is_
         assert!(out.iter().all(|(out, _)| out.flags == Flags::ACK && out.acknowledgment == 106));
         let handle = bench.handles[0];
         check_established(&mut bench, handle, b"hello");
+        let facts = bench.engine.endpoint(handle).unwrap().facts();
+        assert_eq!(facts.scale.map(|(_, ours)| ours), answer.options.window_scale);
         // It is a connection as any other.
         bench.write(0, b"answer").unwrap();
         let out = bench.sent();
