@@ -12,7 +12,7 @@ use crate::scoreboard::Sacked;
 use crate::segment_arrives::Segment;
 use crate::seq::Seq;
 use crate::time::Now;
-use crate::timers::{Misc, Slot};
+use crate::timers::{Watch, Slot};
 use mainstay_wire::tcp::{Flags, SackBlock};
 
 /// What one acknowledgement said, for recovery and congestion control.
@@ -166,9 +166,9 @@ impl<P: Profile> Endpoint<P> {
 
     /// The peer's end is awaited, but not for ever (TCP-181).
     pub(crate) fn await_end(&mut self, now: Now) {
-        self.misc = Misc::FinWait2;
+        self.watch = Watch::FinWait2;
         let wait = u64::from(self.settings.as_ref().fin_wait_2) * 1000;
-        self.arm(Slot::Misc, now, wait);
+        self.arm(Slot::Watch, now, wait);
     }
 
     /// What the peer holds out of sequence (TCP-272, TCP-276).

@@ -119,7 +119,7 @@ bits! {
     /// The retransmission.
     ARMED_RTX = 46;
     /// The rest.
-    ARMED_MISC = 47;
+    ARMED_WATCH = 47;
     /// Pacing.
     ARMED_PACE = 48;
     /// The user timeout.

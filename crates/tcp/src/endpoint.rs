@@ -26,7 +26,7 @@ use crate::recovery::Episode;
 use crate::rtt::RoundTrip;
 use crate::seq::Seq;
 use crate::time::Now;
-use crate::timers::{Misc, Rtx, Slot};
+use crate::timers::{Watch, Rtx, Slot};
 
 /// How a send ends (TCP-040, TCP-166).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub struct Endpoint<P: Profile> {
     pub(crate) ended: Option<Disconnected>,
     pub(crate) soft: Option<Soft>,
     pub(crate) rtx: Rtx,
-    pub(crate) misc: Misc,
+    pub(crate) watch: Watch,
     pub(crate) bits: Bits,
 
     pub(crate) local: P::Address,
@@ -166,7 +166,7 @@ impl<P: Profile> Endpoint<P> {
             ended: None,
             soft: None,
             rtx: Rtx::default(),
-            misc: Misc::default(),
+            watch: Watch::default(),
             bits: Bits::default(),
             local: P::Address::UNSPECIFIED,
             peer: P::Address::UNSPECIFIED,

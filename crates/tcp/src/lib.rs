@@ -59,4 +59,4 @@ pub use profile::{Host, Profile, SettingsOf, Std, Tiny};
 pub use segment_arrives::Ignored;
 pub use seq::Seq;
 pub use settings::{Keepalive, Settings};
-pub use timers::{Misc, Rtx, Timer};
+pub use timers::{Watch, Rtx, Timer};

@@ -9,7 +9,7 @@ use crate::rtt::millis;
 use crate::segment_arrives::Segment;
 use crate::seq::Seq;
 use crate::time::Now;
-use crate::timers::{Misc, Slot};
+use crate::timers::{Watch, Slot};
 use mainstay_wire::tcp::{SackBlock, SackBlocks};
 
 impl<P: Profile> Endpoint<P> {
@@ -101,8 +101,8 @@ impl<P: Profile> Endpoint<P> {
         }
         self.state = State::TimeWait;
         self.sent_at = now.micros;
-        self.misc = Misc::TimeWait;
-        self.arm(Slot::Misc, now, self.time_wait());
+        self.watch = Watch::TimeWait;
+        self.arm(Slot::Watch, now, self.time_wait());
         self.bits.unset(Bits::WANTS_READY);
         self.bits.set(Bits::TELL_TIME_WAIT);
     }

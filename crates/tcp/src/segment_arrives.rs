@@ -8,7 +8,7 @@ use crate::losses::Losses as _;
 use crate::profile::Profile;
 use crate::seq::Seq;
 use crate::time::{Now, later};
-use crate::timers::{Misc, Slot};
+use crate::timers::{Watch, Slot};
 use mainstay_wire::ip::Ecn;
 use mainstay_wire::tcp::{Flags, Header};
 
@@ -193,7 +193,7 @@ impl<P: Profile> Endpoint<P> {
     /// Answers what is not acceptable, and remembers a duplicate for the answer (TCP-131, TCP-482).
     fn refuse_sequence(&mut self, now: Now, start: Seq, end: Seq, fin: bool) -> Arrival {
         if self.state == State::TimeWait && fin && end == self.rcv_nxt {
-            self.arm(Slot::Misc, now, self.time_wait());
+            self.arm(Slot::Watch, now, self.time_wait());
             self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
             return Arrival::Taken;
         }
@@ -307,7 +307,7 @@ impl<P: Profile> Endpoint<P> {
         self.retries = 0;
         self.owed = 0;
         self.disarm(Slot::Rtx);
-        self.disarm(Slot::Misc);
+        self.disarm(Slot::Watch);
         self.bits.unset(Bits::SEND_SYN);
         let early = self.bits.has(Bits::EARLY); // it was told with the SYN
         if self.bits.has(Bits::PASSIVE) && !early {
@@ -329,7 +329,7 @@ impl<P: Profile> Endpoint<P> {
     #[inline]
     fn heard(&mut self, now: Now) {
         self.probes = 0;
-        if self.misc == Misc::Keepalive && self.is_armed(Slot::Misc) {
+        if self.watch == Watch::Keepalive && self.is_armed(Slot::Watch) {
             self.arm_keepalive(now);
         }
     }

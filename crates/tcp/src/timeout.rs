@@ -10,7 +10,7 @@ use crate::profile::Profile;
 use crate::rate::Rate;
 use crate::scoreboard::Sacked;
 use crate::time::Now;
-use crate::timers::{Misc, Rtx, Slot};
+use crate::timers::{Watch, Rtx, Slot};
 
 /// When the application and the IP layer are told that something is amiss (R1). RFC 9293 §3.8.3
 const R1: u8 = 3;
@@ -42,8 +42,8 @@ impl<P: Profile> Endpoint<P> {
             self.retransmission_due(now);
         }
         let mut reset = false;
-        if self.is_due(Slot::Misc, now) {
-            self.disarm(Slot::Misc);
+        if self.is_due(Slot::Watch, now) {
+            self.disarm(Slot::Watch);
             reset = self.rest_due(now);
         }
         if self.is_due(Slot::Pace, now) {
@@ -161,10 +161,10 @@ impl<P: Profile> Endpoint<P> {
 
     /// `true` if a reset is due.
     fn rest_due(&mut self, now: Now) -> bool {
-        match self.misc {
-            Misc::Keepalive => return self.keepalive_due(now),
-            Misc::FinWait2 | Misc::TimeWait => self.terminate(Disconnected::Normal),
-            Misc::Handshake => {
+        match self.watch {
+            Watch::Keepalive => return self.keepalive_due(now),
+            Watch::FinWait2 | Watch::TimeWait => self.terminate(Disconnected::Normal),
+            Watch::Handshake => {
                 self.terminate(Disconnected::TimedOut);
                 // Nobody was told of it, so nobody need be told that it is gone.
                 if self.settings.as_ref().recycle_half_open && !self.bits.has(Bits::EARLY) {
@@ -188,7 +188,7 @@ impl<P: Profile> Endpoint<P> {
             self.probes += 1;
             self.bits.set(Bits::SEND_PROBE.and(Bits::OUTPUT));
         }
-        self.arm(Slot::Misc, now, u64::from(keepalive.interval) * 1_000_000);
+        self.arm(Slot::Watch, now, u64::from(keepalive.interval) * 1_000_000);
         false
     }
 
@@ -198,8 +198,8 @@ impl<P: Profile> Endpoint<P> {
             && self.state.is_synchronized()
             && self.state != State::TimeWait
         {
-            self.misc = Misc::Keepalive;
-            self.arm(Slot::Misc, now, u64::from(keepalive.idle) * 1_000_000);
+            self.watch = Watch::Keepalive;
+            self.arm(Slot::Watch, now, u64::from(keepalive.idle) * 1_000_000);
         }
     }
 

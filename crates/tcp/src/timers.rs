@@ -12,7 +12,7 @@ use mainstay_base::Instant;
 pub(crate) enum Slot {
     Ack = 0,
     Rtx = 1,
-    Misc = 2,
+    Watch = 2,
     Pace = 3,
     User = 4,
 }
@@ -33,7 +33,7 @@ pub enum Rtx {
 
 /// What the deadline for the rest means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Misc {
+pub enum Watch {
     /// A silent peer is probed.
     #[default]
     Keepalive,
@@ -54,7 +54,7 @@ pub enum Timer {
     /// See there.
     Retransmit(Rtx),
     /// See there.
-    Misc(Misc),
+    Watch(Watch),
     /// The next segment waits for its time.
     Pace,
     /// Nothing was acknowledged for too long.
@@ -62,13 +62,13 @@ pub enum Timer {
 }
 
 impl Slot {
-    pub(crate) const ALL: [Self; 5] = [Self::Ack, Self::Rtx, Self::Misc, Self::Pace, Self::User];
+    pub(crate) const ALL: [Self; 5] = [Self::Ack, Self::Rtx, Self::Watch, Self::Pace, Self::User];
 
     const fn armed(self) -> Bits {
         match self {
             Self::Ack => Bits::ARMED_ACK,
             Self::Rtx => Bits::ARMED_RTX,
-            Self::Misc => Bits::ARMED_MISC,
+            Self::Watch => Bits::ARMED_WATCH,
             Self::Pace => Bits::ARMED_PACE,
             Self::User => Bits::ARMED_USER,
         }
@@ -133,7 +133,7 @@ impl<P: Profile> Endpoint<P> {
             let timer = match slot {
                 Slot::Ack => Timer::Acknowledge,
                 Slot::Rtx => Timer::Retransmit(self.rtx),
-                Slot::Misc => Timer::Misc(self.misc),
+                Slot::Watch => Timer::Watch(self.watch),
                 Slot::Pace => Timer::Pace,
                 Slot::User => Timer::UserTimeout,
             };

@@ -272,8 +272,8 @@ impl<P: Profile> Endpoint<P> {
         self.state = State::SynReceived;
         self.repeating_since = now.seconds();
         self.bits.set(Bits::SEND_SYN.and(Bits::OUTPUT));
-        self.misc = crate::timers::Misc::Handshake;
+        self.watch = crate::timers::Watch::Handshake;
         let limit = u64::from(self.settings.as_ref().handshake_limit) * 1000;
-        self.arm(crate::timers::Slot::Misc, now, limit);
+        self.arm(crate::timers::Slot::Watch, now, limit);
     }
 }

@@ -170,7 +170,7 @@ impl<P: Profile> Endpoint<P> {
     /// Whether a connection of ours that starts now has newer timestamps than all of this one in TIME-WAIT (TCP-186).
     fn is_quiet(&self, now: Now) -> bool {
         self.state == State::TimeWait
-            && self.is_armed(Slot::Misc)
+            && self.is_armed(Slot::Watch)
             && self.bits.has(Bits::TIMESTAMPS)
             && !self.bits.has(Bits::OUTPUT)
             && now.micros.wrapping_sub(self.sent_at) >= QUIET_MICROS
