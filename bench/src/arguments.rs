@@ -8,6 +8,9 @@ use crate::scenario::{ALL, IDLE};
 const PAIRS: usize = 7;
 const PAIRS_QUICK: usize = 3;
 
+/// The engine in memory.
+pub(crate) const TCP: &str = "tcp";
+
 /// What to measure, and how well.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Arguments {
@@ -45,6 +48,11 @@ impl Arguments {
         self.names.is_empty() || self.names.iter().any(|wanted| name.starts_with(wanted))
     }
 
+    /// Whether nothing but the engine in memory is.
+    pub(crate) fn is_tcp_alone(&self) -> bool {
+        !self.names.is_empty() && self.names.iter().all(|name| name == TCP)
+    }
+
     /// Whether everything is.
     pub(crate) const fn is_whole(&self) -> bool {
         self.names.is_empty() && !self.quick
@@ -52,7 +60,7 @@ impl Arguments {
 }
 
 fn known() -> impl Iterator<Item = &'static str> {
-    ALL.iter().map(|scenario| scenario.name).chain(IDLE.iter().map(|idle| idle.name))
+    ALL.iter().map(|scenario| scenario.name).chain(IDLE.iter().map(|idle| idle.name)).chain([TCP])
 }
 
 fn usage() -> String {

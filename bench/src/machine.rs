@@ -4,8 +4,17 @@ use std::fs;
 use std::process::Command;
 
 /// Whose versions count, as the lock file names them.
-const CRATES: &[&str] =
-    &["rustls", "ring", "tokio", "tokio-tungstenite", "tungstenite", "hyper", "h2", "rumqttc"];
+const CRATES: &[&str] = &[
+    "rustls",
+    "ring",
+    "tokio",
+    "tokio-tungstenite",
+    "tungstenite",
+    "hyper",
+    "h2",
+    "rumqttc",
+    "smoltcp",
+];
 
 /// What the table says about the machine: name and value.
 pub(crate) fn facts() -> Vec<(String, String)> {

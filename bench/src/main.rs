@@ -1,6 +1,6 @@
 //! Measured side by side with peers: what one operation costs the client in CPU time.
 //!
-//! Without a subcommand it measures; `serve` and `client` are the other processes it starts, so
+//! Without a subcommand it measures; `serve`, `client` and `tcp-*` are the other processes it starts, so
 //! that no peer is ever paid for by the one that is measured.
 
 #![forbid(unsafe_code)]
@@ -22,6 +22,7 @@ mod plot;
 mod report;
 mod scenario;
 mod serve;
+mod tcp;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,8 @@ fn main() -> ExitCode {
     let outcome = match words.split_first() {
         Some((&"serve", rest)) => serve::run(rest),
         Some((&"client", rest)) => client::run(rest),
+        Some((&"tcp-run", rest)) => tcp::run(rest),
+        Some((&"tcp-many", rest)) => tcp::run_many(rest),
         _ => measure::run(&words),
     };
     match outcome {

@@ -1,9 +1,9 @@
 //! The measuring process: starts a peer, lets everybody run in turn, keeps every sample.
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, TCP};
 use crate::scenario::{ALL, IDLE, IDLE_COUNTS, Idle, Scenario};
 use crate::serve::Broker;
-use crate::{Fallible, floor, machine, pki, report};
+use crate::{Fallible, floor, machine, pki, report, tcp};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -39,6 +39,7 @@ pub(crate) struct Growth {
 pub(crate) struct Results {
     pub(crate) outcomes: Vec<Outcome>,
     pub(crate) growths: Vec<Growth>,
+    pub(crate) tcp: Option<tcp::Findings>,
     pub(crate) skipped: Vec<String>,
 }
 
@@ -89,6 +90,10 @@ pub(crate) fn run(words: &[&str]) -> Fallible {
     }
     for idle in IDLE.iter().filter(|idle| bench.arguments.wants(idle.name)) {
         bench.idle(*idle, &mut results)?;
+    }
+    if bench.arguments.wants(TCP) {
+        let Arguments { pairs, quick, .. } = bench.arguments;
+        results.tcp = Some(tcp::measure(&bench.myself, pairs, quick)?);
     }
     report::write(&results, &bench.arguments, &bench.folder)
 }
@@ -196,7 +201,7 @@ fn serve(myself: &Path, kind: &str, folder: Option<&PathBuf>) -> Fallible<Peer> 
 }
 
 /// What a process printed; its failure with its words.
-fn output(command: &mut Command) -> Fallible<String> {
+pub(crate) fn output(command: &mut Command) -> Fallible<String> {
     let output = command.stdin(Stdio::null()).output()?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
@@ -206,7 +211,7 @@ fn output(command: &mut Command) -> Fallible<String> {
 }
 
 /// The numbers of a line `name=number ..`.
-fn read<const N: usize>(line: &str, names: [&str; N]) -> Fallible<[u64; N]> {
+pub(crate) fn read<const N: usize>(line: &str, names: [&str; N]) -> Fallible<[u64; N]> {
     let mut numbers = [0; N];
     for (number, name) in numbers.iter_mut().zip(names) {
         let field = line.split_whitespace().filter_map(|field| field.split_once('='));

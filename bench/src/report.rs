@@ -3,7 +3,7 @@
 use crate::arguments::Arguments;
 use crate::measure::{Growth, Outcome, Results, Sample};
 use crate::scenario::{Goal, Scenario};
-use crate::{Fallible, machine, plot};
+use crate::{Fallible, machine, plot, tcp};
 use core::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -117,6 +117,9 @@ fn judge(goal: &Goal, ratio: f64) -> String {
 /// `aside` those of any other.
 pub(crate) fn write(results: &Results, arguments: &Arguments, aside: &Path) -> Fallible {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    if let Some(findings) = results.tcp.as_ref().filter(|_| arguments.is_tcp_alone()) {
+        return replace_section(&docs.join("benchmarks.md"), &tcp::section(findings));
+    }
     let docs = if arguments.is_whole() { docs.canonicalize()? } else { aside.to_path_buf() };
     let folder = docs.join("benchmarks");
     fs::create_dir_all(&folder)?;
@@ -126,6 +129,18 @@ pub(crate) fn write(results: &Results, arguments: &Arguments, aside: &Path) -> F
     let why = fs::read_to_string(folder.join("shortfalls.md")).unwrap_or_default();
     fs::write(docs.join("benchmarks.md"), table(results, arguments) + &why)?;
     println!("written: {}", docs.join("benchmarks.md").display());
+    Ok(())
+}
+
+/// Puts a section of its own in the place of the one with the same heading, or at the end.
+fn replace_section(path: &Path, section: &str) -> Fallible {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let start = text.find(tcp::HEADING).unwrap_or(text.len());
+    let (before, old) = text.split_at(start);
+    let behind = old.get(1..).and_then(|rest| rest.find("\n## ").map(|at| &rest[at + 1..]));
+    let behind = behind.map(|rest| format!("\n{rest}")).unwrap_or_default();
+    fs::write(path, format!("{}\n\n{section}{behind}", before.trim_end()))?;
+    println!("written: {}", path.display());
     Ok(())
 }
 
@@ -182,6 +197,9 @@ fn table(results: &Results, arguments: &Arguments) -> String {
             idle.name, idle.at_most
         );
     }
+    if let Some(findings) = &results.tcp {
+        let _ = write!(text, "\n{}", tcp::section(findings));
+    }
     for line in &results.skipped {
         let _ = writeln!(text, "\n{line}");
     }
@@ -215,7 +233,7 @@ one stream aside that came before: what a further nailed-up WebSocket costs whil
 ";
 
 /// The middle one, or the mean of the middle two.
-fn median(mut values: Vec<f64>) -> Option<f64> {
+pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let (low, high) =
         (values.get(values.len().checked_sub(1)? / 2)?, values.get(values.len() / 2)?);
@@ -224,7 +242,7 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
 
 /// As a fraction; exact up to 2^53, which is a hundred days of nanoseconds.
 #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
-const fn number(value: u64) -> f64 {
+pub(crate) const fn number(value: u64) -> f64 {
     value as f64
 }
 

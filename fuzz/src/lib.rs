@@ -9,6 +9,7 @@
 //! | `h1.rs`, `h2.rs`, `ws.rs`, `mqtt.rs`, `tls.rs`, `stack.rs` | the machines, clients all |
 //! | `policy.rs` | a parser |
 //! | `wire.rs` | the formats of link, network and transport |
+//! | `tcp.rs`, `tcp/` | an endpoint, and a pair of them |
 //! | `node.rs`, `node/` | a whole device |
 //!
 //! A target is one line in `targets/`. `cargo xtask fuzz` builds and runs them.
@@ -29,6 +30,7 @@ pub mod mqtt;
 pub mod node;
 pub mod policy;
 pub mod stack;
+pub mod tcp;
 pub mod tls;
 pub mod wire;
 pub mod ws;

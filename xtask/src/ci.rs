@@ -9,13 +9,20 @@ pub(crate) use tally::Tally;
 
 use crate::console::{Stopwatch, complain, say};
 use crate::runner::{cargo, run as run_command, run_counting, succeeds};
-use crate::{Findings, layers, manifest, peers, tidy, trace, tree};
+use crate::{Findings, layers, manifest, peers, size, tidy, trace, tree};
 
 /// A target without an operating system: what builds for it cannot read a clock or open a socket.
 const BARE_TARGET: &str = "thumbv7em-none-eabi";
 
 /// What must build for it.
-const BARE_PACKAGES: &[&str] = &["mainstay-base", "mainstay-wire", "mainstay-tcp", "mainstay-net"];
+const BARE_PACKAGES: &[&str] = &[
+    "mainstay-base",
+    "mainstay-wire",
+    "mainstay-tcp",
+    "mainstay-net",
+    "mainstay-tcp-io",
+    "mainstay-firmware",
+];
 
 const SIM: &str = "mainstay-sim";
 
@@ -97,6 +104,7 @@ pub(crate) fn run(_args: &[String]) -> Findings {
         run_command(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
     });
     run.step("nostd", |_| bare());
+    run.step("size", |_| size::run(&[]));
     run.step("interop", |tally| {
         let mut command = cargo(&["test", "--no-fail-fast"]);
         for package in &with_peers {

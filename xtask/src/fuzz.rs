@@ -15,7 +15,19 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Every target there is, as in fuzz/Cargo.toml.
-const TARGETS: &[&str] = &["policy", "h1", "h2", "ws", "mqtt", "tls", "stack", "node", "wire"];
+const TARGETS: &[&str] = &[
+    "policy",
+    "h1",
+    "h2",
+    "ws",
+    "mqtt",
+    "tls",
+    "stack",
+    "node",
+    "wire",
+    "tcp_endpoint",
+    "tcp_pair",
+];
 
 /// How long each target runs. chosen: enough to see that all of it works.
 const SECONDS: u64 = 10;

@@ -12,6 +12,7 @@ mod layers;
 mod manifest;
 mod peers;
 mod runner;
+mod size;
 mod tidy;
 mod trace;
 mod tree;
@@ -65,6 +66,7 @@ const COMMANDS: &[Command] = &[
         about: "every parser and machine under a fuzzer [SECONDS] [TARGET [INPUT]]",
         run: fuzz::run,
     },
+    Command { name: "size", about: "how much code a connection is in firmware", run: size::run },
     Command {
         name: "bench",
         about: "the side-by-side benchmarks, arguments passed on",

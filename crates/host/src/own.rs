@@ -2,16 +2,23 @@
 //!
 //! This file owns the network and who is who; `own/wire.rs` moves frames, `driver/own.rs` serves the machine.
 
+mod held;
+#[cfg(target_os = "linux")]
+mod pump;
 mod wire;
 
+#[cfg(target_os = "linux")]
+pub use pump::{Pump, Way};
 pub use wire::{Wire, WireKind, WireOptions, send_all};
 
 use core::net::SocketAddr;
-use mainstay_base::{Errno, Instant, SocketId};
-use mainstay_net::network::Network;
-use mainstay_tcp::{Disconnected, Event, Handle, TcpError};
+use held::Held;
+use mainstay_base::{Errno, Instant, Rng, SocketId};
+use mainstay_net::network::{self as net, Config, Network};
 use mainstay_node::{Opened, SocketOptions};
+use mainstay_tcp::{Disconnected, Event, Handle, Soft, TcpError};
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 
 /// A network, its links, and the machine's connections over it.
 #[derive(Debug)]
@@ -19,6 +26,9 @@ pub struct Own {
     pub(crate) network: Network,
     pub(crate) wires: Vec<Wire>,
     conns: BTreeMap<SocketId, Conn>,
+    held: BTreeMap<SocketId, Held>,
+    /// Those held may be begun now.
+    settled: bool,
     pub(crate) readers: VecDeque<SocketId>,
     pub(crate) writers: VecDeque<SocketId>,
     pub(crate) paused: Vec<SocketId>,
@@ -58,10 +68,25 @@ impl Own {
             network,
             wires,
             conns: BTreeMap::new(),
+            held: BTreeMap::new(),
+            settled: false,
             readers: VecDeque::new(),
             writers: VecDeque::new(),
             paused: Vec::new(),
         }
+    }
+
+    /// A network with its links opened.
+    ///
+    /// # Errors
+    /// What the kernel says of a link, or of its entropy.
+    pub fn open(now: Instant, config: Config, links: &[WireOptions]) -> io::Result<Self> {
+        let mut network = Network::new(config, Rng::new(crate::entropy()?));
+        let wires = links
+            .iter()
+            .map(|options| Wire::open(now, options, &mut network))
+            .collect::<Result<_, _>>()?;
+        Ok(Self::new(network, wires))
     }
 
     /// The network, to look at.
@@ -72,7 +97,7 @@ impl Own {
 
     /// How many connections the machine has.
     pub(crate) fn len(&self) -> usize {
-        self.conns.len()
+        self.conns.len() + self.held.len()
     }
 
     pub(crate) fn get(&self, id: SocketId) -> Option<&Conn> {
@@ -83,8 +108,25 @@ impl Own {
         self.conns.get_mut(&id)
     }
 
-    /// Starts a connection; its first fact says how it went.
-    pub(crate) fn open(
+    /// Starts a connection, as soon as there is an address for it; its first fact says how it went.
+    pub(crate) fn connect(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        target: SocketAddr,
+        options: SocketOptions,
+    ) -> Result<(), Errno> {
+        match self.begin(now, id, target, options) {
+            Err(Errno::Unreachable) if self.is_settling(target.ip()) => {
+                let held = Held { target, options, wants: false, finishing: false };
+                self.held.insert(id, held);
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn begin(
         &mut self,
         now: Instant,
         id: SocketId,
@@ -111,6 +153,9 @@ impl Own {
 
     /// Ends a connection at once; whether there was one.
     pub(crate) fn abort(&mut self, now: Instant, id: SocketId) -> bool {
+        if self.held.remove(&id).is_some() {
+            return true;
+        }
         let Some(conn) = self.conns.remove(&id) else { return false };
         self.network.release(now, conn.handle);
         true
@@ -118,6 +163,9 @@ impl Own {
 
     /// Ends a connection in order: bytes handed over still leave. Whether there was one.
     pub(crate) fn close(&mut self, now: Instant, id: SocketId) -> bool {
+        if self.held.remove(&id).is_some() {
+            return true;
+        }
         let Some(conn) = self.conns.remove(&id) else { return false };
         let closed = self.network.at(now, conn.handle).is_some_and(|mut live| {
             if let Some(token) = live.context_mut() {
@@ -133,6 +181,10 @@ impl Own {
 
     /// The machine has bytes for a connection; whether there is one.
     pub(crate) fn want(&mut self, id: SocketId) -> bool {
+        if let Some(held) = self.held.get_mut(&id) {
+            held.wants = true;
+            return true;
+        }
         let Some(conn) = self.conns.get_mut(&id) else { return false };
         conn.wants = true;
         self.queue_writer(id);
@@ -141,6 +193,10 @@ impl Own {
 
     /// Half close, after what the machine still has; whether there is such a connection.
     pub(crate) fn finish(&mut self, id: SocketId) -> bool {
+        if let Some(held) = self.held.get_mut(&id) {
+            held.finishing = true;
+            return true;
+        }
         let Some(conn) = self.conns.get_mut(&id) else { return false };
         conn.finishing = true;
         self.queue_writer(id);
@@ -168,8 +224,23 @@ impl Own {
 
     /// The next fact for the machine; queues those that can be read or written on the way.
     pub(crate) fn poll_fact(&mut self, now: Instant) -> Option<Fact> {
-        while let Some(event) = self.network.poll_event(now) {
-            let mainstay_net::network::Event::Tcp(handle, event) = event else { continue };
+        loop {
+            if self.settled
+                && let Some(fact) = self.begin_held(now)
+            {
+                return Some(fact);
+            }
+            let (handle, event) = match self.network.poll_event(now)? {
+                net::Event::Tcp(handle, event) => (handle, event),
+                net::Event::Stack(
+                    mainstay_net::Event::AddressSettled { .. }
+                    | mainstay_net::Event::AddressConflict { .. },
+                ) => {
+                    self.settled = true;
+                    continue;
+                }
+                net::Event::Stack(_) | net::Event::Incoming(_) => continue,
+            };
             let token = self.network.engine().endpoint(handle).map(|e| *e.context());
             let id = token.and_then(|token| u32::try_from(token).ok()).map(SocketId);
             let id = id.filter(|id| self.conns.get(id).is_some_and(|conn| conn.handle == handle));
@@ -177,6 +248,11 @@ impl Own {
                 (Event::Established, Some(id)) => return self.opened(handle, id),
                 (Event::ReceiveAvailable { .. }, Some(id)) => self.queue_reader(id),
                 (Event::Progress { .. }, Some(id)) => self.queue_writer(id),
+                (Event::Error(Soft::Unreachable), Some(id)) => {
+                    if let Some(fact) = self.unreachable(now, id) {
+                        return Some(fact);
+                    }
+                }
                 (Event::Disconnected(Disconnected::TimeWait), _) => {}
                 (Event::Disconnected(reason), id) => {
                     self.network.release(now, handle);
@@ -187,7 +263,6 @@ impl Own {
                 (_, _) => {}
             }
         }
-        None
     }
 
     fn opened(&mut self, handle: Handle, id: SocketId) -> Option<Fact> {
@@ -201,6 +276,16 @@ impl Own {
         Some(Fact::Opened(id, Ok(Opened { local, peer })))
     }
 
+    /// An attempt ends when it is known that nobody is there, as the kernel's do (RFC 5461 §3.2); the policy says whether
+    /// there is another. What is open lasts (TCP-176).
+    fn unreachable(&mut self, now: Instant, id: SocketId) -> Option<Fact> {
+        if self.conns.get(&id)?.is_open {
+            return None;
+        }
+        self.abort(now, id);
+        Some(Fact::Opened(id, Err(Errno::Unreachable)))
+    }
+
     fn ended(&mut self, id: SocketId, reason: Disconnected) -> Option<Fact> {
         let conn = self.conns.remove(&id)?;
         let errno = match reason {
@@ -208,7 +293,7 @@ impl Own {
             Disconnected::TimedOut => Errno::TimedOut,
             // Both sides had finished, so the machine knows all there is to know.
             Disconnected::Normal if conn.input_over => return None,
-            _ => Errno::Reset,
+            Disconnected::Normal | Disconnected::Reset | Disconnected::TimeWait | _ => Errno::Reset,
         };
         Some(if conn.is_open { Fact::Lost(id, errno) } else { Fact::Opened(id, Err(errno)) })
     }
@@ -220,6 +305,11 @@ const fn errno(error: TcpError) -> Errno {
         TcpError::NoRoute => Errno::Unreachable,
         TcpError::AddrInUse => Errno::AddrInUse,
         TcpError::QueueFull | TcpError::BufferTooSmall => Errno::Limit,
-        _ => Errno::Other,
+        TcpError::InvalidState
+        | TcpError::InvalidArgs
+        | TcpError::NotOpen
+        | TcpError::SendClosed
+        | TcpError::Stale
+        | _ => Errno::Other,
     }
 }

@@ -6,6 +6,7 @@ use crate::queue::Mailbox;
 use crate::remote::Remote;
 use crate::router::Router;
 use core::fmt;
+use mainstay_host::own::{Own, WireOptions};
 use mainstay_host::{self as host, Driver};
 use mainstay_node::{Config, Node, ReplaceError};
 use mainstay_policy::Policy;
@@ -56,6 +57,7 @@ pub struct Builder {
     host: host::Config,
     identities: Vec<(String, Vec<u8>, Vec<u8>)>,
     key_log: Option<KeySink>,
+    network: Option<(mainstay_net::network::Config, Vec<WireOptions>)>,
 }
 
 /// Where the secrets of TLS connections go.
@@ -144,6 +146,18 @@ impl Builder {
         self
     }
 
+    /// TCP over our own stack and these links instead of the operating system's sockets. Linux only; TAP and packet
+    /// sockets need privileges. Names are still asked of the platform unless [`resolver`](Self::resolver) knows them.
+    #[must_use]
+    pub fn links(
+        mut self,
+        network: mainstay_net::network::Config,
+        links: Vec<WireOptions>,
+    ) -> Self {
+        self.network = Some((network, links));
+        self
+    }
+
     /// A device for the caller's thread.
     ///
     /// # Errors
@@ -182,7 +196,12 @@ impl Builder {
             node.set_platform_roots(&host::platform_roots().certificates);
         }
         node.set_policy(self.policy).map_err(BuildError::Trust)?;
-        Ok(Driver::new(self.host, Joined::new(node, Router::new(Arc::clone(mailbox))))?)
+        let mut driver =
+            Driver::new(self.host, Joined::new(node, Router::new(Arc::clone(mailbox))))?;
+        if let Some((config, links)) = self.network {
+            driver.set_own(Own::open(driver.now(), config, &links)?)?;
+        }
+        Ok(driver)
     }
 }
 

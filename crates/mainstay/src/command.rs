@@ -1,4 +1,4 @@
-//! The command line: `mainstay new`, `check`, `explain`, `schema`, `run`, `send`, `listen`.
+//! The command line: `mainstay new`, `check`, `explain`, `schema`, `run`, `send`, `listen`, `tcp`.
 //!
 //! `args` says what may be asked and does nothing; every other file does one thing. Payload goes to
 //! standard output; faults, refusals and logs go to standard error.
@@ -23,6 +23,7 @@ mod setup;
 mod signals;
 mod source;
 mod table;
+mod tcp;
 
 use args::{Args, Command};
 use clap::Parser;
@@ -79,6 +80,7 @@ fn act(command: Command) -> Result<(), Failure> {
             logs::start(&listen.one.device);
             listen::run(&listen)
         }
+        Command::Tcp(wanted) => tcp::run(&wanted),
     }
 }
 

@@ -7,7 +7,7 @@ mod input;
 mod output;
 mod parts;
 
-pub use parts::{Own, Settings, Vectors};
+pub use parts::{Own, Records, Settings, Vectors};
 
 use crate::error::Misuse;
 use crate::interface::InterfaceId;
@@ -266,18 +266,16 @@ impl Network {
                 return Some(Event::Tcp(handle, event));
             };
             // Nobody has fetched it yet: what it has to tell is found in its state then.
-            match event {
-                mainstay_tcp::Event::Accepted => {
-                    if let Some((listener, _, ready)) = self.incoming.get_mut(place) {
-                        *ready = true;
-                        return Some(Event::Incoming(*listener));
-                    }
+            if event == mainstay_tcp::Event::Accepted {
+                if let Some((listener, _, ready)) = self.incoming.get_mut(place) {
+                    *ready = true;
+                    return Some(Event::Incoming(*listener));
                 }
-                mainstay_tcp::Event::Disconnected(reason) if reason != Disconnected::TimeWait => {
-                    self.incoming.remove(place);
-                    self.release(now, handle);
-                }
-                _ => {}
+            } else if let mainstay_tcp::Event::Disconnected(reason) = event
+                && reason != Disconnected::TimeWait
+            {
+                self.incoming.remove(place);
+                self.release(now, handle);
             }
         }
         self.stack.poll_event().map(Event::Stack)

@@ -5,6 +5,7 @@ use crate::endpoint::{Endpoint, clamp};
 use crate::event::{Disconnected, State};
 use crate::limits::RTT_MAX_MILLIS;
 use crate::losses::{Flight, Hole, Losses, Newest, Trips};
+use crate::offset::Offset as _;
 use crate::profile::Profile;
 use crate::queue::TxQueue;
 use crate::rate::Rate;
@@ -12,7 +13,7 @@ use crate::scoreboard::Sacked;
 use crate::segment_arrives::Segment;
 use crate::seq::Seq;
 use crate::time::Now;
-use crate::timers::{Watch, Slot};
+use crate::timers::{Slot, Watch};
 use mainstay_wire::tcp::{Flags, SackBlock};
 
 /// What one acknowledgement said, for recovery and congestion control.
@@ -36,25 +37,31 @@ pub(crate) struct Told<S> {
 impl<P: Profile> Endpoint<P> {
     /// An acknowledgement that may be: not newer than what was sent, not much older than what was acknowledged.
     pub(crate) fn take_ack(&mut self, now: Now, segment: &Segment<'_>, ack: Seq) {
-        let header = segment.header;
         if ack.before(self.una) {
             return;
         }
-        let window = u32::from(header.window) << self.shift_out;
-        let same_window = window == self.wnd;
-        self.take_window(Seq(header.sequence), ack, window);
-        if ack == self.nxt && self.una == ack && header.options.sack.is_empty() {
+        let window = self.scaled(segment);
+        let same_window = P::Offset::narrow(window) == self.wnd;
+        self.take_window(segment.sequence, ack, window);
+        if ack == self.nxt && self.una == ack && segment.sack.is_empty() {
             self.window_moved(now);
             return; // nothing was outstanding
         }
-        let bare = segment.payload.is_empty() && !header.flags.intersects(Flags::SYN | Flags::FIN);
+        let bare = segment.payload.is_empty() && !segment.flags.intersects(Flags::SYN | Flags::FIN);
         let mut told = self.tell_apart(now, segment);
-        if !header.options.sack.is_empty() && self.bits.has(Bits::SACK) {
-            self.take_sack(now, header.options.sack.as_slice(), ack, &mut told);
+        if !segment.sack.is_empty() && self.bits.has(Bits::SACK) {
+            self.take_sack(now, segment.sack, ack, &mut told);
         }
         if ack.after(self.una) {
             self.advance(now, segment, ack, &mut told);
-        } else if bare && same_window && !self.bits.has(Bits::SACK) && self.una != self.nxt {
+            if self.state == State::Closed {
+                return;
+            }
+        } else if bare
+            && same_window
+            && !self.bits.has(Bits::SACK.and(Bits::PERSISTING))
+            && self.una != self.nxt
+        {
             self.duplicates = self.duplicates.saturating_add(1);
         }
         told.delivered += told.sacked;
@@ -65,11 +72,17 @@ impl<P: Profile> Endpoint<P> {
         self.window_moved(now);
     }
 
+    /// The window a segment offers; never scaled in a SYN (TCP-124).
+    #[inline]
+    pub(crate) fn scaled(&self, segment: &Segment<'_>) -> u32 {
+        let shift = if segment.flags.contains(Flags::SYN) { 0 } else { self.shift_out };
+        u32::from(segment.window) << shift
+    }
+
     fn tell_apart(&self, now: Now, segment: &Segment<'_>) -> Told<<P::Rate as Rate>::Stamp> {
-        let header = segment.header;
-        let original = self.predates_resending(header.options.timestamps.map(|stamps| stamps.echo));
+        let original = self.predates_resending(segment.timestamps.map(|stamps| stamps.echo));
         let trips = Trips {
-            min: self.trip.min,
+            min: self.min_rtt(),
             smoothed: self.trip.smoothed().unwrap_or(u32::MAX),
             original,
         };
@@ -82,24 +95,25 @@ impl<P: Profile> Endpoint<P> {
             newest: None,
             rtt: None,
             duplicate: false,
-            marked: self.bits.has(Bits::ECN) && header.flags.contains(Flags::ECE),
+            marked: self.bits.has(Bits::ECN) && segment.flags.contains(Flags::ECE),
             original,
             trips,
         }
     }
 
-    /// RFC 9293 §3.10.7.4: only a newer segment moves the window (TCP-138).
+    /// RFC 9293 §3.10.7.4: only a newer segment moves the window (TCP-138). One that acknowledges more is newer whatever
+    /// its number: a retransmission has an old one, and the old window would be counted from the new acknowledgement.
+    /// SND.WL2 is not kept: it is never after SND.UNA, and an acknowledgement before that does not come this far.
     #[inline]
-    fn take_window(&mut self, seq: Seq, ack: Seq, window: u32) {
-        if self.wl1.before(seq) || (self.wl1 == seq && self.wl2.at_or_before(ack)) {
-            self.wnd = window;
-            self.wnd_max = self.wnd_max.max(window);
-            (self.wl1, self.wl2) = (seq, ack);
+    pub(crate) fn take_window(&mut self, seq: Seq, ack: Seq, window: u32) {
+        if self.wl1.at_or_before(seq) || ack.after(self.una) {
+            self.set_wnd(window);
+            self.wl1 = self.wl1.later(seq);
         }
     }
 
     /// Bytes are acknowledged in sequence (TCP-137).
-    fn advance(
+    pub(crate) fn advance(
         &mut self,
         now: Now,
         segment: &Segment<'_>,
@@ -113,11 +127,13 @@ impl<P: Profile> Endpoint<P> {
         told.delivered = told.acked - held;
         let fin = self.bits.has(Bits::FIN_SENT) && ack == self.nxt;
         self.una = ack;
+        // Or it would lie ahead after two gigabytes of full segments, and hold back the first that is not (TCP-152).
+        self.small = self.small.later(ack);
         self.queue_acknowledged(told.acked - u32::from(fin));
         told.rtt = self.measure(now, segment, ack, told);
         if let Some(rtt) = told.rtt {
             let flight = told.flight_before / self.payload_max().max(1);
-            self.trip.sample(now, rtt, if P::Losses::BY_TIME { flight.div_ceil(2) } else { 1 });
+            self.sample(now, rtt, if P::Losses::BY_TIME { flight.div_ceil(2) } else { 1 });
         }
         self.retries = 0;
         self.duplicates = 0;
@@ -229,17 +245,12 @@ impl<P: Profile> Endpoint<P> {
         if let Some(rtt) = self.echoed(now, segment) {
             return Some(rtt);
         }
-        if self.bits.has(Bits::TIMING) && ack.at_or_after(self.rtt_seq) {
-            self.bits.unset(Bits::TIMING);
-            return Some(now.micros.wrapping_sub(self.rtt_sent).max(1));
-        }
-        None
+        self.timed(now, ack)
     }
 
     /// How old the timestamp is that the peer echoes, in microseconds (TCP-359).
     fn echoed(&self, now: Now, segment: &Segment<'_>) -> Option<u32> {
-        let echo =
-            segment.header.options.timestamps.filter(|_| self.bits.has(Bits::TIMESTAMPS))?.echo;
+        let echo = segment.timestamps.filter(|_| self.bits.has(Bits::TIMESTAMPS))?.echo;
         let age = now.millis().wrapping_add(self.ts_offset).wrapping_sub(echo);
         (echo != 0 && age <= RTT_MAX_MILLIS).then(|| (age * 1000).max(1))
     }
@@ -247,9 +258,9 @@ impl<P: Profile> Endpoint<P> {
     /// The handshake's round trip (TCP-403).
     pub(crate) fn sample_syn(&mut self, now: Now, segment: &Segment<'_>) {
         let timed =
-            self.bits.take(Bits::TIMING).then(|| now.micros.wrapping_sub(self.rtt_sent).max(1));
+            self.bits.take(Bits::TIMING).then(|| now.micros.wrapping_sub(self.sent_at).max(1));
         if let Some(rtt) = timed.or_else(|| self.echoed(now, segment)) {
-            self.trip.sample(now, rtt, 1);
+            self.sample(now, rtt, 1);
         }
     }
 }

@@ -76,7 +76,7 @@ bits! {
     REDUCED = 26;
     /// A SYN was repeated, so the first window is one segment.
     SYN_REPEATED = 27;
-    /// `rtt_seq` is being timed (TCP-402).
+    /// The SYN, or something without a timestamp, is being timed (TCP-402).
     TIMING = 28;
     /// There is a duplicate to report (TCP-482).
     DUPLICATE = 29;
@@ -90,6 +90,8 @@ bits! {
     UNDO = 33;
     /// What is not acceptable is to be answered, if the engine may give one more answer (TCP-510).
     CHALLENGE = 34;
+    /// Something of the peer's was accepted since a closed window was last probed.
+    HEARD = 50;
 
     // What is to be told.
     /// Accepted and established.
@@ -142,6 +144,8 @@ bits! {
     ECN_ASKED = 58;
     /// The window may be used only bit by bit (TCP-278).
     BURST_LIMITED = 59;
+    /// The deadline for acknowledging is also that of something held back (TCP-040).
+    HELD = 60;
 }
 
 impl Bits {

@@ -4,10 +4,11 @@
 //! calls of the application (section 1 of the specification).
 
 mod address;
+mod check;
 mod hints;
 mod view;
 
-pub use address::Address;
+pub use address::{Address, Either};
 pub use view::Facts;
 
 pub(crate) use hints::Hints;
@@ -18,6 +19,7 @@ use crate::congestion::CongestionControl;
 use crate::error::TcpError;
 use crate::event::{Disconnected, Soft, State};
 use crate::losses::Losses as _;
+use crate::offset::Offset as _;
 use crate::prf::Tuple;
 use crate::profile::Profile;
 use crate::queue::TxQueue;
@@ -26,7 +28,7 @@ use crate::recovery::Episode;
 use crate::rtt::RoundTrip;
 use crate::seq::Seq;
 use crate::time::Now;
-use crate::timers::{Watch, Rtx, Slot};
+use crate::timers::{Rtx, Slot, Watch};
 
 /// How a send ends (TCP-040, TCP-166).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,10 +62,10 @@ pub struct Endpoint<P: Profile> {
     // Send sequence (RFC 9293 §3.3.1); `nxt` never goes back.
     pub(crate) una: Seq,
     pub(crate) nxt: Seq,
-    pub(crate) wnd: u32,
-    pub(crate) wnd_max: u32,
+    /// The peer's window and the largest it ever was, as far as an offset can say.
+    pub(crate) wnd: P::Offset,
+    pub(crate) wnd_max: P::Offset,
     pub(crate) wl1: Seq,
-    pub(crate) wl2: Seq,
     pub(crate) urgent_out: Seq,
     /// The end of the newest small segment that is not acknowledged (TCP-152).
     pub(crate) small: Seq,
@@ -77,33 +79,24 @@ pub struct Endpoint<P: Profile> {
     pub(crate) fin: Seq,
     pub(crate) urgent_in: Seq,
     /// Bytes to report as a duplicate (TCP-482).
-    pub(crate) duplicate: (Seq, Seq),
-    /// Bytes that came and are not acknowledged.
-    pub(crate) unacknowledged: u32,
+    pub(crate) duplicate: Seq,
     pub(crate) ring: Ring<P::Offset, P::Assembly>,
 
     // Timestamps (RFC 7323).
+    /// The peer's newest; without timestamps, when what is timed left (see `rtt`).
     pub(crate) ts_recent: u32,
-    pub(crate) ts_recent_at: u32,
     pub(crate) ts_offset: u32,
     pub(crate) flow: u32,
 
     // Round trip and repetition.
     pub(crate) trip: RoundTrip,
-    /// What is being timed where there are no records, and since when.
-    pub(crate) rtt_seq: Seq,
-    pub(crate) rtt_sent: u32,
-    /// When repeating began, in coarse ticks.
-    pub(crate) repeating_since: u32,
     /// When something was last sent, in microseconds.
     pub(crate) sent_at: u32,
-    pub(crate) pace_at: u32,
-    pub(crate) round_end: Seq,
-    pub(crate) tail_end: Seq,
+    pub(crate) fine: P::Finer,
     pub(crate) slots: P::Slots,
 
     // Recovery and congestion.
-    pub(crate) episode: Episode<<P::Congestion as CongestionControl>::Snapshot>,
+    pub(crate) episode: Episode<P::Offset, <P::Congestion as CongestionControl>::Snapshot>,
     pub(crate) congestion: P::Congestion,
     pub(crate) board: P::Board,
     pub(crate) losses: P::Losses,
@@ -116,6 +109,12 @@ pub struct Endpoint<P: Profile> {
     pub(crate) mss: u16,
     /// What we offered, the unit of acknowledging.
     pub(crate) rcv_mss: u16,
+    /// When `ts_recent` was taken, in spans.
+    pub(crate) ts_recent_at: u16,
+    /// When repeating began, in coarse seconds.
+    pub(crate) repeating_since: u16,
+    /// How long the duplicate to report is.
+    pub(crate) duplicate_len: u16,
     pub(crate) shift_out: u8,
     pub(crate) shift_in: u8,
     pub(crate) retries: u8,
@@ -157,9 +156,8 @@ impl<P: Profile> Endpoint<P> {
         settings: P::Settings,
         context: P::Context,
     ) -> Result<Self, TcpError> {
-        if Ring::<P::Offset, P::Assembly>::capacity(storage.as_ref()) == 0 {
-            return Err(TcpError::BufferTooSmall);
-        }
+        let capacity = Ring::<P::Offset, P::Assembly>::capacity(storage.as_ref());
+        (capacity > 0).then_some(()).ok_or(TcpError::BufferTooSmall)?;
         let congestion = P::Congestion::new(settings.as_ref().congestion, 536, 4 * 536);
         let mut endpoint = Self {
             state: State::Closed,
@@ -174,10 +172,9 @@ impl<P: Profile> Endpoint<P> {
             peer_port: 0,
             una: Seq(0),
             nxt: Seq(0),
-            wnd: 0,
-            wnd_max: 0,
+            wnd: P::Offset::default(),
+            wnd_max: P::Offset::default(),
             wl1: Seq(0),
-            wl2: Seq(0),
             urgent_out: Seq(0),
             small: Seq(0),
             rcv_nxt: Seq(0),
@@ -185,23 +182,17 @@ impl<P: Profile> Endpoint<P> {
             ack_sent: Seq(0),
             fin: Seq(0),
             urgent_in: Seq(0),
-            duplicate: (Seq(0), Seq(0)),
-            unacknowledged: 0,
+            duplicate: Seq(0),
+            duplicate_len: 0,
             ring: Ring::new(),
             ts_recent: 0,
-            ts_recent_at: 0,
             ts_offset: 0,
             flow: 0,
             trip: RoundTrip::UNKNOWN,
-            rtt_seq: Seq(0),
-            rtt_sent: 0,
-            repeating_since: 0,
             sent_at: 0,
-            pace_at: 0,
-            round_end: Seq(0),
-            tail_end: Seq(0),
+            fine: P::Finer::default(),
             slots: P::Slots::default(),
-            episode: Episode::default(),
+            episode: Episode::none(congestion.snapshot()),
             congestion,
             board: P::Board::default(),
             losses: P::Losses::default(),
@@ -211,6 +202,8 @@ impl<P: Profile> Endpoint<P> {
             hints: Hints::default(),
             mss: 536,
             rcv_mss: 536,
+            ts_recent_at: 0,
+            repeating_since: 0,
             shift_out: 0,
             shift_in: 0,
             retries: 0,
@@ -236,6 +229,8 @@ impl<P: Profile> Endpoint<P> {
     /// Clears everything but what the application gave, and what it may still read.
     pub(crate) fn begin(&mut self, birth: Birth) {
         let settings = self.settings.as_ref();
+        let limit = if settings.mss_limit == 0 { u16::MAX } else { settings.mss_limit };
+        let mss = birth.mss.min(limit); // TCP-551
         let (quick, congestion) = (settings.quick_acks, settings.congestion);
         let (delay, bound) = (self.bits.has(Bits::NO_DELAY), self.bits.has(Bits::BOUND));
         self.bits = Bits::default();
@@ -243,25 +238,25 @@ impl<P: Profile> Endpoint<P> {
         self.bits.put(Bits::BOUND, bound);
         (self.ended, self.soft) = (None, None);
         (self.una, self.nxt) = (birth.iss, birth.iss);
-        (self.wnd, self.wnd_max) = (0, 0);
+        (self.wnd, self.wnd_max) = (P::Offset::default(), P::Offset::default());
         (self.urgent_out, self.small) = (birth.iss, birth.iss);
-        (self.round_end, self.tail_end, self.rtt_seq) = (birth.iss, birth.iss, birth.iss);
-        (self.unacknowledged, self.acked_event) = (0, 0);
+        self.acked_event = 0;
         self.ring.clear(self.storage.as_mut());
         (self.ts_recent, self.ts_offset, self.flow) = (0, birth.ts_offset, birth.flow);
         self.trip = RoundTrip::UNKNOWN;
-        self.episode = Episode::default();
+        self.fine = P::Finer::default();
+        self.start_round(birth.iss);
+        self.episode = Episode::none(self.congestion.snapshot());
         self.board = P::Board::default();
         self.losses = P::Losses::default();
         self.rate = P::Rate::default();
         self.challenge = Allowance::default();
-        self.hints = Hints { mss_full: birth.mss, ..Hints::default() };
-        (self.mss, self.rcv_mss) = (birth.mss, birth.mss);
+        self.hints = Hints { mss_full: mss, ..Hints::default() };
+        (self.mss, self.rcv_mss) = (mss, mss);
         (self.shift_out, self.shift_in) = (0, 0);
         (self.retries, self.duplicates, self.probes, self.owed) = (0, 0, 0, 0);
         self.quick = quick;
-        self.congestion =
-            P::Congestion::new(congestion, u32::from(birth.mss), initial_window(birth.mss));
+        self.congestion = P::Congestion::new(congestion, u32::from(mss), initial_window(mss));
     }
 
     /// Starts a connection: the SYN leaves with the next poll (TCP-027).
@@ -283,6 +278,11 @@ impl<P: Profile> Endpoint<P> {
             (self.local, self.local_port) = (local, tuple.local.port());
             (self.peer, self.peer_port) = (peer, tuple.peer.port());
         }
+    }
+
+    /// The end of the last connection was told, and its buffers are back (TCP-066, TCP-070).
+    pub(crate) fn is_told(&self) -> bool {
+        !self.bits.has(Bits::RECLAIM.and(Bits::TELL_END))
     }
 
     /// Whether something may be ready to leave.
@@ -408,9 +408,28 @@ impl<P: Profile> Endpoint<P> {
             self.bits.unset(Bits::TELL_RECEIVE);
         }
         self.bits.set(Bits::RECLAIM.and(Bits::TELL_END));
-        self.losses.clear();
+        self.losses.clear(self.nxt);
         self.board = P::Board::default();
         (self.una, self.nxt) = (self.nxt, self.nxt);
+    }
+
+    /// The peer's window.
+    #[inline]
+    pub(crate) fn wnd(&self) -> u32 {
+        self.wnd.wide()
+    }
+
+    /// The largest window the peer ever offered.
+    #[inline]
+    pub(crate) fn wnd_max(&self) -> u32 {
+        self.wnd_max.wide()
+    }
+
+    /// The peer's window is `window` now (TCP-138).
+    #[inline]
+    pub(crate) fn set_wnd(&mut self, window: u32) {
+        self.wnd = P::Offset::narrow(window);
+        self.wnd_max = self.wnd_max.max(self.wnd);
     }
 
     /// The sequence number of the first byte in the queue.

@@ -37,7 +37,7 @@ use crate::profile::Profile;
 use crate::queue::TxQueue;
 use crate::seq::Seq;
 use crate::time::Now;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use mainstay_base::{Instant, Rng};
 use reply::Replies;
 use unsent::Last;
@@ -79,10 +79,18 @@ impl<P: Profile> core::fmt::Debug for Slot<P> {
 /// A place for a listener (TCP-071, TCP-072).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Listener {
-    address: Option<SocketAddr>,
+    ip: Option<crate::endpoint::Either>,
+    port: u16,
     generation: u32,
     /// Connections with data of their SYN that are not established (TCP-365).
     early: u32,
+}
+
+impl Listener {
+    /// Where it listens; `None` if it does not.
+    fn address(&self) -> Option<SocketAddr> {
+        Some((self.ip?.ip(), self.port).into())
+    }
 }
 
 /// Names an endpoint; one that is gone is not mistaken for its successor.
@@ -205,8 +213,8 @@ pub struct Engine<T: Tables> {
     resets: ResetBucket,
 }
 
-/// The events of a profile's endpoints.
-type EventOf<T> = Event<<<<T as Tables>::Profile as Profile>::Queue as TxQueue>::Buf>;
+/// What an endpoint of these tables tells.
+pub type EventOf<T> = Event<<<<T as Tables>::Profile as Profile>::Queue as TxQueue>::Buf>;
 
 /// The keyed function of a profile.
 type PrfOf<T> = <<T as Tables>::Profile as Profile>::Prf;
@@ -269,7 +277,6 @@ impl<T: Tables> Engine<T> {
     ///
     /// # Errors
     /// The endpoint, when there is none.
-    #[expect(clippy::result_large_err, reason = "it comes back, and there is no allocator")]
     pub fn attach(
         &mut self,
         endpoint: Endpoint<T::Profile>,
@@ -285,7 +292,6 @@ impl<T: Tables> Engine<T> {
     ///
     /// # Errors
     /// The endpoint, when the place is taken or does not exist.
-    #[expect(clippy::result_large_err, reason = "it comes back, and there is no allocator")]
     pub fn attach_at(
         &mut self,
         place: usize,
@@ -435,6 +441,9 @@ impl<T: Tables> Engine<T> {
     fn touch(&mut self, now: Now, place: usize) {
         let Some(slot) = self.slots.as_mut().get_mut(place) else { return };
         let Some(endpoint) = slot.endpoint.as_ref() else { return };
+        if cfg!(debug_assertions) {
+            endpoint.check();
+        }
         if endpoint.bits.has(Bits::EARLY) && endpoint.state != State::SynReceived {
             self.uncount_early(place);
         }
@@ -473,17 +482,32 @@ impl<T: Tables> Engine<T> {
 
     /// The connection of a four-tuple (TCP-073).
     fn find(&self, tuple: &Tuple) -> Option<usize> {
+        let Tuple { local, peer } = tuple;
+        self.find_between((&local.ip(), local.port()), (&peer.ip(), peer.port()))
+    }
+
+    /// The same of addresses where they lie.
+    #[inline]
+    fn find_between(&self, local: (&IpAddr, u16), peer: (&IpAddr, u16)) -> Option<usize> {
         let slots = self.slots.as_ref();
         let is = |slot: usize| {
             slots.get(slot).and_then(|slot| slot.endpoint.as_ref()).is_some_and(|endpoint| {
-                endpoint.peer_port == tuple.peer.port()
-                    && endpoint.local_port == tuple.local.port()
+                endpoint.peer_port == peer.1
+                    && endpoint.local_port == local.1
                     && !matches!(endpoint.state, State::Closed | State::Armed)
-                    && endpoint.peer.ip() == tuple.peer.ip()
-                    && endpoint.local.ip() == tuple.local.ip()
+                    && endpoint.peer.is(peer.0)
+                    && endpoint.local.is(local.0)
             })
         };
-        self.index.find(slots.len(), self.bucket(tuple), is)
+        let hash = if T::Index::HASHED {
+            self.bucket(&Tuple {
+                local: (*local.0, local.1).into(),
+                peer: (*peer.0, peer.1).into(),
+            })
+        } else {
+            0
+        };
+        self.index.find(slots.len(), hash, is)
     }
 
     /// What a new connection is born with (TCP-520, TCP-521).
@@ -512,17 +536,18 @@ impl<T: Tables> Engine<T> {
     /// [`TcpError::InvalidArgs`] without a port, [`TcpError::AddrInUse`] beside a listener that takes the same,
     /// [`TcpError::QueueFull`] without a free place.
     pub fn listen(&mut self, address: SocketAddr) -> Result<ListenerHandle, TcpError> {
-        if address.port() == 0 || address.ip().is_multicast() {
+        let ip =
+            crate::endpoint::Either::new(address.ip()).filter(|_| !address.ip().is_multicast());
+        let Some(ip) = ip.filter(|_| address.port() != 0) else {
             return Err(TcpError::InvalidArgs);
-        }
+        };
         let listeners = self.listeners.as_mut();
-        if listeners.iter().any(|listener| listener.address == Some(address)) {
+        if listeners.iter().any(|listener| listener.address() == Some(address)) {
             return Err(TcpError::AddrInUse);
         }
-        let free =
-            listeners.iter_mut().enumerate().find(|(_, listener)| listener.address.is_none());
+        let free = listeners.iter_mut().enumerate().find(|(_, listener)| listener.ip.is_none());
         let Some((slot, listener)) = free else { return Err(TcpError::QueueFull) };
-        listener.address = Some(address);
+        (listener.ip, listener.port) = (Some(ip), address.port());
         listener.early = 0;
         listener.generation = listener.generation.wrapping_add(1);
         Ok(ListenerHandle {
@@ -536,7 +561,7 @@ impl<T: Tables> Engine<T> {
         if let Some(listener) = self.listeners.as_mut().get_mut(handle.slot as usize)
             && listener.generation == handle.generation
         {
-            listener.address = None;
+            listener.ip = None;
             if let (Some(kept), Ok(slot)) = (self.memory.kept_mut(), u16::try_from(handle.slot)) {
                 kept.syns.remove_listener(slot);
             }
@@ -545,23 +570,21 @@ impl<T: Tables> Engine<T> {
 
     /// Who a SYN to `local` is for: an exact address before an unspecified one (TCP-073).
     fn listener(&self, local: SocketAddr) -> Option<ListenerHandle> {
-        let listeners = self.listeners.as_ref();
-        let find = |exact: bool| {
-            listeners.iter().enumerate().find(|(_, listener)| {
-                listener.address.is_some_and(|address| {
-                    address.port() == local.port()
-                        && if exact {
-                            address.ip() == local.ip()
-                        } else {
-                            address.ip().is_unspecified() && address.is_ipv4() == local.is_ipv4()
-                        }
-                })
-            })
-        };
-        let (slot, listener) = find(true).or_else(|| find(false))?;
-        Some(ListenerHandle {
-            slot: u32::try_from(slot).unwrap_or(u32::MAX),
-            generation: listener.generation,
-        })
+        let mut found = None;
+        for (slot, listener) in self.listeners.as_ref().iter().enumerate() {
+            let Some(address) = listener.address().filter(|it| it.port() == local.port()) else {
+                continue;
+            };
+            let exact = address.ip() == local.ip();
+            let wild = address.ip().is_unspecified() && address.is_ipv4() == local.is_ipv4();
+            if exact || (wild && found.is_none()) {
+                let slot = u32::try_from(slot).unwrap_or(u32::MAX);
+                found = Some(ListenerHandle { slot, generation: listener.generation });
+            }
+            if exact {
+                break;
+            }
+        }
+        found
     }
 }

@@ -30,8 +30,11 @@ mod endpoint;
 mod engine;
 mod error;
 mod event;
+mod fine;
+mod head;
 mod limits;
 mod negotiate;
+mod predict;
 mod prf;
 mod receive;
 mod recovery;
@@ -40,23 +43,26 @@ mod rtt;
 mod segment_arrives;
 mod seq;
 mod settings;
+mod sizes;
+pub mod sizing;
 mod tell;
 mod time;
 mod timeout;
 mod timers;
 mod transmit;
 
-pub use endpoint::{Address, Endpoint, Facts, Push};
+pub use endpoint::{Address, Either, Endpoint, Facts, Push};
 pub use engine::{
-    Answers, Config, Counters, Engine, FastOpen, FastOpenPolicy, Handle, IcmpError, IcmpKind,
-    Incoming, Ingress, Kept, Listener, ListenerHandle, Live, Memory, Meta, Path, Paths, Slot,
-    Summed, Tables, Transmit, Transmitted, Unknown,
+    Answers, Config, Counters, Engine, EventOf, FastOpen, FastOpenPolicy, Handle, IcmpError,
+    IcmpKind, Incoming, Ingress, Kept, Listener, ListenerHandle, Live, Memory, Meta, Path, Paths,
+    Slot, Summed, Tables, Transmit, Transmitted, Unknown,
 };
 pub use error::{SendError, TcpError};
 pub use event::{Disconnected, Event, Soft, State};
+pub use fine::{Fine, Finer};
 pub use prf::{Prf, Secret, SipHash, Tuple};
 pub use profile::{Host, Profile, SettingsOf, Std, Tiny};
 pub use segment_arrives::Ignored;
 pub use seq::Seq;
 pub use settings::{Keepalive, Settings};
-pub use timers::{Watch, Rtx, Timer};
+pub use timers::{Rtx, Timer, Watch};

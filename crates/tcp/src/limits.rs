@@ -20,8 +20,8 @@ pub(crate) const HEADERS_V6: u16 = 60;
 pub(crate) const SHIFT_MAX: u8 = 14;
 /// How long a small segment is held at most, in microseconds (TCP-040, TCP-151). RFC 9293 §3.8.6.2.1
 pub(crate) const HOLD_MICROS: u32 = 200_000;
-/// After how long a timestamp to compare with has lost its meaning, in seconds. RFC 7323 §5.5
-pub(crate) const PAWS_SECONDS: u32 = 24 * 24 * 3600;
+/// After how long a timestamp to compare with has lost its meaning: 24 days, in spans of 2^30 microseconds. RFC 7323 §5.5
+pub(crate) const PAWS_SPANS: u16 = 1932;
 /// An echo older than this is not an RTT, in milliseconds (TCP-359). chosen: twice the largest RTO
 pub(crate) const RTT_MAX_MILLIS: u32 = 120_000;
 /// What the RTO starts from once a SYN had to be repeated, in microseconds. RFC 6298 §5.7
@@ -29,7 +29,7 @@ pub(crate) const RTO_AFTER_SYN_LOSS: u32 = 3_000_000;
 /// The peer's longest wait before it acknowledges, in microseconds (TCP-285). RFC 8985 §7.2
 pub(crate) const TLP_ACK_DELAY: u32 = 200_000;
 /// How long the smallest round trip is remembered, in seconds (TCP-287). RFC 8985 §6.1 leaves it open; chosen: as Linux
-pub(crate) const MIN_RTT_SECONDS: u32 = 300;
+pub(crate) const MIN_RTT_SECONDS: u16 = 300;
 /// Segments acknowledged without delay at the start of a connection (TCP-410). chosen: as Linux
 pub(crate) const QUICK_ACKS: u8 = 16;
 /// Acknowledgements one input may owe at once. chosen: more are merged

@@ -134,8 +134,8 @@ pub trait Losses: Default + Debug {
     /// A recovery is over.
     fn recovered(&mut self);
 
-    /// Nothing is in flight any more.
-    fn clear(&mut self);
+    /// Nothing is in flight any more; the next byte that will be is `una`.
+    fn clear(&mut self, una: Seq);
 
     /// Panics if the records do not cover the flight (TCP-712).
     fn check(&self, una: Seq, nxt: Seq);

@@ -112,15 +112,14 @@ impl<P: Profile> Endpoint<P> {
             (self.shift_out, self.shift_in) = (shift.min(SHIFT_MAX), self.wanted_shift());
         }
         if let Some(stamps) = stamps {
-            (self.ts_recent, self.ts_recent_at) = (stamps.value, now.seconds());
+            (self.ts_recent, self.ts_recent_at) = (stamps.value, now.spans());
         }
         self.rcv_nxt = Seq(header.sequence) + 1;
         self.ack_sent = self.rcv_nxt;
         self.urgent_in = self.rcv_nxt;
         self.rcv_adv = self.rcv_nxt + u32::from(self.first_window());
-        self.wnd = u32::from(header.window); // never scaled in a SYN (TCP-124)
-        self.wnd_max = self.wnd;
-        (self.wl1, self.wl2) = (Seq(header.sequence), Seq(header.acknowledgment));
+        self.set_wnd(u32::from(header.window)); // never scaled in a SYN (TCP-124)
+        self.wl1 = Seq(header.sequence);
     }
 
     /// RFC 3168 §6.1.1: both bits on the SYN, only one on its answer (TCP-300).

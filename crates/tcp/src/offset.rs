@@ -14,6 +14,14 @@ pub trait Offset: Copy + Default + Debug + Eq + Ord {
     /// The number of bytes.
     #[must_use]
     fn get(self) -> usize;
+
+    /// `n`, or the largest offset if `n` is larger.
+    #[must_use]
+    fn narrow(n: u32) -> Self;
+
+    /// The number of bytes, in the width that sequence arithmetic has.
+    #[must_use]
+    fn wide(self) -> u32;
 }
 
 impl Offset for u16 {
@@ -28,6 +36,16 @@ impl Offset for u16 {
     fn get(self) -> usize {
         usize::from(self)
     }
+
+    #[inline]
+    fn narrow(n: u32) -> Self {
+        Self::try_from(n).unwrap_or(Self::MAX)
+    }
+
+    #[inline]
+    fn wide(self) -> u32 {
+        u32::from(self)
+    }
 }
 
 impl Offset for u32 {
@@ -41,6 +59,16 @@ impl Offset for u32 {
     #[inline]
     fn get(self) -> usize {
         usize::try_from(self).unwrap_or(usize::MAX)
+    }
+
+    #[inline]
+    fn narrow(n: u32) -> Self {
+        n
+    }
+
+    #[inline]
+    fn wide(self) -> u32 {
+        self
     }
 }
 

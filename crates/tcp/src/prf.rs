@@ -112,26 +112,23 @@ impl Prf for SipHash {
             k1 ^ 0x7465_6462_7974_6573,
         ];
         let (words, tail) = message.as_chunks::<8>();
-        for word in words {
-            absorb(&mut v, u64::from_le_bytes(*word));
-        }
         let mut last = [0; 8];
         last[..tail.len()].copy_from_slice(tail);
         last[7] = message.len().to_le_bytes()[0];
-        absorb(&mut v, u64::from_le_bytes(last));
+        for word in words.iter().chain([&last]) {
+            let word = u64::from_le_bytes(*word);
+            v[3] ^= word;
+            for _ in 0..2 {
+                round(&mut v);
+            }
+            v[0] ^= word;
+        }
         v[2] ^= 0xff;
         for _ in 0..4 {
             round(&mut v);
         }
         v[0] ^ v[1] ^ v[2] ^ v[3]
     }
-}
-
-fn absorb(v: &mut [u64; 4], word: u64) {
-    v[3] ^= word;
-    round(v);
-    round(v);
-    v[0] ^= word;
 }
 
 fn round(v: &mut [u64; 4]) {

@@ -1,7 +1,9 @@
 //! What a connection is made of: sizes and parts, chosen once by a type (section 0.1 of the specification).
 
+use crate::congestion::hystart::Standard;
 use crate::congestion::{CongestionControl, Cubic, NewReno};
-use crate::endpoint::Address;
+use crate::endpoint::{Address, Either};
+use crate::fine::{Fine, Finer};
 use crate::losses::{Episode, Losses, Rack, Record, Ring};
 use crate::offset::Offset;
 use crate::prf::{Prf, SipHash};
@@ -12,7 +14,7 @@ use crate::scoreboard::{Sacked, Scoreboard};
 use crate::settings::Settings;
 use core::fmt::Debug;
 use core::marker::PhantomData;
-use core::net::{IpAddr, Ipv6Addr};
+use core::net::Ipv6Addr;
 
 /// The parts of a connection.
 pub trait Profile {
@@ -43,6 +45,9 @@ pub trait Profile {
     /// Deadlines: acknowledgement, retransmission, the rest, and if there are five of them pacing and user timeout.
     type Slots: AsRef<[u32]> + AsMut<[u32]> + Default + Copy + Debug;
 
+    /// What needs a fine clock: the smallest round trip, rounds, probes for losses at the end, pacing; or nothing.
+    type Finer: Finer;
+
     /// Deadlines are kept in units of two to the power of this microseconds (TCP-401).
     const TICK_SHIFT: u32;
 }
@@ -62,12 +67,13 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, Q: TxQueue, X> Profile for Tiny<B, Q, X> {
     type Offset = u16;
     type Assembly = Bitmap;
     type Board = Scoreboard<u16, 4>;
-    type Losses = Episode;
+    type Losses = Episode<u16>;
     type Rate = ();
-    type Congestion = NewReno;
+    type Congestion = NewReno<Standard, u16>;
     type Settings = &'static SettingsOf<Self>;
     type Prf = SipHash;
     type Slots = [u32; 3];
+    type Finer = ();
     const TICK_SHIFT: u32 = 10;
 }
 
@@ -79,7 +85,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, Q: TxQueue, X> Profile for Std<B, Q, X> {
     type Storage = B;
     type Queue = Q;
     type Context = X;
-    type Address = IpAddr;
+    type Address = Either;
     type Offset = u32;
     type Assembly = Bitmap;
     type Board = Scoreboard<u32, 8>;
@@ -89,6 +95,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, Q: TxQueue, X> Profile for Std<B, Q, X> {
     type Settings = &'static SettingsOf<Self>;
     type Prf = SipHash;
     type Slots = [u32; 5];
+    type Finer = Fine;
     const TICK_SHIFT: u32 = 10;
 }
 
@@ -106,7 +113,7 @@ where
     type Storage = B;
     type Queue = Q;
     type Context = X;
-    type Address = IpAddr;
+    type Address = Either;
     type Offset = u32;
     type Assembly = Bitmap;
     type Board = Scoreboard<u32, 32>;
@@ -116,5 +123,6 @@ where
     type Settings = &'static SettingsOf<Self>;
     type Prf = SipHash;
     type Slots = [u32; 5];
+    type Finer = Fine;
     const TICK_SHIFT: u32 = 3;
 }

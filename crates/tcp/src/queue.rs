@@ -92,6 +92,12 @@ pub trait TxQueue {
     /// `len` bytes from the `offset`th on; fewer if they lie in more than [`SLICES_MAX`] pieces or end before.
     fn slices(&self, offset: usize, len: usize) -> Slices<'_>;
 
+    /// How many of the `len` bytes from the `offset`th unacknowledged one on a segment can refer to: all of them, unless
+    /// they lie in more pieces than [`Slices`] has room for.
+    fn reach(&self, offset: usize, len: usize) -> usize {
+        self.slices(offset, len).len()
+    }
+
     /// The first `count` bytes are acknowledged.
     fn acknowledge(&mut self, count: usize);
 
@@ -118,10 +124,9 @@ impl<'a> Slices<'a> {
 
     /// One piece.
     #[must_use]
-    pub fn one(part: &'a [u8]) -> Self {
-        let mut slices = Self::EMPTY;
-        slices.push(part);
-        slices
+    #[inline]
+    pub const fn one(part: &'a [u8]) -> Self {
+        Self { parts: [part, &[], &[], &[]], count: if part.is_empty() { 0 } else { 1 } }
     }
 
     /// Adds a piece and says whether there was room; an empty one is left out.
@@ -137,12 +142,14 @@ impl<'a> Slices<'a> {
 
     /// The pieces, none of them empty.
     #[must_use]
+    #[inline]
     pub fn as_slice(&self) -> &[&'a [u8]] {
         self.parts.get(..self.count).unwrap_or(&[])
     }
 
     /// Bytes in all pieces.
     #[must_use]
+    #[inline]
     pub fn len(&self) -> usize {
         self.as_slice().iter().map(|part| part.len()).sum()
     }

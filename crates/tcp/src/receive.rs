@@ -9,7 +9,7 @@ use crate::rtt::millis;
 use crate::segment_arrives::Segment;
 use crate::seq::Seq;
 use crate::time::Now;
-use crate::timers::{Watch, Slot};
+use crate::timers::{Slot, Watch};
 use mainstay_wire::tcp::{SackBlock, SackBlocks};
 
 impl<P: Profile> Endpoint<P> {
@@ -28,6 +28,10 @@ impl<P: Profile> Endpoint<P> {
         }
         let offset = start.since(self.rcv_nxt) as usize;
         let room = self.ring.room(self.storage.as_ref()).saturating_sub(offset);
+        if room == 0 {
+            self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
+            return;
+        }
         let bytes = bytes.get(..room).unwrap_or(bytes);
         let gap = self.ring.out_of_order() > 0;
         let written = self.ring.write(self.storage.as_mut(), offset, bytes);
@@ -43,32 +47,38 @@ impl<P: Profile> Endpoint<P> {
             self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
             return;
         }
-        self.owe_ack(now, segment, clamp(written.advanced));
+        self.owe_ack(now, segment);
     }
 
     /// In sequence: now, or a little later (TCP-410, TCP-411, TCP-475).
     #[inline]
-    fn owe_ack(&mut self, now: Now, segment: &Segment<'_>, len: u32) {
-        self.unacknowledged = self.unacknowledged.saturating_add(len);
+    fn owe_ack(&mut self, now: Now, segment: &Segment<'_>) {
         let unit = segment.unit.unwrap_or(self.rcv_mss).max(1);
         let two = 2 * u32::from(unit.min(self.rcv_mss));
         let small = self.capacity() < 2 * usize::from(self.rcv_mss);
         // Options make a full segment a little shorter than what was offered.
-        if self.quick > 0 || small || self.unacknowledged + 2 * 40 >= two {
+        let delay = u32::from(self.settings.as_ref().delayed_ack).min(499);
+        if self.quick > 0 || small || delay == 0 || self.unacknowledged() + 2 * 40 >= two {
             self.quick = self.quick.saturating_sub(1);
             self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
-        } else if !self.is_armed(Slot::Ack) {
-            let delay = u32::from(self.settings.as_ref().delayed_ack).min(499);
+        } else if !self.is_armed(Slot::Ack)
+            || self.remaining(Slot::Ack, now) > u64::from(millis(delay))
+        {
             self.arm(Slot::Ack, now, u64::from(millis(delay)));
         }
+    }
+
+    /// Bytes in sequence that came and are not acknowledged.
+    pub(crate) fn unacknowledged(&self) -> u32 {
+        self.rcv_nxt.since(self.ack_sent)
     }
 
     /// Eighth: the end (TCP-141, TCP-142). One that came early takes effect when the gap closes.
     pub(crate) fn take_fin(&mut self, now: Now, segment: &Segment<'_>, fin: bool) {
         use mainstay_wire::tcp::Flags;
-        if fin && segment.header.flags.contains(Flags::FIN) && !self.bits.has(Bits::FIN_RECEIVED) {
-            let syn = u32::from(segment.header.flags.contains(Flags::SYN));
-            self.fin = Seq(segment.header.sequence) + syn + clamp(segment.payload.len());
+        if fin && segment.flags.contains(Flags::FIN) && !self.bits.has(Bits::FIN_RECEIVED) {
+            let syn = u32::from(segment.flags.contains(Flags::SYN));
+            self.fin = segment.sequence + syn + clamp(segment.payload.len());
             self.bits.set(Bits::FIN_PENDING.and(Bits::ACK_NOW).and(Bits::OUTPUT));
         }
         if !self.bits.has(Bits::FIN_PENDING) || self.fin != self.rcv_nxt {
@@ -115,14 +125,21 @@ impl<P: Profile> Endpoint<P> {
     /// To be said once, first among the blocks (RFC 2883, TCP-482).
     pub(crate) fn report_duplicate(&mut self, left: Seq, right: Seq) {
         if self.bits.has(Bits::SACK) {
-            self.duplicate = (left, right);
+            self.duplicate = left;
+            self.duplicate_len = u16::try_from(right.since(left)).unwrap_or(u16::MAX);
             self.bits.set(Bits::DUPLICATE);
         }
     }
 
+    /// The most that can be offered: what there is room for and a header can say (TCP-470, TCP-354).
+    #[inline]
+    fn offerable(&self) -> u32 {
+        clamp(self.ring.room(self.storage.as_ref())).min(u32::from(u16::MAX) << self.shift_in)
+    }
+
     /// Whether the right edge can move far enough to be worth saying (RFC 9293 §3.8.6.2.2, TCP-474).
     pub(crate) fn window_may_open(&self) -> bool {
-        let edge = self.rcv_nxt + clamp(self.ring.room(self.storage.as_ref()));
+        let edge = self.rcv_nxt + self.offerable();
         let gain = edge.since(self.rcv_adv);
         let full = clamp(self.capacity());
         let step = if self.rcv_adv.after(self.rcv_nxt) { full / 2 } else { full / 4 };
@@ -130,16 +147,19 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The window for the next segment; moves the advertised edge, never to the left (TCP-470, TCP-472).
+    ///
+    /// Where windows are scaled, rounding down moves the edge that the peer sees to the left and rounding up promises
+    /// more. What there is no room for is never promised: that window would not close any more, and a peer that fills
+    /// it would take us for dead.
     #[inline]
     pub(crate) fn advertise(&mut self) -> u16 {
-        if self.window_may_open() {
-            self.rcv_adv = self.rcv_nxt + clamp(self.ring.room(self.storage.as_ref()));
-        }
-        let window = self.rcv_adv.since(self.rcv_nxt);
+        let room = self.offerable();
+        let told = self.rcv_adv.since(self.rcv_nxt);
+        let window = if self.window_may_open() { room } else { told };
         let shift = self.shift_in;
-        let rounded = window.div_ceil(1 << shift);
+        let rounded = window.div_ceil(1 << shift).min(room >> shift);
         let field = u16::try_from(rounded).unwrap_or(u16::MAX);
-        self.rcv_adv = self.rcv_nxt + (u32::from(field) << shift);
+        self.rcv_adv = self.rcv_adv.later(self.rcv_nxt + (u32::from(field) << shift));
         field
     }
 
@@ -147,8 +167,9 @@ impl<P: Profile> Endpoint<P> {
     #[inline]
     pub(crate) fn acknowledged_peer(&mut self) {
         self.ack_sent = self.rcv_nxt;
-        self.unacknowledged = 0;
-        self.disarm(Slot::Ack);
+        if !self.bits.has(Bits::HELD) {
+            self.disarm(Slot::Ack); // what is held does not wait longer for it (TCP-040)
+        }
         self.owed = self.owed.saturating_sub(1);
         if self.owed == 0 {
             self.bits.unset(Bits::ACK_NOW);
@@ -162,7 +183,7 @@ impl<P: Profile> Endpoint<P> {
             return blocks;
         }
         if self.bits.take(Bits::DUPLICATE) {
-            let (left, right) = self.duplicate;
+            let (left, right) = (self.duplicate, self.duplicate + u32::from(self.duplicate_len));
             blocks.push(SackBlock { left: left.0, right: right.0 });
         }
         if self.ring.out_of_order() > 0 {

@@ -6,44 +6,45 @@ use crate::acknowledge::Told;
 use crate::bits::Bits;
 use crate::congestion::{AckSample, CongestionControl, Signal};
 use crate::endpoint::{Endpoint, clamp};
+use crate::fine::Finer as _;
 use crate::limits::{BURST_SEGMENTS, DUP_THRESH};
 use crate::losses::{Flight, Found, Losses};
+use crate::offset::Offset;
 use crate::profile::Profile;
 use crate::rate::Rate;
 use crate::scoreboard::Sacked;
 use crate::seq::Seq;
 use crate::time::{Now, later};
+use crate::timers::{Rtx, Slot};
 
 /// One episode.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Episode<S> {
+pub(crate) struct Episode<O, S> {
     /// It ends here.
     recover: Seq,
-    /// It began here.
-    start: Seq,
     /// RFC 9937: delivered and sent during it, what was outstanding when it began, and what may be now.
-    delivered: u32,
-    sent: u32,
-    flight: u32,
-    cwnd: u32,
-    /// How the controller was before it (TCP-297).
-    before: Option<S>,
+    delivered: O,
+    sent: O,
+    flight: O,
+    cwnd: O,
+    /// How the controller was before it (TCP-297); of meaning while it may be undone.
+    before: S,
     /// Segments sent again that no report has called needless (TCP-295).
     resent: u16,
-    /// Our timestamp when the first of them left.
-    first_resent: u32,
+    /// Our timestamp when the first of them left; without timestamps, the end of what is timed (see `rtt`).
+    pub(crate) first_resent: u32,
 }
 
-impl<S> Default for Episode<S> {
-    fn default() -> Self {
+impl<O: Offset, S> Episode<O, S> {
+    /// None yet; `before` is never used.
+    pub(crate) fn none(before: S) -> Self {
         Self {
             recover: Seq(0),
-            start: Seq(0),
-            delivered: 0,
-            sent: 0,
-            flight: 0,
-            cwnd: 0,
-            before: None,
+            delivered: O::default(),
+            sent: O::default(),
+            flight: O::default(),
+            cwnd: O::default(),
+            before,
             resent: 0,
             first_resent: 0,
         }
@@ -54,18 +55,27 @@ impl<P: Profile> Endpoint<P> {
     /// What may be outstanding.
     #[inline]
     pub(crate) fn cwnd(&self) -> u32 {
+        let window = self.congestion_window();
+        if self.bits.has(Bits::BURST_LIMITED) {
+            return self.episode.cwnd.wide().min(window);
+        }
+        window
+    }
+
+    /// The same without what only spreads it.
+    #[inline]
+    pub(crate) fn congestion_window(&self) -> u32 {
         let shrinking = self.bits.has(Bits::RECOVERY) && !self.bits.has(Bits::AFTER_RTO);
         if shrinking && !self.congestion.owns_recovery() {
-            return self.episode.cwnd;
-        }
-        if self.bits.has(Bits::BURST_LIMITED) {
-            return self.episode.cwnd.min(self.congestion.cwnd());
+            return self.episode.cwnd.wide();
         }
         self.congestion.cwnd()
     }
 
     /// What an acknowledgement means for recovery and for the window.
     pub(crate) fn recover(&mut self, now: Now, ack: Seq, told: &Told<<P::Rate as Rate>::Stamp>) {
+        // The acknowledgement that ends an episode does not make the window grow (TCP-291).
+        let shrinking = self.bits.has(Bits::RECOVERY) && !self.bits.has(Bits::AFTER_RTO);
         self.undo_if_spurious(now, told);
         if told.duplicate {
             self.losses.duplicated(self.nxt);
@@ -86,10 +96,19 @@ impl<P: Profile> Endpoint<P> {
         if self.bits.has(Bits::BURST_LIMITED) {
             self.limit_burst(told.delivered);
         }
-        self.tell_controller(now, told, found);
+        self.tell_controller(now, told, found, shrinking);
         self.end_tail_probe(now, ack, told);
-        self.rearm(now, found.recheck);
+        if !self.keeps_timer(told, found.recheck) {
+            self.rearm(now, found.recheck);
+        }
         self.bits.set(Bits::OUTPUT);
+    }
+
+    /// What acknowledges nothing new does not put the timeout off (RFC 6298 §5.3, TCP-404).
+    fn keeps_timer(&self, told: &Told<<P::Rate as Rate>::Stamp>, recheck: Option<u32>) -> bool {
+        let armed = self.is_armed(Slot::Rtx)
+            && (self.rtx == Rtx::Timeout || self.rtx == Rtx::TailProbe && told.sacked == 0);
+        armed && told.acked == 0 && recheck.is_none() && self.wnd() > 0
     }
 
     fn find_losses(&mut self, now: Now, told: &Told<<P::Rate as Rate>::Stamp>) -> Found {
@@ -107,8 +126,11 @@ impl<P: Profile> Endpoint<P> {
         let flight =
             Flight { una: self.una, nxt: self.nxt, board: &self.board, mss, now: now.micros };
         let mut found = self.losses.detect(&flight, told.trips, recovering, duplicates);
-        let partial = recovering && told.acked > 0 && self.una.before(self.episode.recover);
-        let third = !recovering && duplicates >= DUP_THRESH;
+        // Only where a loss began the episode: after a mark nothing is missing, after a timeout all is being repeated.
+        let fast = recovering && !self.bits.has(Bits::AFTER_RTO.and(Bits::AFTER_MARK));
+        let partial = fast && told.acked > 0 && self.una.before(self.episode.recover);
+        let marked = self.bits.has(Bits::AFTER_MARK) && duplicates == DUP_THRESH;
+        let third = marked || !recovering && duplicates >= DUP_THRESH;
         if !sack && self.una != self.nxt && (partial || third) && self.losses.lost() == 0 {
             found.lost += self.losses.lose_first(&flight, mss);
         }
@@ -118,20 +140,21 @@ impl<P: Profile> Endpoint<P> {
     /// Something was lost or marked (TCP-251, TCP-290).
     pub(crate) fn begin_recovery(&mut self, now: Now, signal: Signal, flight: u32) {
         let stamp = now.millis().wrapping_add(self.ts_offset);
+        // RFC 5681 §3.1: all that is not acknowledged, but for what limited transmit added.
+        let size = flight.max(self.nxt - self.una).min(self.congestion.cwnd());
         self.episode = Episode {
             recover: self.nxt,
-            start: self.una,
-            delivered: 0,
-            sent: 0,
-            flight: flight.max(1),
-            cwnd: flight,
-            before: Some(self.congestion.snapshot()),
+            delivered: P::Offset::default(),
+            sent: P::Offset::default(),
+            flight: P::Offset::narrow(flight.max(1)),
+            cwnd: P::Offset::narrow(flight),
+            before: self.congestion.snapshot(),
             resent: 0,
             first_resent: stamp,
         };
-        self.congestion.on_congestion(now.instant, signal, flight);
+        self.congestion.on_congestion(now.instant, signal, size);
         let old = Bits::AFTER_RTO.and(Bits::AFTER_MARK).and(Bits::TLP_OUT);
-        self.bits.unset(old.and(Bits::BURST_LIMITED));
+        self.bits.unset(old.and(Bits::TIMING).and(Bits::BURST_LIMITED));
         self.bits.set(Bits::RECOVERY.and(Bits::OUTPUT).and(Bits::UNDO));
         self.bits.put(Bits::FORCE, signal == Signal::Loss);
     }
@@ -185,7 +208,7 @@ impl<P: Profile> Endpoint<P> {
         }
         let burst = BURST_SEGMENTS * self.payload_max();
         let limit = self.outstanding().saturating_add(delivered).saturating_add(burst);
-        self.episode.cwnd = limit;
+        self.episode.cwnd = P::Offset::narrow(limit);
         self.bits.put(Bits::BURST_LIMITED, limit < self.congestion.cwnd());
     }
 
@@ -197,22 +220,24 @@ impl<P: Profile> Endpoint<P> {
         let (pipe, ssthresh) = (self.outstanding(), self.congestion.ssthresh());
         let mss = self.payload_max();
         let episode = &mut self.episode;
-        episode.delivered = episode.delivered.saturating_add(told.delivered);
+        let sent = episode.sent.wide();
+        let delivered = episode.delivered.wide().saturating_add(told.delivered);
+        episode.delivered = P::Offset::narrow(delivered);
         let mut count = if pipe > ssthresh {
-            let share = u64::from(episode.delivered) * u64::from(ssthresh);
-            let share = share.div_ceil(u64::from(episode.flight));
-            u32::try_from(share).unwrap_or(u32::MAX).saturating_sub(episode.sent)
+            let share = u64::from(delivered) * u64::from(ssthresh);
+            let share = share.div_ceil(u64::from(episode.flight.wide()));
+            u32::try_from(share).unwrap_or(u32::MAX).saturating_sub(sent)
         } else {
-            let mut limit = episode.delivered.saturating_sub(episode.sent).max(told.delivered);
+            let mut limit = delivered.saturating_sub(sent).max(told.delivered);
             if told.acked > 0 && found.lost == 0 {
                 limit = limit.saturating_add(mss);
             }
             limit.min(ssthresh - pipe)
         };
-        if episode.sent == 0 && count == 0 {
+        if sent == 0 && count == 0 {
             count = mss; // at least one, on entry
         }
-        episode.cwnd = pipe.saturating_add(count);
+        episode.cwnd = P::Offset::narrow(pipe.saturating_add(count));
     }
 
     /// So much left during the episode.
@@ -221,7 +246,7 @@ impl<P: Profile> Endpoint<P> {
         if !self.bits.has(Bits::RECOVERY) {
             return;
         }
-        self.episode.sent = self.episode.sent.saturating_add(len);
+        self.episode.sent = P::Offset::narrow(self.episode.sent.wide().saturating_add(len));
         if again {
             self.episode.resent = self.episode.resent.saturating_add(1);
         }
@@ -232,20 +257,26 @@ impl<P: Profile> Endpoint<P> {
         if !self.bits.has(Bits::RECOVERY) {
             return;
         }
-        self.episode.sent = self.episode.sent.saturating_sub(len);
+        self.episode.sent = P::Offset::narrow(self.episode.sent.wide().saturating_sub(len));
         if again {
             self.episode.resent = self.episode.resent.saturating_sub(1);
         }
     }
 
-    fn tell_controller(&mut self, now: Now, told: &Told<<P::Rate as Rate>::Stamp>, found: Found) {
-        let round_start = self.una.after(self.round_end);
+    fn tell_controller(
+        &mut self,
+        now: Now,
+        told: &Told<<P::Rate as Rate>::Stamp>,
+        found: Found,
+        shrinking: bool,
+    ) {
+        let round_start = self.fine.get().is_some_and(|fine| self.una.after(fine.round_end));
         if round_start {
-            self.round_end = self.nxt;
+            self.start_round(self.nxt);
         }
         let rate = told
             .newest
-            .and_then(|newest| self.rate.sample(newest.stamp, newest.sent, self.trip.min));
+            .and_then(|newest| self.rate.sample(newest.stamp, newest.sent, self.min_rtt()));
         let after_rto = self.bits.has(Bits::AFTER_RTO);
         let cwnd = self.congestion.cwnd();
         let slow = cwnd < self.congestion.ssthresh();
@@ -257,11 +288,11 @@ impl<P: Profile> Endpoint<P> {
             flight_before: told.flight_before,
             flight: self.outstanding(),
             rtt: told.rtt,
-            min_rtt: self.trip.min,
+            min_rtt: self.min_rtt(),
             rate,
             cwnd_limited: self.bits.has(Bits::CWND_LIMITED)
                 || (slow && told.flight_before >= cwnd / 2),
-            in_recovery: self.bits.has(Bits::RECOVERY) && !after_rto,
+            in_recovery: shrinking || self.bits.has(Bits::RECOVERY) && !after_rto,
             after_rto,
             round_start,
             ce_bytes: if told.marked { told.acked } else { 0 },
@@ -298,13 +329,11 @@ impl<P: Profile> Endpoint<P> {
         if !(self.episode.resent == 0 || eifel || forward) {
             return;
         }
-        if let Some(before) = self.episode.before.take() {
-            self.congestion.undo(before);
-        }
+        self.congestion.undo(self.episode.before);
         if self.bits.has(Bits::AFTER_RTO)
             && let Some(rtt) = told.rtt
         {
-            self.trip.reseed(now, rtt);
+            self.reseed(now, rtt);
         }
         self.losses.unlose();
         self.bits.unset(
@@ -319,13 +348,14 @@ impl<P: Profile> Endpoint<P> {
 
     /// RFC 8985 §7.4 (TCP-286).
     fn end_tail_probe(&mut self, now: Now, ack: Seq, told: &Told<<P::Rate as Rate>::Stamp>) {
-        if !self.bits.has(Bits::TLP_OUT) || ack.before(self.tail_end) {
+        let Some(tail_end) = self.fine.get().map(|fine| fine.tail_end) else { return };
+        if !self.bits.has(Bits::TLP_OUT) || ack.before(tail_end) {
             return;
         }
-        let both = told.duplicate || (ack == self.tail_end && told.acked == 0);
+        let both = told.duplicate || (ack == tail_end && told.acked == 0);
         if !self.bits.has(Bits::TLP_RESENT) || both {
             self.bits.unset(Bits::TLP_OUT);
-        } else if ack.after(self.tail_end) {
+        } else if ack.after(tail_end) {
             // Only one copy arrived, so the original was lost: one response, and nothing left to repair.
             self.bits.unset(Bits::TLP_OUT);
             if !self.bits.has(Bits::RECOVERY) {
@@ -335,8 +365,8 @@ impl<P: Profile> Endpoint<P> {
         }
     }
 
-    /// For the snapshot of facts: whether the window is being reduced, and since where.
-    pub(crate) fn recovering_since(&self) -> Option<Seq> {
-        self.bits.has(Bits::RECOVERY).then_some(self.episode.start)
+    /// For the snapshot of facts: whether the window is being reduced, and up to where.
+    pub(crate) fn recovering_to(&self) -> Option<Seq> {
+        self.bits.has(Bits::RECOVERY).then_some(self.episode.recover)
     }
 }

@@ -3,23 +3,66 @@
 use crate::bits::Bits;
 use crate::endpoint::{Endpoint, clamp};
 use crate::event::{Disconnected, State};
-use crate::limits::PAWS_SECONDS;
+use crate::limits::PAWS_SPANS;
 use crate::losses::Losses as _;
 use crate::profile::Profile;
 use crate::seq::Seq;
 use crate::time::{Now, later};
-use crate::timers::{Watch, Slot};
+use crate::timers::{Slot, Watch};
 use mainstay_wire::ip::Ecn;
-use mainstay_wire::tcp::{Flags, Header};
+use mainstay_wire::tcp::{Flags, Header, Plain, SackBlock, Timestamps};
 
 /// A segment whose checksum is right.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Segment<'a> {
-    pub(crate) header: &'a Header,
+    pub(crate) sequence: Seq,
+    pub(crate) acknowledgment: Seq,
+    pub(crate) flags: Flags,
+    pub(crate) window: u16,
+    pub(crate) urgent: u16,
+    pub(crate) timestamps: Option<Timestamps>,
+    pub(crate) sack: &'a [SackBlock],
+    /// All of it; a plain one has no more than what stands here.
+    pub(crate) header: Option<&'a Header>,
     pub(crate) payload: &'a [u8],
     pub(crate) ecn: Ecn,
     /// What the wire carried in one packet, if a device joined several (TCP-604).
     pub(crate) unit: Option<u16>,
+}
+
+impl<'a> Segment<'a> {
+    pub(crate) fn new(header: &'a Header, payload: &'a [u8], ecn: Ecn, unit: Option<u16>) -> Self {
+        Self {
+            sequence: Seq(header.sequence),
+            acknowledgment: Seq(header.acknowledgment),
+            flags: header.flags,
+            window: header.window,
+            urgent: header.urgent,
+            timestamps: header.options.timestamps,
+            sack: header.options.sack.as_slice(),
+            header: Some(header),
+            payload,
+            ecn,
+            unit,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn plain(plain: &Plain, payload: &'a [u8], ecn: Ecn, unit: Option<u16>) -> Self {
+        Self {
+            sequence: Seq(plain.sequence),
+            acknowledgment: Seq(plain.acknowledgment),
+            flags: plain.flags,
+            window: plain.window,
+            urgent: plain.urgent,
+            timestamps: Some(plain.timestamps),
+            sack: &[],
+            header: None,
+            payload,
+            ecn,
+            unit,
+        }
+    }
 }
 
 /// Why a segment was not taken; each has a counter.
@@ -78,8 +121,7 @@ impl<P: Profile> Endpoint<P> {
 
     /// RFC 9293 §3.10.7.3.
     fn arrives_in_syn_sent(&mut self, now: Now, segment: &Segment<'_>) -> Step {
-        let header = segment.header;
-        let (flags, ack) = (header.flags, Seq(header.acknowledgment));
+        let (flags, ack) = (segment.flags, segment.acknowledgment);
         let acknowledges = flags.contains(Flags::ACK);
         if acknowledges && !(self.una.before(ack) && ack.at_or_before(self.nxt)) {
             let reset = flags.contains(Flags::RST);
@@ -92,9 +134,9 @@ impl<P: Profile> Endpoint<P> {
             self.terminate(Disconnected::Refused);
             return Ok(());
         }
-        if !flags.contains(Flags::SYN) {
+        let Some(header) = segment.header.filter(|_| flags.contains(Flags::SYN)) else {
             return Err(Arrival::Dropped(Ignored::Flags));
-        }
+        };
         self.take_syn(now, header);
         if !acknowledges {
             // Simultaneous open (TCP-122): the same SYN again, now as an answer.
@@ -141,14 +183,14 @@ impl<P: Profile> Endpoint<P> {
 
     /// First: PAWS (RFC 7323 §5, TCP-130).
     fn check_timestamps(&mut self, now: Now, segment: &Segment<'_>) -> Step {
-        if !self.bits.has(Bits::TIMESTAMPS) || segment.header.flags.contains(Flags::RST) {
+        if !self.bits.has(Bits::TIMESTAMPS) || segment.flags.contains(Flags::RST) {
             return Ok(());
         }
-        let Some(stamps) = segment.header.options.timestamps else { return Ok(()) };
+        let Some(stamps) = segment.timestamps else { return Ok(()) };
         if !later(self.ts_recent, stamps.value) {
             return Ok(());
         }
-        if now.seconds().wrapping_sub(self.ts_recent_at) > PAWS_SECONDS {
+        if now.spans().wrapping_sub(self.ts_recent_at) > PAWS_SPANS {
             return Ok(());
         }
         self.challenge(now);
@@ -157,26 +199,34 @@ impl<P: Profile> Endpoint<P> {
 
     /// Second: is any of it in the window (TCP-131)? What is not is cut off (TCP-132).
     fn check_sequence<'a>(&mut self, now: Now, segment: &Segment<'a>) -> Result<Text<'a>, Arrival> {
-        let header = segment.header;
-        let flags = header.flags;
+        let flags = segment.flags;
         let syn = u32::from(flags.contains(Flags::SYN));
-        let start = Seq(header.sequence);
-        if syn == 1 && self.state == State::SynReceived && start == self.wl1 {
-            return Err(self.repeated_syn(flags));
+        let start = segment.sequence;
+        if self.is_same_syn(segment) {
+            if !self.acknowledges_syn(segment) {
+                return Err(self.repeated_syn(flags));
+            }
+            // The answer to ours, where both opened at once (TCP-122): whatever else it carries comes again.
+            return Ok(Text { start: start + 1, bytes: &[], fin: false });
         }
         let fin = flags.contains(Flags::FIN);
         let end = start + syn + clamp(segment.payload.len()) + u32::from(fin);
         let (left, right) = (self.rcv_nxt, self.rcv_adv.later(self.rcv_nxt));
         let closed = left == right;
         let acceptable = if start == end {
-            start.at_or_after(left) && (start.before(right) || start == left)
+            // Right at the edge too: there a peer stands that has filled the window, and if what it sent is lost, nothing
+            // it acknowledges would be heard until that comes again. A reset has to be in the window.
+            let reset = flags.contains(Flags::RST);
+            let before =
+                if reset && !closed { start.before(right) } else { start.at_or_before(right) };
+            start.at_or_after(left) && before
         } else if closed {
             false
         } else {
             start.before(right) && end.after(left)
         };
-        let probes = closed && start == left;
-        if !acceptable && !probes {
+        let probe = closed && start == left;
+        if !(acceptable || probe) {
             if flags.contains(Flags::RST) {
                 return Err(Arrival::Dropped(Ignored::Reset));
             }
@@ -206,7 +256,7 @@ impl<P: Profile> Endpoint<P> {
 
     /// The part of the payload that lies in the window.
     fn trim<'a>(&mut self, segment: &Segment<'a>, start: Seq) -> Text<'a> {
-        let fin = segment.header.flags.contains(Flags::FIN);
+        let fin = segment.flags.contains(Flags::FIN);
         let mut bytes = segment.payload;
         let before = self.rcv_nxt.since(start);
         if before > 0 && !bytes.is_empty() {
@@ -222,10 +272,10 @@ impl<P: Profile> Endpoint<P> {
 
     /// Third: resets (RFC 5961 §3, TCP-133).
     fn check_reset(&mut self, now: Now, segment: &Segment<'_>) -> Step {
-        if !segment.header.flags.contains(Flags::RST) {
+        if !segment.flags.contains(Flags::RST) {
             return Ok(());
         }
-        let at = Seq(segment.header.sequence);
+        let at = segment.sequence;
         if at != self.rcv_nxt && at != self.ack_sent {
             self.challenge(now);
             return Err(Arrival::Dropped(Ignored::Reset));
@@ -240,20 +290,35 @@ impl<P: Profile> Endpoint<P> {
 
     /// Fourth: a SYN has no place here (RFC 5961 §4, TCP-134).
     fn check_syn(&mut self, now: Now, segment: &Segment<'_>) -> Step {
-        if !segment.header.flags.contains(Flags::SYN) {
+        if !segment.flags.contains(Flags::SYN) || self.is_same_syn(segment) {
             return Ok(());
         }
         self.challenge(now);
         Err(Arrival::Dropped(Ignored::Syn))
     }
 
+    /// The SYN that brought us to where we are, once more; data that came with it is behind us (TCP-365).
+    fn is_same_syn(&self, segment: &Segment<'_>) -> bool {
+        segment.flags.contains(Flags::SYN)
+            && self.state == State::SynReceived
+            && segment.sequence == self.wl1
+    }
+
+    /// It acknowledges our SYN.
+    fn acknowledges_syn(&self, segment: &Segment<'_>) -> bool {
+        let ack = segment.acknowledgment;
+        segment.flags.contains(Flags::ACK)
+            && !segment.flags.contains(Flags::RST)
+            && self.una.before(ack)
+            && ack.at_or_before(self.nxt)
+    }
+
     /// Fifth: the acknowledgement (TCP-135, TCP-136).
     fn check_ack(&mut self, now: Now, segment: &Segment<'_>) -> Step {
-        let header = segment.header;
-        if !header.flags.contains(Flags::ACK) {
+        if !segment.flags.contains(Flags::ACK) {
             return Err(Arrival::Dropped(Ignored::Flags));
         }
-        let ack = Seq(header.acknowledgment);
+        let ack = segment.acknowledgment;
         if self.state == State::SynReceived {
             if !(self.una.before(ack) && ack.at_or_before(self.nxt)) {
                 return Err(Arrival::Reset(ack));
@@ -262,12 +327,11 @@ impl<P: Profile> Endpoint<P> {
             self.una += 1;
             self.state = State::Established;
             self.settle_early_data(ack);
-            self.wnd = u32::from(header.window) << self.shift_out;
-            self.wnd_max = self.wnd_max.max(self.wnd);
-            (self.wl1, self.wl2) = (Seq(header.sequence), ack);
+            self.set_wnd(self.scaled(segment));
+            self.wl1 = segment.sequence;
             self.establish(now);
         }
-        let oldest = self.una - self.wnd_max;
+        let oldest = self.una - self.wnd_max();
         if ack.before(oldest) || ack.after(self.nxt) {
             self.challenge(now);
             return Err(Arrival::Dropped(Ignored::Acknowledgment));
@@ -278,12 +342,12 @@ impl<P: Profile> Endpoint<P> {
 
     /// Sixth: urgent data (RFC 6093, TCP-165).
     fn check_urgent(&mut self, segment: &Segment<'_>) {
-        let header = segment.header;
-        if !header.flags.contains(Flags::URG) || !self.state.can_receive() {
+        if !segment.flags.contains(Flags::URG) || !self.state.can_receive() {
             return;
         }
-        let end = Seq(header.sequence) + u32::from(header.urgent);
-        let end = end.earlier(self.rcv_adv); // no further than the window (TCP-545)
+        let end = segment.sequence + u32::from(segment.urgent);
+        // No further than the window (TCP-545), but a closed one still says that there is something (MUST-66).
+        let end = end.earlier(self.rcv_adv.later(self.rcv_nxt + 1));
         if end.after(self.urgent_in) && end.after(self.rcv_nxt) {
             self.urgent_in = end;
             self.bits.set(Bits::URGENT_IN.and(Bits::TELL_URGENT));
@@ -315,20 +379,21 @@ impl<P: Profile> Endpoint<P> {
         }
         self.bits.set(Bits::TELL_ESTABLISHED.and(Bits::OUTPUT));
         self.begin_congestion();
-        self.round_end = self.nxt;
+        self.start_sending(now);
         if self.bits.has(Bits::FIN_QUEUED) {
             self.state = State::FinWait1;
         }
         self.arm_keepalive(now);
         if !early {
-            self.losses.clear();
+            self.losses.clear(self.una);
         }
     }
 
     /// The peer lives (TCP-105, TCP-172).
     #[inline]
-    fn heard(&mut self, now: Now) {
+    pub(crate) fn heard(&mut self, now: Now) {
         self.probes = 0;
+        self.bits.set(Bits::HEARD);
         if self.watch == Watch::Keepalive && self.is_armed(Slot::Watch) {
             self.arm_keepalive(now);
         }
@@ -336,23 +401,23 @@ impl<P: Profile> Endpoint<P> {
 
     /// RFC 7323 §4.3, TCP-358.
     #[inline]
-    fn remember_timestamp(&mut self, now: Now, segment: &Segment<'_>) {
-        if let Some(stamps) = segment.header.options.timestamps
+    pub(crate) fn remember_timestamp(&mut self, now: Now, segment: &Segment<'_>) {
+        if let Some(stamps) = segment.timestamps
             && self.bits.has(Bits::TIMESTAMPS)
             && !later(self.ts_recent, stamps.value)
-            && Seq(segment.header.sequence).at_or_before(self.ack_sent)
+            && segment.sequence.at_or_before(self.ack_sent)
         {
-            (self.ts_recent, self.ts_recent_at) = (stamps.value, now.seconds());
+            (self.ts_recent, self.ts_recent_at) = (stamps.value, now.spans());
         }
     }
 
     /// RFC 3168 §6.1.3 (TCP-302).
     #[inline]
-    fn note_ecn(&mut self, segment: &Segment<'_>) {
+    pub(crate) fn note_ecn(&mut self, segment: &Segment<'_>) {
         if !self.bits.has(Bits::ECN) {
             return;
         }
-        if segment.header.flags.contains(Flags::CWR) {
+        if segment.flags.contains(Flags::CWR) {
             self.bits.unset(Bits::ECHO);
         }
         if segment.ecn == Ecn::Ce {

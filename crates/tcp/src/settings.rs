@@ -44,7 +44,8 @@ pub struct Settings<C> {
     pub timestamps: bool,
     /// RFC 2018 selective acknowledgement.
     pub sack: bool,
-    /// RFC 7323 window scaling, where the receive storage is larger than 65 535 bytes or the peer offers it.
+    /// RFC 7323 window scaling is offered; where the peer offers it or the receive storage is larger than 65 535
+    /// bytes it is used in any case.
     pub window_scale: bool,
     /// Segments leave spread over the round trip (TCP-310).
     pub pacing: bool,
@@ -116,6 +117,7 @@ impl<C> Settings<C> {
         settings.rto_min = 1000;
         settings.delayed_ack = 100;
         settings.quick_acks = 0;
+        settings.window_scale = false; // windows of 65 535 bytes need none (TCP-550)
         settings
     }
 }

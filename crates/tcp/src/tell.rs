@@ -87,9 +87,9 @@ impl<P: Profile> Endpoint<P> {
         if !self.state.can_send() || self.bits.has(Bits::FIN_QUEUED) || self.backlog() > 0 {
             return false;
         }
-        let window = self.cwnd().min(self.wnd);
+        let window = self.cwnd().min(self.wnd());
         let room = window.saturating_sub(self.outstanding());
-        room >= self.payload_max().min(self.wnd_max / 2).max(1)
+        room >= self.payload_max().min(self.wnd_max() / 2).max(1)
     }
 
     /// Bytes between what was read and the end of urgent data (TCP-165).
@@ -100,6 +100,6 @@ impl<P: Profile> Endpoint<P> {
 
     /// What the congestion controller holds, for the snapshot of facts.
     pub(crate) fn controller(&self) -> (u32, u32) {
-        (self.cwnd(), self.congestion.ssthresh())
+        (self.congestion_window(), self.congestion.ssthresh())
     }
 }

@@ -34,10 +34,22 @@ impl Now {
         low(self.instant.as_micros() / 1000)
     }
 
-    /// A coarse clock, of about a second, modulo 2^32.
-    pub(crate) const fn seconds(self) -> u32 {
-        low(self.instant.as_micros() >> 20)
+    /// A coarse clock, of about a second, modulo 2^16: 19 hours.
+    pub(crate) const fn seconds(self) -> u16 {
+        low16(self.tick(20))
     }
+
+    /// A coarser one, of about 18 minutes, modulo 2^16: two years.
+    pub(crate) const fn spans(self) -> u16 {
+        low16(self.tick(30))
+    }
+}
+
+/// The low half, on purpose.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "clocks of 16 bits wrap")]
+pub(crate) const fn low16(wide: u32) -> u16 {
+    wide as u16
 }
 
 /// The low half, on purpose.

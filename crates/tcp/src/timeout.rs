@@ -10,27 +10,24 @@ use crate::profile::Profile;
 use crate::rate::Rate;
 use crate::scoreboard::Sacked;
 use crate::time::Now;
-use crate::timers::{Watch, Rtx, Slot};
+use crate::timers::{Rtx, Slot, Watch};
 
 /// When the application and the IP layer are told that something is amiss (R1). RFC 9293 §3.8.3
 const R1: u8 = 3;
 /// Timeouts in a row that make smaller segments worth a try (TCP-179). chosen: the specification's
 const BLACK_HOLE_TIMEOUTS: u8 = 2;
-/// After so many coarse seconds larger ones are tried again. RFC 8201 §4: ten minutes
-const RESTORE_SECONDS: u16 = 600;
-
-/// Coarse seconds modulo 2^16.
-const fn coarse(now: Now) -> u16 {
-    let [low, high, ..] = now.seconds().to_le_bytes();
-    u16::from_le_bytes([low, high])
-}
+/// After so many coarse seconds of 2^20 microseconds larger ones are tried again. RFC 8201 §4: ten minutes
+const RESTORE_SECONDS: u16 = 572;
+/// The longest that repeating is measured, in seconds. chosen: what the 16 bits of its clock can say
+const REPEATING_MAX: u32 = 60_000;
 
 impl<P: Profile> Endpoint<P> {
     /// Runs what is due, in the order of TCP-086; `true` if the peer is to be told by a reset that it is over.
     pub(crate) fn handle_timeout(&mut self, now: Now) -> bool {
         if self.is_due(Slot::Ack, now) {
             self.disarm(Slot::Ack);
-            let owed = self.unacknowledged > 0;
+            self.bits.unset(Bits::HELD);
+            let owed = self.unacknowledged() > 0;
             self.bits.put(Bits::OVERRIDE, self.backlog() > 0);
             self.bits.set(Bits::OUTPUT);
             if owed {
@@ -64,12 +61,26 @@ impl<P: Profile> Endpoint<P> {
             Rtx::TailProbe => {
                 self.bits.set(Bits::SEND_TLP.and(Bits::OUTPUT));
             }
-            Rtx::Reordering => self.reordering_due(now),
+            Rtx::Reordering if P::Losses::BY_TIME => self.reordering_due(now),
+            Rtx::Reordering => {} // never armed
             Rtx::Persist => {
+                if self.is_unanswered(now) {
+                    self.terminate(Disconnected::TimedOut);
+                    return;
+                }
                 self.retries = self.retries.saturating_add(1);
                 self.bits.set(Bits::SEND_PROBE.and(Bits::OUTPUT));
             }
         }
+    }
+
+    /// Probing a closed window goes on for ever while there are answers, and no longer than repeating data without
+    /// (TCP-160, TCP-164).
+    fn is_unanswered(&mut self, now: Now) -> bool {
+        if self.bits.take(Bits::HEARD) || self.retries == 0 {
+            self.repeating_since = now.seconds();
+        }
+        self.is_given_up(now, self.settings.as_ref().data_limit)
     }
 
     /// RFC 6298 §5.4 to §5.7, RFC 9293 §3.8.3 (TCP-164, TCP-254).
@@ -81,9 +92,7 @@ impl<P: Profile> Endpoint<P> {
         self.retries = self.retries.saturating_add(1);
         let settings = self.settings.as_ref();
         let limit = if handshake { settings.syn_limit } else { settings.data_limit };
-        // Coarse seconds are longer than seconds; one more makes sure that it is never too early.
-        let passed = now.seconds().wrapping_sub(self.repeating_since);
-        if self.user_timeout().is_none() && passed > limit.div_ceil(1000) {
+        if self.is_given_up(now, limit) {
             self.terminate(Disconnected::TimedOut);
             return;
         }
@@ -115,13 +124,13 @@ impl<P: Profile> Endpoint<P> {
     /// The path takes only so much; after a while more is tried again (TCP-178).
     pub(crate) fn set_mss(&mut self, now: Now, mss: u16) {
         self.mss = mss;
-        self.hints.shrunk_at = coarse(now);
+        self.hints.shrunk_at = now.seconds();
         self.congestion.set_mss(self.payload_max());
     }
 
     /// Whether it is time to try what was agreed on.
     pub(crate) fn restore_mss(&mut self, now: Now) {
-        let passed = coarse(now).wrapping_sub(self.hints.shrunk_at);
+        let passed = now.seconds().wrapping_sub(self.hints.shrunk_at);
         if self.mss < self.hints.mss_full && passed > RESTORE_SECONDS {
             self.set_mss(now, self.hints.mss_full);
         }
@@ -137,10 +146,17 @@ impl<P: Profile> Endpoint<P> {
         Some(own.unwrap_or(settings.data_limit).max(u32::from(self.hints.peer_timeout) * 1000))
     }
 
+    /// Whether it was repeated for so many milliseconds (R2); a user timeout takes that limit's place.
+    fn is_given_up(&self, now: Now, limit: u32) -> bool {
+        // Coarse seconds are longer than seconds; one more makes sure that it is never too early.
+        let passed = now.seconds().wrapping_sub(self.repeating_since);
+        self.user_timeout().is_none() && u32::from(passed) > limit.div_ceil(1000).min(REPEATING_MAX)
+    }
+
     /// What may only have been reordered is lost (TCP-284).
     fn reordering_due(&mut self, now: Now) {
         let trips = Trips {
-            min: self.trip.min,
+            min: self.min_rtt(),
             smoothed: self.trip.smoothed().unwrap_or(u32::MAX),
             original: false,
         };
@@ -220,7 +236,7 @@ impl<P: Profile> Endpoint<P> {
         if matches!(self.state, State::SynSent | State::SynReceived | State::Closed) {
             return;
         }
-        if self.wnd == 0 {
+        if self.wnd() == 0 {
             self.arm_persist(now);
             return;
         }
@@ -262,6 +278,7 @@ impl<P: Profile> Endpoint<P> {
         if !self.bits.has(Bits::PERSISTING) {
             self.bits.set(Bits::PERSISTING);
             self.retries = 0;
+            self.repeating_since = now.seconds();
         }
         self.rtx = Rtx::Persist;
         let max = crate::rtt::millis(self.settings.as_ref().persist_max);
@@ -273,12 +290,16 @@ impl<P: Profile> Endpoint<P> {
 
     /// After an acknowledgement: a window that opens ends the probing at once (TCP-161).
     pub(crate) fn window_moved(&mut self, now: Now) {
-        if self.wnd > 0 && self.bits.take(Bits::PERSISTING) {
-            self.retries = 0;
+        if self.wnd() > 0 && self.bits.take(Bits::PERSISTING) {
+            // What was in flight when it closed found no room, if a timeout has passed since. Before that nobody knows, and
+            // a window that flutters must not make us send it all each time.
+            let asked = core::mem::take(&mut self.retries) > 0;
             if self.rtx == Rtx::Persist {
                 self.disarm(Slot::Rtx);
             }
-            if self.una != self.nxt {
+            if self.una != self.nxt && !asked {
+                self.rearm(now, None);
+            } else if self.una != self.nxt {
                 let flight = Flight {
                     una: self.una,
                     nxt: self.nxt,

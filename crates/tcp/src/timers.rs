@@ -76,11 +76,11 @@ impl Slot {
 }
 
 impl<P: Profile> Endpoint<P> {
-    /// Sets a deadline `micros` from now; a profile without that slot ignores it.
+    /// Sets a deadline `micros` from now, at least one so that it lies ahead; a profile without that slot ignores it.
     #[inline]
     pub(crate) fn arm(&mut self, slot: Slot, now: Now, micros: u64) {
         if let Some(place) = self.slots.as_mut().get_mut(slot as usize) {
-            *place = now.tick_after(P::TICK_SHIFT, micros);
+            *place = now.tick_after(P::TICK_SHIFT, micros.max(1));
             self.bits.set(slot.armed());
         }
     }

@@ -4,9 +4,10 @@ use crate::bits::Bits;
 use crate::congestion::CongestionControl;
 use crate::endpoint::{Endpoint, clamp};
 use crate::event::State;
+use crate::fine::Finer as _;
+use crate::head::{Head, Mark};
 use crate::limits::HOLD_MICROS;
 use crate::losses::{Flight, Hole, Losses};
-use crate::negotiate::TIMESTAMPS_LEN;
 use crate::profile::Profile;
 use crate::queue::TxQueue;
 use crate::rate::Rate;
@@ -14,18 +15,29 @@ use crate::rtt::millis;
 use crate::seq::Seq;
 use crate::time::{Now, later};
 use crate::timers::{Rtx, Slot};
-use mainstay_wire::tcp::{Cookie, Flags, Header, Options};
+use mainstay_wire::tcp::Flags;
 
-/// A segment that leaves: its header, and where its payload lies in the queue.
+/// A segment that leaves: how long its header is, and where its payload lies in the queue.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outgoing {
-    pub(crate) header: Header,
+    pub(crate) header_len: usize,
+    /// The sequence number in it.
+    pub(crate) sequence: Seq,
     pub(crate) offset: usize,
     pub(crate) len: usize,
     /// It is to be cut into segments of so much payload (TCP-600).
     pub(crate) unit: Option<u16>,
     /// May be marked instead of dropped (TCP-301).
     pub(crate) ecn: bool,
+    /// The header asks for a Fast Open cookie, and the engine knows which it is to have.
+    pub(crate) fast_open: bool,
+}
+
+impl Outgoing {
+    /// One without payload.
+    const fn bare(header_len: usize, sequence: Seq) -> Self {
+        Self { header_len, sequence, offset: 0, len: 0, unit: None, ecn: false, fast_open: false }
+    }
 }
 
 /// What part of the stream a segment carries.
@@ -38,85 +50,76 @@ struct Part {
 }
 
 impl<P: Profile> Endpoint<P> {
-    /// The next segment; `None` when nothing may leave now.
-    pub(crate) fn poll_transmit(&mut self, now: Now) -> Option<Outgoing> {
+    /// The next segment, its header written to `out`; `None` when nothing may leave now.
+    pub(crate) fn poll_transmit(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
         if !self.bits.has(Bits::OUTPUT) {
             return None;
         }
-        let out = match self.state {
+        let outgoing = match self.state {
             State::Closed | State::Armed => None,
-            State::SynSent => self.poll_syn(now),
-            State::SynReceived => self.poll_syn(now).or_else(|| {
-                // Who has our data's address proven need not wait for the handshake's end (RFC 7413 §4.2.2).
-                if self.bits.has(Bits::EARLY) { self.poll_new(now) } else { None }
-            }),
+            State::SynSent => self.poll_syn(now, out),
+            State::SynReceived => {
+                if let Some(outgoing) = self.poll_syn(now, out) {
+                    Some(outgoing)
+                } else if self.bits.has(Bits::EARLY) {
+                    // Who has our data's address proven need not wait for the handshake's end (RFC 7413 §4.2.2).
+                    self.poll_new(now, out)
+                } else {
+                    None
+                }
+            }
             State::TimeWait => {
                 self.sent_at = now.micros; // at the latest: what leaves has a timestamp (TCP-186)
-                self.poll_ack(now)
+                self.poll_ack(now, out)
             }
             State::Established
             | State::FinWait1
             | State::FinWait2
             | State::CloseWait
             | State::Closing
-            | State::LastAck => self.poll_open(now),
+            | State::LastAck => self.poll_open(now, out),
         };
-        if out.is_none() {
+        if outgoing.is_none() {
             self.bits.unset(Bits::OUTPUT);
         }
-        out
+        outgoing
     }
 
-    fn poll_open(&mut self, now: Now) -> Option<Outgoing> {
-        if let Some(out) = self.poll_lost(now) {
-            return Some(out);
+    fn poll_open(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
+        if let Some(outgoing) = self.poll_lost(now, out) {
+            return Some(outgoing);
         }
-        if self.bits.take(Bits::SEND_TLP)
-            && let Some(out) = self.poll_tail(now)
+        if P::Losses::BY_TIME
+            && self.bits.take(Bits::SEND_TLP)
+            && let Some(outgoing) = self.poll_tail(now, out)
         {
-            return Some(out);
+            return Some(outgoing);
         }
-        if let Some(out) = self.poll_new(now) {
-            return Some(out);
+        if let Some(outgoing) = self.poll_new(now, out) {
+            return Some(outgoing);
         }
         if self.bits.take(Bits::SEND_PROBE) {
-            return Some(self.probe(now));
+            return Some(self.probe(now, out));
         }
-        self.poll_ack(now)
+        self.poll_ack(now, out)
     }
 
-    /// Our SYN, or the answer to the peer's (TCP-116, TCP-122, TCP-300).
-    fn poll_syn(&mut self, now: Now) -> Option<Outgoing> {
+    fn poll_syn(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
         if !self.bits.take(Bits::SEND_SYN) {
             return None;
         }
         let answer = self.state == State::SynReceived;
-        let mut header = self.header(self.una, Flags::SYN, self.syn_options(now, answer));
-        header.window = self.first_window();
+        let header_len = self.write_syn(now, answer, out);
+        let fast_open = self.bits.take(Bits::FAST_OPEN) && !self.bits.has(Bits::SYN_REPEATED);
         let mut len = 0;
-        if answer {
-            header.flags |= Flags::ACK;
-            header.acknowledgment = self.rcv_nxt.0;
-            self.ack_sent = self.rcv_nxt;
-            header.window = u16::try_from(self.rcv_adv.since(self.rcv_nxt)).unwrap_or(u16::MAX);
-        }
-        if self.bits.take(Bits::FAST_OPEN) && !self.bits.has(Bits::SYN_REPEATED) {
-            header.options.fast_open = Some(Cookie::REQUEST); // the engine knows which
-            if !answer {
-                len = clamp(self.queue.len()).min(self.wnd);
-                self.bits.set(Bits::FAST_OPEN_ASKED);
-                self.bits.put(Bits::SYN_DATA, len > 0);
-            }
-        }
-        if self.retries >= ECN_ATTEMPTS {
-            self.bits.unset(Bits::ECN); // something on the way may drop it for that (TCP-300)
-        }
-        if self.bits.has(Bits::ECN) {
-            header.flags |= if answer { Flags::ECE } else { Flags::ECE | Flags::CWR };
+        if fast_open && !answer {
+            len = clamp(self.queue.len()).min(self.wnd());
+            self.bits.set(Bits::FAST_OPEN_ASKED);
+            self.bits.put(Bits::SYN_DATA, len > 0);
         }
         if self.nxt == self.una {
             self.nxt = self.una + 1 + len;
-            self.rtt_sent = now.micros;
+            self.sent_at = now.micros;
             self.bits.set(Bits::TIMING);
         } else {
             self.bits.unset(Bits::TIMING);
@@ -125,11 +128,11 @@ impl<P: Profile> Endpoint<P> {
         self.rtx = Rtx::Timeout;
         let wait = self.rto_backed_off();
         self.arm(Slot::Rtx, now, u64::from(wait));
-        Some(Outgoing { header, offset: 0, len: len as usize, unit: None, ecn: false })
+        Some(Outgoing { len: len as usize, fast_open, ..Outgoing::bare(header_len, self.una) })
     }
 
     /// What is lost, oldest first, as far as the window allows; the first of an episode in any case.
-    fn poll_lost(&mut self, now: Now) -> Option<Outgoing> {
+    fn poll_lost(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
         if self.losses.lost() == 0 {
             self.bits.unset(Bits::FORCE);
             return None;
@@ -141,23 +144,24 @@ impl<P: Profile> Endpoint<P> {
         let force = self.bits.has(Bits::FORCE);
         let room = self.cwnd().saturating_sub(self.outstanding());
         let unit = self.unit();
-        let edge = self.una + self.wnd.max(1);
+        let edge = self.una + self.wnd().max(1);
         let want = (hole.end - hole.start).min(edge.since(hole.start));
         if want == 0 || (!force && (room < unit.min(want) || self.paced(now))) {
             return None;
         }
         let len = want.min(if force { unit } else { self.super_len(room, unit) });
+        let len = self.reach(hole.start, len, unit);
         self.bits.unset(Bits::FORCE);
-        Some(self.resend(now, Hole { start: hole.start, end: hole.start + len }))
+        Some(self.resend(now, Hole { start: hole.start, end: hole.start + len }, out))
     }
 
     /// Sends part of the flight again.
-    fn resend(&mut self, now: Now, hole: Hole) -> Outgoing {
+    fn resend(&mut self, now: Now, hole: Hole, out: &mut Head) -> Outgoing {
         let end_of_data = self.nxt - u32::from(self.bits.has(Bits::FIN_SENT));
-        let data_end = hole.end.earlier(end_of_data);
+        let len = hole.end.earlier(end_of_data).since(hole.start);
         let fin = hole.end.after(end_of_data);
-        let len = data_end.since(hole.start);
-        let out = self.segment(now, Part { start: hole.start, len, fin, again: true });
+        let part = Part { start: hole.start, len, fin, again: true };
+        let outgoing = self.segment(now, part, out);
         let stamp = self.rate.stamp(now.micros, self.outstanding() + len, false);
         let view = Flight {
             una: self.una,
@@ -168,44 +172,51 @@ impl<P: Profile> Endpoint<P> {
         };
         self.losses.resent(&view, hole, stamp);
         self.bits.unset(Bits::TIMING);
+        if let Some(fine) = self.fine.get_mut() {
+            fine.resent = fine.resent.saturating_add(1);
+        }
         self.recovery_sent(len, true);
         self.pace(now, len);
         if !self.is_armed(Slot::Rtx) || self.rtx != Rtx::Reordering {
             self.rearm(now, None);
         }
-        out
+        outgoing
     }
 
     /// A probe for a loss at the end: new data if there is some, else the last segment again (RFC 8985 §7.3).
-    fn poll_tail(&mut self, now: Now) -> Option<Outgoing> {
+    fn poll_tail(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
         if self.una == self.nxt {
             return None;
         }
         let unit = self.unit();
-        let edge = self.una + self.wnd;
+        let edge = self.una + self.wnd();
         let fresh = self.backlog().min(edge.since(self.nxt)).min(unit);
+        let fresh = self.reach(self.nxt, fresh, unit);
         self.bits.set(Bits::TLP_OUT);
-        let out = if fresh > 0 {
+        let outgoing = if fresh > 0 {
             self.bits.unset(Bits::TLP_RESENT);
-            self.send_new(now, fresh, unit)
+            self.send_new(now, fresh, unit, out)
         } else {
             self.bits.set(Bits::TLP_RESENT);
-            let len = unit.min(self.nxt - self.una);
-            self.resend(now, Hole { start: self.nxt - len, end: self.nxt })
+            let start = self.nxt - unit.min(self.nxt - self.una);
+            let len = self.reach(start, self.nxt - start, unit);
+            self.resend(now, Hole { start, end: start + len }, out)
         };
-        self.tail_end = self.nxt;
+        if let Some(fine) = self.fine.get_mut() {
+            fine.tail_end = self.nxt;
+        }
         self.rearm(now, None); // now the timeout proper
-        Some(out)
+        Some(outgoing)
     }
 
     /// New data, and the end after it (TCP-150 to TCP-154).
-    fn poll_new(&mut self, now: Now) -> Option<Outgoing> {
+    fn poll_new(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
         let backlog = self.backlog();
         if backlog == 0 {
-            return self.poll_fin(now);
+            return self.poll_fin(now, out);
         }
-        let edge = (self.una + self.wnd).since(self.nxt);
-        let room = self.cwnd().saturating_sub(self.outstanding());
+        let edge = (self.una + self.wnd()).since(self.nxt);
+        let room = (self.cwnd() + self.limited_transmit()).saturating_sub(self.outstanding());
         let unit = self.unit();
         if edge == 0 {
             if self.una == self.nxt {
@@ -221,7 +232,28 @@ impl<P: Profile> Endpoint<P> {
         if self.paced(now) {
             return None;
         }
-        Some(self.send_new(now, len, unit))
+        let len = self.reach(self.nxt, len, unit);
+        Some(self.send_new(now, len, unit, out))
+    }
+
+    /// How many of the `len` bytes and FIN from `start` on one segment can refer to (TCP-607): whole segments, if that is
+    /// more than one.
+    fn reach(&self, start: Seq, len: u32, unit: u32) -> u32 {
+        let offset = start.since(self.data_base()) as usize;
+        let bytes = len.min(clamp(self.queue.len().saturating_sub(offset)));
+        let reach = clamp(self.queue.reach(offset, bytes as usize));
+        if reach == bytes {
+            return len;
+        }
+        if reach > unit { reach - reach % unit } else { reach }
+    }
+
+    /// Without reports, two duplicates let one new segment each go before the third means loss (RFC 3042, TCP-275).
+    fn limited_transmit(&self) -> u32 {
+        if self.bits.has(Bits::SACK.and(Bits::RECOVERY)) {
+            return 0;
+        }
+        u32::from(self.duplicates.min(2)) * self.payload_max()
     }
 
     /// How much new data makes a segment worth sending (RFC 9293 §3.8.6.2.1, TCP-151, TCP-152).
@@ -244,7 +276,7 @@ impl<P: Profile> Endpoint<P> {
             }
             return None;
         }
-        if overridden || usable >= self.wnd_max / 2 {
+        if overridden || usable >= self.wnd_max() / 2 {
             return Some(usable);
         }
         if self.una == self.nxt {
@@ -255,34 +287,39 @@ impl<P: Profile> Endpoint<P> {
 
     /// What waits to be a full segment waits no longer than this.
     fn hold(&mut self, now: Now) {
-        if !self.is_armed(Slot::Ack) || self.remaining(Slot::Ack, now) > u64::from(HOLD_MICROS) {
+        let later = self.remaining(Slot::Ack, now) > u64::from(HOLD_MICROS);
+        if !self.is_armed(Slot::Ack) || later {
             self.arm(Slot::Ack, now, u64::from(HOLD_MICROS));
         }
+        self.bits.set(Bits::HELD);
     }
 
-    fn send_new(&mut self, now: Now, len: u32, unit: u32) -> Outgoing {
+    fn send_new(&mut self, now: Now, len: u32, unit: u32, out: &mut Head) -> Outgoing {
         let start = self.nxt;
+        self.bits.unset(Bits::HELD);
+        let short = !len.is_multiple_of(unit) && len == self.backlog();
         let fin = self.bits.has(Bits::FIN_QUEUED) && len == self.backlog();
-        let out = self.segment(now, Part { start, len, fin, again: false });
+        let outgoing = self.segment(now, Part { start, len, fin, again: false }, out);
         let idle = self.una == self.nxt;
         self.nxt = start + len + u32::from(fin);
         if fin {
             self.bits.set(Bits::FIN_SENT);
         }
-        if len < unit || !len.is_multiple_of(unit) {
+        if short && !self.bits.has(Bits::PERSISTING) {
             self.small = self.nxt;
         }
         self.bits.unset(Bits::OVERRIDE);
-        if !P::Losses::BY_TIME && !self.bits.has(Bits::TIMING) {
-            (self.rtt_seq, self.rtt_sent) = (self.nxt, now.micros);
-            self.bits.set(Bits::TIMING);
-        }
+        self.start_timing(now);
         let stamp = self.rate.stamp(now.micros, self.outstanding(), idle);
         self.losses.sent(self.una, self.nxt, now.micros, stamp);
         self.recovery_sent(len, false);
         self.pace(now, len);
-        self.sent_at = now.micros;
-        if idle || !self.is_armed(Slot::Rtx) || self.rtx == Rtx::TailProbe {
+        // In the same moment, behind more than one segment, it would be the same deadline again.
+        let same = self.sent_at == now.micros && start - self.una > self.payload_max();
+        if self.state.is_synchronized() {
+            self.sent_at = now.micros; // before that it is when the SYN left, which is timed
+        }
+        if idle || !self.is_armed(Slot::Rtx) || (self.rtx == Rtx::TailProbe && !same) {
             self.rearm(now, None);
             if idle && !self.is_armed(Slot::User) {
                 self.arm_user_timeout(now);
@@ -294,135 +331,82 @@ impl<P: Profile> Endpoint<P> {
                 self.rate.app_limited(self.outstanding());
             }
         }
-        out
+        outgoing
     }
 
     /// The end alone.
-    fn poll_fin(&mut self, now: Now) -> Option<Outgoing> {
+    fn poll_fin(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
         if !self.bits.has(Bits::FIN_QUEUED) || self.bits.has(Bits::FIN_SENT) {
             return None;
         }
-        Some(self.send_new(now, 0, self.unit()))
+        Some(self.send_new(now, 0, self.unit(), out))
     }
 
     /// Something that the peer has to answer (TCP-160, TCP-171).
-    fn probe(&mut self, now: Now) -> Outgoing {
-        let persisting = self.bits.has(Bits::PERSISTING) && self.wnd == 0;
+    fn probe(&mut self, now: Now, out: &mut Head) -> Outgoing {
+        let persisting = self.bits.has(Bits::PERSISTING) && self.wnd() == 0;
         if persisting {
             self.disarm(Slot::Rtx);
         }
-        let out = if persisting && self.una != self.nxt {
-            self.resend(now, Hole { start: self.una, end: self.una + 1 })
+        let outgoing = if persisting && self.una != self.nxt {
+            self.resend(now, Hole { start: self.una, end: self.una + 1 }, out)
         } else if persisting && self.backlog() > 0 {
-            self.send_new(now, 1, self.unit())
+            self.send_new(now, 1, self.unit(), out)
         } else {
-            let options = self.options(now);
-            let mut header = self.header(self.nxt - 1, Flags::ACK, options);
-            self.fill_acknowledgment(&mut header);
-            Outgoing { header, offset: 0, len: 0, unit: None, ecn: false }
+            let sequence = self.nxt - 1;
+            Outgoing::bare(self.write_head(now, Mark::at(sequence), out), sequence)
         };
         if persisting {
             self.arm_persist(now);
         }
-        out
+        outgoing
     }
 
     /// An acknowledgement that is owed and did not ride on data.
-    fn poll_ack(&mut self, now: Now) -> Option<Outgoing> {
+    fn poll_ack(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
         if !self.bits.has(Bits::ACK_NOW) {
             return None;
         }
-        let options = self.options(now);
-        let mut header = self.header(self.nxt, Flags::ACK, options);
-        self.fill_acknowledgment(&mut header);
-        Some(Outgoing { header, offset: 0, len: 0, unit: None, ecn: false })
+        Some(Outgoing::bare(self.write_head(now, Mark::at(self.nxt), out), self.nxt))
     }
 
     /// A segment with part of the stream.
-    fn segment(&mut self, now: Now, part: Part) -> Outgoing {
-        let options = self.options(now);
-        let mut header = self.header(part.start, Flags::ACK, options);
-        let unit = self.unit();
+    fn segment(&mut self, now: Now, part: Part, out: &mut Head) -> Outgoing {
+        let mut mark = Mark::at(part.start);
         let base = self.data_base();
         let queued_end = base + clamp(self.queue.len());
         if part.len > 0 && part.start + part.len == queued_end {
-            header.flags |= Flags::PSH;
+            mark.flags |= Flags::PSH;
         }
         if part.fin {
-            header.flags |= Flags::FIN;
+            mark.flags |= Flags::FIN;
         }
         if !part.again && part.len > 0 && self.bits.take(Bits::REDUCED) {
-            header.flags |= Flags::CWR;
+            mark.flags |= Flags::CWR;
         }
-        self.point_at_urgent(&mut header);
-        self.fill_acknowledgment(&mut header);
+        self.point_at_urgent(&mut mark);
+        let header_len = self.write_head(now, mark, out);
+        let unit = self.unit();
         let len = part.len as usize;
         Outgoing {
-            header,
+            header_len,
+            sequence: part.start,
             offset: part.start.since(base) as usize,
             len,
             unit: (part.len > unit).then(|| u16::try_from(unit).unwrap_or(u16::MAX)),
             ecn: self.bits.has(Bits::ECN) && !part.again && len > 0,
+            fast_open: false,
         }
-    }
-
-    /// RFC 9293 §3.8.5, TCP-166.
-    fn point_at_urgent(&mut self, header: &mut Header) {
-        if !self.bits.has(Bits::URGENT_OUT) {
-            return;
-        }
-        let ahead = self.urgent_out.since(Seq(header.sequence));
-        if ahead == 0 {
-            if self.una.at_or_after(self.urgent_out) {
-                self.bits.unset(Bits::URGENT_OUT);
-            }
-            return;
-        }
-        header.flags |= Flags::URG;
-        header.urgent = u16::try_from(ahead).unwrap_or(u16::MAX);
-    }
-
-    fn header(&self, sequence: Seq, flags: Flags, options: Options) -> Header {
-        Header {
-            source: self.local_port,
-            destination: self.peer_port,
-            sequence: sequence.0,
-            acknowledgment: 0,
-            flags,
-            window: 0,
-            urgent: 0,
-            options,
-        }
-    }
-
-    /// The current acknowledgement and window (TCP-155); what was owed is paid with it (TCP-412).
-    #[inline]
-    fn fill_acknowledgment(&mut self, header: &mut Header) {
-        header.acknowledgment = self.rcv_nxt.0;
-        header.window = self.advertise();
-        if self.bits.has(Bits::ECHO) {
-            header.flags |= Flags::ECE;
-        }
-        self.acknowledged_peer();
-    }
-
-    /// Timestamps, and what arrived out of order.
-    #[inline]
-    fn options(&mut self, now: Now) -> Options {
-        let mut options = Options { timestamps: self.timestamps(now, true), ..Options::default() };
-        if self.bits.has(Bits::DUPLICATE) || self.ring.out_of_order() > 0 {
-            options.sack = self.sack_blocks();
-        }
-        options
     }
 
     /// The payload of a full segment, less where blocks have to be reported in it (TCP-156).
     #[inline]
     fn unit(&self) -> u32 {
         let full = self.payload_max();
-        let blocks = self.bits.has(Bits::DUPLICATE) || self.ring.out_of_order() > 0;
-        if blocks && self.bits.has(Bits::SACK) {
-            return full.saturating_sub(40 - u32::from(TIMESTAMPS_LEN)).max(1);
+        if self.reports_blocks() && self.bits.has(Bits::SACK) {
+            // Three blocks beside timestamps, four without (TCP-370).
+            let room = if self.bits.has(Bits::TIMESTAMPS) { 28 } else { 36 };
+            return full.saturating_sub(room).max(1);
         }
         full
     }
@@ -431,16 +415,23 @@ impl<P: Profile> Endpoint<P> {
     #[inline]
     fn super_len(&self, room: u32, unit: u32) -> u32 {
         let most = u32::from(self.settings.as_ref().gso_max);
-        if most <= unit || unit < self.payload_max() {
+        let urgent = self.bits.has(Bits::URGENT_OUT); // such a segment cannot be cut (TCP-601)
+        if most <= unit || unit < self.payload_max() || urgent {
             return unit;
         }
-        let most = most.min(room).min((self.wnd_max / 2).max(unit)).min(self.quantum().max(unit));
+        let most = most.min(room).min((self.wnd_max() / 2).max(unit)).min(self.quantum().max(unit));
         (most - most % unit).max(unit)
+    }
+
+    /// Whether segments are spread, and there is a deadline to do it with.
+    fn is_pacing(&self) -> bool {
+        self.settings.as_ref().pacing && self.slots.as_ref().len() > Slot::Pace as usize
     }
 
     /// Bytes per second; `None` where segments are not spread (TCP-310).
     fn pacing_rate(&self) -> Option<u64> {
-        if !self.settings.as_ref().pacing {
+        self.fine.get()?; // nowhere to keep when the next may leave
+        if !self.is_pacing() {
             return None;
         }
         if let Some(rate) = self.congestion.pacing_rate() {
@@ -465,12 +456,14 @@ impl<P: Profile> Endpoint<P> {
     /// Whether the next segment has to wait for its time.
     #[inline]
     fn paced(&mut self, now: Now) -> bool {
-        if !self.settings.as_ref().pacing || !later(self.pace_at, now.micros) {
+        let pacing = self.is_pacing();
+        let Some(fine) = self.fine.get_mut() else { return false };
+        if !pacing || !later(fine.pace_at, now.micros) {
             return false;
         }
-        let wait = self.pace_at.wrapping_sub(now.micros);
-        if wait > 1 << 30 {
-            self.pace_at = now.micros; // a time of long ago
+        let wait = fine.pace_at.wrapping_sub(now.micros);
+        if wait > PACE_MAX_MICROS {
+            fine.pace_at = now.micros; // a time of long ago
             return false;
         }
         self.arm(Slot::Pace, now, u64::from(wait));
@@ -483,15 +476,21 @@ impl<P: Profile> Endpoint<P> {
         let Some(rate) = self.pacing_rate() else { return };
         let gap = u64::from(len) * 1_000_000 / rate;
         // What was late by less than a round of the clock is made up for.
-        let behind = now.micros.wrapping_sub(self.pace_at);
-        let from = if behind > PACE_CREDIT_MICROS { now.micros } else { self.pace_at };
-        self.pace_at = from.wrapping_add(u32::try_from(gap).unwrap_or(u32::MAX / 4));
+        let Some(fine) = self.fine.get_mut() else { return };
+        let behind = now.micros.wrapping_sub(fine.pace_at);
+        let from = if behind > PACE_CREDIT_MICROS { now.micros } else { fine.pace_at };
+        fine.pace_at = from.wrapping_add(u32::try_from(gap).unwrap_or(u32::MAX / 4));
     }
 
     /// Data after silence: the window is what it was at the start (RFC 5681 §4.1, TCP-159).
     pub(crate) fn restart_after_idle(&mut self, now: Now) {
         if self.una != self.nxt || !self.state.is_synchronized() {
             return;
+        }
+        if !self.is_armed(Slot::Pace)
+            && let Some(fine) = self.fine.get_mut()
+        {
+            fine.pace_at = now.micros; // after half an hour the old one would seem to lie ahead (TCP-401)
         }
         let idle = now.micros.wrapping_sub(self.sent_at);
         let rto = self.rto();
@@ -526,3 +525,5 @@ pub(crate) const ECN_ATTEMPTS: u8 = 2;
 /// How late a paced segment may be and still be followed as if it had been in time, in microseconds.
 /// chosen: a loop's sleep and a scheduler's slice
 const PACE_CREDIT_MICROS: u32 = 2500;
+/// No segment waits longer than this for its time. chosen: longer than any round trip, short beside the clock's 71 minutes
+const PACE_MAX_MICROS: u32 = 1 << 27;

@@ -17,6 +17,8 @@ mod linger;
 mod path;
 #[path = "pair/peer.rs"]
 mod peer;
+#[path = "pair/predicted.rs"]
+mod predicted;
 #[path = "pair/syn_loss.rs"]
 mod syn_loss;
 #[path = "pair/transfer.rs"]

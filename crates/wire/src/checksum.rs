@@ -25,12 +25,9 @@ impl Checksum {
     #[must_use]
     #[inline]
     pub fn pseudo(source: IpAddr, destination: IpAddr, protocol: u8, len: u32) -> Self {
-        let mut sum = Self::new();
-        sum.add_address(source);
-        sum.add_address(destination);
-        let [a, b, c, d] = len.to_be_bytes();
-        sum.add(&[a, b, c, d, 0, 0, 0, protocol]);
-        sum
+        let rest = (u64::from(len) << 32) | u64::from(protocol);
+        let sum = around(around(address(source), address(destination)), rest.to_be());
+        Self { sum: fold(sum), odd: false }
     }
 
     /// Adds what follows.
@@ -61,14 +58,25 @@ impl Checksum {
     pub const fn is_valid(&self) -> bool {
         self.sum == 0xffff
     }
+}
 
-    #[inline]
-    fn add_address(&mut self, address: IpAddr) {
-        match address {
-            IpAddr::V4(address) => self.add(&address.octets()),
-            IpAddr::V6(address) => self.add(&address.octets()),
+/// The sum of an address in the machine's byte order, not folded.
+#[inline]
+const fn address(address: IpAddr) -> u64 {
+    match address {
+        IpAddr::V4(address) => u32::from_ne_bytes(address.octets()) as u64,
+        IpAddr::V6(address) => {
+            let bits = u128::from_ne_bytes(address.octets());
+            around(low(bits), low(bits >> 64))
         }
     }
+}
+
+/// The low half, on purpose.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the halves are summed one by one")]
+const fn low(wide: u128) -> u64 {
+    wide as u64
 }
 
 /// The checksum of `bytes` alone, as IPv4, `ICMPv4` and IGMP have it. The field itself must be zero.

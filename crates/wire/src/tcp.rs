@@ -88,6 +88,86 @@ impl Header {
     }
 }
 
+/// What nearly every header of an open connection says: no option but timestamps, aligned, and no SYN.
+///
+/// A tenth of the size of a [`Header`], for those who have many to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plain {
+    /// The sender's port.
+    pub source: u16,
+    /// The receiver's port.
+    pub destination: u16,
+    /// The number of the first octet of payload.
+    pub sequence: u32,
+    /// The next number the sender expects.
+    pub acknowledgment: u32,
+    /// The control bits, SYN not among them.
+    pub flags: Flags,
+    /// The window as it stands in the header, not scaled.
+    pub window: u16,
+    /// The urgent pointer.
+    pub urgent: u16,
+    /// The only option (RFC 7323 appendix A).
+    pub timestamps: Timestamps,
+}
+
+impl Plain {
+    /// The header at the start of `segment` and the payload behind it; `None` if it is not of this kind, and then
+    /// [`Header::parse`] knows what it is.
+    #[must_use]
+    #[inline]
+    pub fn parse(segment: &[u8]) -> Option<(Self, &[u8])> {
+        let (head, payload) = segment.split_first_chunk::<PLAIN_LEN>()?;
+        let (fixed, options) = Fixed::ref_from_prefix(head).ok()?;
+        let timestamps = options::aligned_timestamps(options.first_chunk()?)?;
+        let flags = Flags::from_bytes(fixed.offset_and_flags);
+        if usize::from(fixed.offset_and_flags[0] >> 4) != PLAIN_LEN / 4
+            || flags.contains(Flags::SYN)
+        {
+            return None;
+        }
+        let plain = Self {
+            source: fixed.source.get(),
+            destination: fixed.destination.get(),
+            sequence: fixed.sequence.get(),
+            acknowledgment: fixed.acknowledgment.get(),
+            flags,
+            window: fixed.window.get(),
+            urgent: fixed.urgent.get(),
+            timestamps,
+        };
+        Some((plain, payload))
+    }
+}
+
+impl Plain {
+    /// Writes the header with a checksum of zero and says how long it is; `None` if `out` is too short.
+    #[must_use]
+    #[inline]
+    pub fn emit(&self, out: &mut [u8]) -> Option<usize> {
+        let (words, _) = out.first_chunk_mut::<PLAIN_LEN>()?.as_chunks_mut::<4>();
+        let [ports, sequence, acknowledgment, bits, urgent, head, value, echo] = words else {
+            return None;
+        };
+        let both = |high: u16, low: u16| (u32::from(high) << 16 | u32::from(low)).to_be_bytes();
+        let [high, low] = self.flags.to_bytes();
+        *ports = both(self.source, self.destination);
+        *sequence = self.sequence.to_be_bytes();
+        *acknowledgment = self.acknowledgment.to_be_bytes();
+        *bits = both(u16::from_be_bytes([PLAIN_WORDS << 4 | high, low]), self.window);
+        *urgent = both(0, self.urgent);
+        *head = options::ALIGNED_TIMESTAMPS;
+        *value = self.timestamps.value.to_be_bytes();
+        *echo = self.timestamps.echo.to_be_bytes();
+        Some(PLAIN_LEN)
+    }
+}
+
+/// How long a [`Plain`] header is, in words of four bytes. RFC 7323 appendix A
+const PLAIN_WORDS: u8 = 8;
+/// How long a [`Plain`] header is. RFC 7323 appendix A
+const PLAIN_LEN: usize = 4 * PLAIN_WORDS as usize;
+
 /// The fixed part as it stands on the wire.
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
@@ -128,6 +208,28 @@ mod tests {
         let len = sample().emit(&mut out).unwrap();
         assert_eq!(len, 32);
         assert_eq!(Header::parse(&out[..len]), Some((sample(), 32)));
+    }
+
+    #[test]
+    fn a_plain_header_says_what_the_whole_one_says() {
+        let mut out = [7; HEADER_MAX];
+        let len = sample().emit(&mut out).unwrap();
+        let (plain, payload) = Plain::parse(&out[..len + 3]).unwrap();
+        let stamps = sample().options.timestamps.unwrap();
+        assert_eq!((plain.sequence, plain.timestamps), (sample().sequence, stamps));
+        assert_eq!((plain.flags, plain.window), (sample().flags, sample().window));
+        assert_eq!(payload, [7; 3]);
+        let mut again = [9; HEADER_MAX];
+        assert_eq!(plain.emit(&mut again), Some(len));
+        assert_eq!(again[..len], out[..len]);
+        assert_eq!(plain.emit(&mut again[..len - 1]), None);
+        for other in [
+            Header { flags: Flags::SYN, ..sample() },
+            Header { options: Options::default(), ..sample() },
+        ] {
+            let len = other.emit(&mut out).unwrap();
+            assert_eq!(Plain::parse(&out[..len]), None);
+        }
     }
 
     #[test]

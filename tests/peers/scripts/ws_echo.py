@@ -35,6 +35,7 @@ async def echo(socket, fragment):
 async def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--cert")
     parser.add_argument("--key")
     parser.add_argument("--subprotocol", action="append")
@@ -47,7 +48,7 @@ async def main():
         context.load_cert_chain(args.cert, args.key)
     server = await serve(
         lambda socket: echo(socket, args.fragment),
-        "127.0.0.1",
+        args.host or None,
         args.port,
         ssl=context,
         subprotocols=args.subprotocol,

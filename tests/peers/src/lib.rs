@@ -13,6 +13,7 @@
 )]
 
 mod document;
+pub mod own;
 pub mod pressure;
 mod rig;
 mod story;

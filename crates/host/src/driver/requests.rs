@@ -62,7 +62,7 @@ impl<M: Machine> Driver<M> {
     ) -> bool {
         let Some(own) = self.own.as_deref_mut() else { return false };
         own.abort(now, id);
-        let Err(errno) = own.open(now, id, target, options) else { return false };
+        let Err(errno) = own.connect(now, id, target, options) else { return false };
         self.counters.failed += 1;
         self.machine.handle_opened(now, id, Err(errno));
         true

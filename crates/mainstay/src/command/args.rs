@@ -1,8 +1,10 @@
 //! What may be asked on the command line. Validates; does nothing.
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
+use mainstay_host::own::WireKind;
+use mainstay_net::Prefix;
 use std::path::PathBuf;
 
 /// The exit codes, as `--help` tells them.
@@ -41,6 +43,8 @@ pub(crate) enum Command {
     Send(Send),
     /// Writes what arrives on a stream to standard output
     Listen(Listen),
+    /// Bare TCP, as nc does it and with figures: bulk either way or echo, over the system's stack or ours
+    Tcp(Tcp),
 }
 
 #[derive(Debug, clap::Args)]
@@ -140,6 +144,46 @@ pub(crate) struct Listen {
     pub(crate) for_time: Option<Duration>,
 }
 
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXITS)]
+pub(crate) struct Tcp {
+    /// Whether to connect or to wait for one connection
+    pub(crate) role: Role,
+    /// Where to, or which of our addresses and which port: ADDRESS:PORT, [ADDRESS]:PORT
+    pub(crate) address: SocketAddr,
+    /// Sends so many bytes instead of standard input, then finishes: 1000, 10K, 5M, 1G
+    #[arg(long, value_name = "BYTES", value_parser = size, conflicts_with = "echo")]
+    pub(crate) send: Option<u64>,
+    /// Sends for so many seconds instead of standard input, then finishes
+    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds, conflicts_with_all = ["send", "echo"])]
+    pub(crate) for_time: Option<Duration>,
+    /// Counts what arrives instead of writing it to standard output
+    #[arg(long)]
+    pub(crate) sink: bool,
+    /// Sends back what arrives
+    #[arg(long)]
+    pub(crate) echo: bool,
+    /// No line a second
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Writes every frame of the link to a file, for wireshark
+    #[arg(long, value_name = "FILE", requires = "link")]
+    pub(crate) pcap: Option<PathBuf>,
+    /// Draws sequence, window and losses over time into a file
+    #[arg(long, value_name = "FILE.svg", requires = "link")]
+    pub(crate) plot: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) own: Link,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Begins a connection
+    Connect,
+    /// Takes one connection
+    Listen,
+}
+
 /// What the device is and knows.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Device {
@@ -162,6 +206,37 @@ pub(crate) struct Device {
     /// An address for a name, instead of asking a name server
     #[arg(long = "resolve", value_name = "NAME=ADDRESS", value_parser = address)]
     pub(crate) addresses: Vec<(String, IpAddr)>,
+    #[command(flatten)]
+    pub(crate) own: Link,
+}
+
+/// Our own stack instead of the operating system's.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Link {
+    /// TCP over our own stack on this interface instead of the operating system's: tap:NAME, tun:NAME, or if:NAME
+    #[arg(long, value_name = "KIND:NAME", value_parser = link, requires = "link_addresses")]
+    pub(crate) link: Option<(WireKind, String)>,
+    /// Our address on the link and its network, such as 198.18.1.10/24; once per IP version
+    #[arg(long = "address", id = "link_addresses", value_name = "ADDRESS/BITS", value_parser = prefix, requires = "link")]
+    pub(crate) link_addresses: Vec<Prefix>,
+    /// Where packets beyond that network go
+    #[arg(long = "gateway", value_name = "ADDRESS", requires = "link")]
+    pub(crate) gateways: Vec<IpAddr>,
+    /// Plain frames: neither checksums nor the cutting of segments are left to the kernel
+    #[arg(long, requires = "link")]
+    pub(crate) no_offload: bool,
+    /// How fast the own stack sends: cubic, bbr or reno
+    #[arg(long, value_name = "NAME", default_value = "cubic", requires = "link")]
+    pub(crate) congestion: Congestion,
+}
+
+/// A congestion controller.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Congestion {
+    #[default]
+    Cubic,
+    Bbr,
+    Reno,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -210,6 +285,44 @@ fn pair(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         Some(_) | None => Err("write NAME=VALUE".to_owned()),
     }
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    let wrong = || "write a number of bytes, such as 1000, 10K, 5M or 1G".to_owned();
+    let (number, unit) = match text.strip_suffix(['K', 'M', 'G']) {
+        Some(number) => (number, text.get(number.len()..).unwrap_or_default()),
+        None => (text, ""),
+    };
+    let shift = match unit {
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        _ => 0,
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    number.checked_mul(1 << shift).ok_or_else(wrong)
+}
+
+fn link(text: &str) -> Result<(WireKind, String), String> {
+    let kind = match text.split_once(':') {
+        Some(("tap", _)) => WireKind::Tap,
+        Some(("tun", _)) => WireKind::Tun,
+        Some(("if", _)) => WireKind::Packet,
+        Some(_) | None => return Err("write tap:NAME, tun:NAME or if:NAME".to_owned()),
+    };
+    let name = text.split_once(':').map_or("", |(_, name)| name);
+    if name.is_empty() || name.len() > 15 {
+        return Err("an interface's name has 1 to 15 bytes".to_owned());
+    }
+    Ok((kind, name.to_owned()))
+}
+
+fn prefix(text: &str) -> Result<Prefix, String> {
+    let wrong =
+        || "write an address and the length of its network, such as 198.18.1.10/24".to_owned();
+    let (address, len) = text.split_once('/').ok_or_else(wrong)?;
+    let address: IpAddr = address.parse().map_err(|_| wrong())?;
+    Prefix::new(address, len.parse().map_err(|_| wrong())?).ok_or_else(wrong)
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

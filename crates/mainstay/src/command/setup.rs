@@ -4,14 +4,18 @@ use super::args::{self, BlobName, Content};
 use super::exit::{Exit, Failure};
 use crate::{BuildError, Builder, Device};
 use mainstay_base::Reason;
+use mainstay_host::own::WireOptions;
+use mainstay_net::network::Config as NetworkConfig;
 use mainstay_node::Resolved;
 use mainstay_policy::Policy;
 use mainstay_stream::{Blobs, CreateError};
+use mainstay_tcp::congestion::any;
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A device with this policy and what the arguments give it.
 pub(crate) fn device(policy: Policy, args: &args::Device) -> Result<Device, Failure> {
@@ -31,11 +35,37 @@ pub(crate) fn device(policy: Policy, args: &args::Device) -> Result<Device, Fail
             known.get(&name.to_ascii_lowercase()).cloned().map(Resolved::Addresses)
         }));
     }
+    if let Some((config, link)) = network(&args.own) {
+        builder = builder.links(config, vec![link]);
+    }
     builder.build().map_err(|error| match error {
         BuildError::System(error) => Failure::from(error),
         BuildError::Trust(error) => Failure::new(Exit::Policy, error.to_string()),
     })
 }
+
+/// The network and its link that the arguments ask for.
+pub(crate) fn network(args: &args::Link) -> Option<(NetworkConfig, WireOptions)> {
+    let (kind, name) = args.link.clone()?;
+    let congestion = match args.congestion {
+        args::Congestion::Cubic => any::Config::Cubic(Default::default()),
+        args::Congestion::Bbr => any::Config::Bbr3(Default::default()),
+        args::Congestion::Reno => any::Config::NewReno(Default::default()),
+    };
+    let offload = !args.no_offload;
+    let mut settings = mainstay_tcp::Settings::host(congestion);
+    settings.pacing = args.congestion == args::Congestion::Bbr;
+    settings.gso_max = if offload { GSO_MAX } else { 0 };
+    let mut config =
+        NetworkConfig { settings: Arc::new(settings), offload, ..NetworkConfig::default() };
+    config.stack.probes_v4 = 0; // as everybody does with an address that somebody typed
+    let addresses = args.link_addresses.clone();
+    let gateways = args.gateways.clone();
+    Some((config, WireOptions { name, kind, offload, addresses, gateways }))
+}
+
+/// The payload of one super-segment at most. chosen: what fits into an IP packet with the largest headers
+const GSO_MAX: u16 = 65_535 - 120;
 
 /// Appends lines to `path`, which only its owner can read if it is new.
 fn key_sink(path: &Path) -> Result<impl Fn(&str) + Send + Sync + 'static, Failure> {

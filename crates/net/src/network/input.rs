@@ -48,7 +48,8 @@ impl Network {
         let listener = match self.engine.handle_segment(now, &meta, segment) {
             Ingress::Incoming(incoming) => {
                 let listener = incoming.listener();
-                let half = |(of, _, ready): &&(ListenerHandle, Handle, bool)| *of == listener && !ready;
+                let half =
+                    |(of, _, ready): &&(ListenerHandle, Handle, bool)| *of == listener && !ready;
                 let half_open = self.incoming.iter().filter(half).count();
                 // Perhaps a flood: from here on only those that answer get memory (TCP-530).
                 if !incoming.is_completed() && half_open >= self.config.backlog / 2 {

@@ -2,19 +2,22 @@
 
 use mainstay_base::Instant;
 
+use crate::offset::Offset;
+
 use super::hystart::{HyStart, SlowStart, Standard};
 use super::{AckSample, CongestionControl, Signal, WINDOW_MAX, clamp_mss, initial_segments};
 
 /// The smallest `ssthresh`, in segments. RFC 5681 §3.1 equation (4).
 const SSTHRESH_MIN: u32 = 2;
 
-/// NewReno; `S` is how it grows before the first loss.
+/// NewReno; `S` is how it grows before the first loss, `O` how wide windows are.
 #[derive(Clone, Copy, Debug)]
-pub struct NewReno<S = Standard> {
-    cwnd: u32,
-    ssthresh: u32,
+pub struct NewReno<S = Standard, O = u32> {
+    cwnd: O,
+    /// The largest there is while unknown.
+    ssthresh: O,
     /// Bytes acknowledged in congestion avoidance that the window has not grown for yet.
-    credit: u32,
+    credit: O,
     mss: u16,
     /// The initial window in whole segments, for restarts after idle.
     initial: u8,
@@ -43,12 +46,12 @@ pub struct Config {
 
 /// What a spurious episode is undone with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Snapshot {
-    pub(super) cwnd: u32,
-    pub(super) ssthresh: u32,
+pub struct Snapshot<O = u32> {
+    pub(super) cwnd: O,
+    pub(super) ssthresh: O,
 }
 
-impl<S: SlowStart> NewReno<S> {
+impl<S: SlowStart, O: Offset> NewReno<S, O> {
     fn mss(&self) -> u32 {
         u32::from(self.mss)
     }
@@ -64,7 +67,7 @@ impl<S: SlowStart> NewReno<S> {
             return;
         };
         if sample.cwnd_limited {
-            self.cwnd = self.cwnd.saturating_add(growth).min(self.ssthresh).min(WINDOW_MAX);
+            self.set_cwnd(self.cwnd().saturating_add(growth).min(self.ssthresh()));
         }
     }
 
@@ -73,25 +76,30 @@ impl<S: SlowStart> NewReno<S> {
         if !sample.cwnd_limited {
             return;
         }
-        self.credit = self.credit.saturating_add(sample.acked);
-        if self.credit >= self.cwnd {
+        let (cwnd, mut credit) = (self.cwnd(), self.credit.wide().saturating_add(sample.acked));
+        if credit >= cwnd {
             // One acknowledgement, however large, is worth one segment.
-            self.credit = (self.credit - self.cwnd).min(self.cwnd);
-            self.cwnd = self.cwnd.saturating_add(self.mss()).min(WINDOW_MAX);
+            credit = (credit - cwnd).min(cwnd);
+            self.set_cwnd(cwnd.saturating_add(self.mss()));
         }
+        self.credit = O::narrow(credit);
+    }
+
+    fn set_cwnd(&mut self, cwnd: u32) {
+        self.cwnd = O::narrow(cwnd.min(WINDOW_MAX));
     }
 }
 
-impl<S: SlowStart> CongestionControl for NewReno<S> {
+impl<S: SlowStart, O: Offset> CongestionControl for NewReno<S, O> {
     type Config = Config;
-    type Snapshot = Snapshot;
+    type Snapshot = Snapshot<O>;
 
     fn new(config: Config, mss: u32, initial: u32) -> Self {
         let mss = clamp_mss(mss);
         Self {
-            cwnd: initial.clamp(u32::from(mss), WINDOW_MAX),
-            ssthresh: u32::MAX,
-            credit: 0,
+            cwnd: O::narrow(initial.clamp(u32::from(mss), WINDOW_MAX)),
+            ssthresh: O::narrow(u32::MAX),
+            credit: O::default(),
             mss,
             initial: initial_segments(initial, mss),
             flags: if config.abe { ABE } else { 0 } | if config.paced { PACED } else { 0 },
@@ -103,7 +111,7 @@ impl<S: SlowStart> CongestionControl for NewReno<S> {
         if sample.in_recovery && !sample.after_rto {
             return;
         }
-        if self.cwnd < self.ssthresh {
+        if self.cwnd() < self.ssthresh() {
             self.grow_exponentially(sample);
         } else {
             self.grow_linearly(sample);
@@ -113,56 +121,58 @@ impl<S: SlowStart> CongestionControl for NewReno<S> {
     fn on_congestion(&mut self, _now: Instant, signal: Signal, flight: u32) {
         let flight = flight.min(WINDOW_MAX);
         let floor = SSTHRESH_MIN * self.mss();
-        let repeated = self.is(AFTER_RTO) && self.cwnd <= self.mss();
+        let repeated = self.is(AFTER_RTO) && self.cwnd() <= self.mss();
         self.slow_start.retire();
-        self.credit = 0;
-        self.ssthresh = match signal {
+        self.credit = O::default();
+        let ssthresh = match signal {
             // Nothing was acknowledged since the last one: it says nothing new about the path (RFC 5681 §3.1).
-            Signal::Rto if repeated => self.ssthresh,
+            Signal::Rto if repeated => self.ssthresh(),
             Signal::Ecn { .. } if self.is(ABE) => (flight - flight / 5).max(floor),
             Signal::Loss | Signal::Ecn { .. } | Signal::Rto => (flight / 2).max(floor),
         };
+        self.ssthresh = O::narrow(ssthresh);
         if signal == Signal::Rto {
-            self.cwnd = self.mss();
+            self.set_cwnd(self.mss());
             self.flags |= AFTER_RTO;
         } else {
-            self.cwnd = self.ssthresh;
+            self.set_cwnd(ssthresh);
             self.flags &= !AFTER_RTO;
         }
     }
 
     fn on_recovery_end(&mut self, _now: Instant) {
         // After fast recovery they are equal already; after a timeout slow start goes on from where it is.
-        self.cwnd = self.cwnd.min(self.ssthresh).max(self.mss());
+        self.set_cwnd(self.cwnd().min(self.ssthresh()).max(self.mss()));
     }
 
-    fn snapshot(&self) -> Snapshot {
+    fn snapshot(&self) -> Snapshot<O> {
         Snapshot { cwnd: self.cwnd, ssthresh: self.ssthresh }
     }
 
-    fn undo(&mut self, before: Snapshot) {
+    fn undo(&mut self, before: Snapshot<O>) {
         self.cwnd = self.cwnd.max(before.cwnd);
-        self.ssthresh = before.ssthresh;
+        self.ssthresh = before.ssthresh.max(O::narrow(SSTHRESH_MIN * self.mss())); // segments may be larger by now
         self.flags &= !AFTER_RTO;
     }
 
     fn on_idle(&mut self, _now: Instant, idle_micros: u32, rto_micros: u32) {
         if idle_micros > rto_micros {
-            self.cwnd = self.cwnd.min(u32::from(self.initial) * self.mss());
+            self.set_cwnd(self.cwnd().min(u32::from(self.initial) * self.mss()));
         }
     }
 
     fn set_mss(&mut self, mss: u32) {
         self.mss = clamp_mss(mss);
-        self.cwnd = self.cwnd.max(self.mss());
+        self.set_cwnd(self.cwnd().max(self.mss()));
+        self.ssthresh = self.ssthresh.max(O::narrow(SSTHRESH_MIN * self.mss()));
     }
 
     fn cwnd(&self) -> u32 {
-        self.cwnd
+        self.cwnd.wide()
     }
 
     fn ssthresh(&self) -> u32 {
-        self.ssthresh
+        if self.ssthresh.get() == O::MAX { u32::MAX } else { self.ssthresh.wide() }
     }
 }
 
@@ -190,6 +200,7 @@ mod tests {
     fn it_fits_a_tiny_control_block() {
         assert_eq!(NewReno::<Standard>::STATE_BYTES, 16);
         assert!(size_of::<Snapshot>() <= 12);
+        assert_eq!(NewReno::<Standard, u16>::STATE_BYTES, 10);
     }
 
     // Covers TCP-250
@@ -317,6 +328,22 @@ mod tests {
         let mut small = avoiding(3);
         small.on_idle(NOW, 2_000_000, 1_000_000);
         assert_eq!(small.cwnd(), 3 * MSS);
+    }
+
+    // Covers TCP-250
+    #[test]
+    fn a_narrow_window_grows_up_to_what_it_can_say_and_shrinks_from_there() {
+        let mut reno = NewReno::<Standard, u16>::new(Config::default(), MSS, 10 * MSS);
+        assert_eq!(reno.ssthresh(), u32::MAX);
+        for _ in 0..100 {
+            reno.on_ack(&ack(2 * MSS));
+        }
+        assert_eq!(reno.cwnd(), 65_535);
+        let before = reno.snapshot();
+        reno.on_congestion(NOW, Signal::Loss, 65_535);
+        assert_eq!((reno.cwnd(), reno.ssthresh()), (32_767, 32_767));
+        reno.undo(before);
+        assert_eq!((reno.cwnd(), reno.ssthresh()), (65_535, u32::MAX));
     }
 
     // Covers TCP-253

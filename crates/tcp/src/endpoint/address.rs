@@ -1,4 +1,4 @@
-//! Addresses as a profile keeps them: both families in 17 bytes, or one in 16.
+//! Addresses as a profile keeps them: both families, or one of them, in no more bytes than the longer takes.
 
 use core::fmt::Debug;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -11,6 +11,11 @@ pub trait Address: Copy + Debug + PartialEq {
     fn new(address: IpAddr) -> Option<Self>;
     /// The address.
     fn ip(self) -> IpAddr;
+    /// Whether it is this one.
+    #[inline]
+    fn is(&self, address: &IpAddr) -> bool {
+        self.ip() == *address
+    }
 }
 
 impl Address for IpAddr {
@@ -22,6 +27,35 @@ impl Address for IpAddr {
 
     fn ip(self) -> IpAddr {
         self
+    }
+
+    #[inline]
+    fn is(&self, address: &IpAddr) -> bool {
+        match (self, address) {
+            (Self::V4(own), Self::V4(address)) => own == address,
+            (Self::V6(own), Self::V6(address)) => own == address,
+            (Self::V4(_), Self::V6(_)) | (Self::V6(_), Self::V4(_)) => false,
+        }
+    }
+}
+
+/// An address of either family: IPv4 stands as an IPv4-mapped one (RFC 4291 §2.5.5.2), which no packet may carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Either(Ipv6Addr);
+
+impl Address for Either {
+    const UNSPECIFIED: Self = Self(Ipv6Addr::UNSPECIFIED);
+
+    fn new(address: IpAddr) -> Option<Self> {
+        match address {
+            IpAddr::V6(address) if address.to_ipv4_mapped().is_some() => None,
+            IpAddr::V6(address) => Some(Self(address)),
+            IpAddr::V4(address) => Some(Self(address.to_ipv6_mapped())),
+        }
+    }
+
+    fn ip(self) -> IpAddr {
+        self.0.to_canonical()
     }
 }
 
@@ -52,5 +86,21 @@ impl Address for Ipv4Addr {
 
     fn ip(self) -> IpAddr {
         IpAddr::V4(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Covers TCP-022
+    #[test]
+    fn either_family_is_kept_and_a_mapped_address_is_not_mistaken_for_the_other() {
+        for text in ["192.0.2.1", "2001:db8::1", "::", "0.0.0.0"] {
+            let address: IpAddr = text.parse().unwrap();
+            assert_eq!(Either::new(address).unwrap().ip(), address);
+        }
+        assert_eq!(Either::new("::ffff:192.0.2.1".parse().unwrap()), None);
+        assert_eq!(size_of::<Either>(), 16);
     }
 }

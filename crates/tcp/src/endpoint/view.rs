@@ -3,6 +3,7 @@
 use super::{Address as _, Endpoint};
 use crate::bits::Bits;
 use crate::event::{Disconnected, Soft, State};
+use crate::fine::Finer as _;
 use crate::losses::Losses;
 use crate::profile::Profile;
 use crate::queue::TxQueue;
@@ -57,8 +58,10 @@ pub struct Facts {
     pub window_in: u32,
     /// Timeouts in a row.
     pub retries: u8,
-    /// An episode of recovery is under way and began with this.
-    pub recovering_since: Option<Seq>,
+    /// Segments and super-segments that left again; always 0 in the smallest profile, which does not count them.
+    pub resent: u32,
+    /// An episode of recovery is under way and ends when everything before this is acknowledged.
+    pub recovering_to: Option<Seq>,
     /// The last trouble.
     pub soft: Option<Soft>,
     /// Why the last connection ended.
@@ -81,7 +84,7 @@ impl<P: Profile> Endpoint<P> {
             ssthresh,
             srtt: self.trip.smoothed(),
             rttvar: self.trip.variation(),
-            min_rtt: Some(self.trip.min).filter(|min| *min != u32::MAX),
+            min_rtt: Some(self.min_rtt()).filter(|min| *min != u32::MAX),
             rto: self.rto_backed_off(),
             flight: self.nxt - self.una,
             lost: self.losses.lost(),
@@ -89,10 +92,11 @@ impl<P: Profile> Endpoint<P> {
             queued: self.queue.len(),
             unread: self.ring.unread(),
             out_of_order: self.ring.out_of_order(),
-            window: self.wnd,
+            window: self.wnd(),
             window_in: self.rcv_adv.since(self.rcv_nxt),
             retries: self.retries,
-            recovering_since: self.recovering_since(),
+            resent: self.fine.get().map_or(0, |fine| fine.resent),
+            recovering_to: self.recovering_to(),
             soft: self.soft,
             ended: self.ended,
         }

@@ -7,6 +7,8 @@ use crate::endpoint::{Endpoint, clamp};
 use crate::event::{Disconnected, State};
 use crate::fast_open::{Check, Plan};
 use crate::limits::{MSS_DEFAULT_V4, MSS_DEFAULT_V6};
+use crate::losses::Losses as _;
+use crate::offset::Offset as _;
 use crate::prf::Tuple;
 use crate::profile::Profile;
 use crate::time::Now;
@@ -85,7 +87,13 @@ impl<T: Tables> Engine<T> {
     }
 
     /// What the server's answer to a SYN with the option says of it (TCP-362, TCP-363).
-    pub(super) fn remember_server(&mut self, now: Now, slot: usize, met: &Met, header: &Header) {
+    pub(super) fn remember_server(
+        &mut self,
+        now: Now,
+        slot: usize,
+        met: &Met,
+        header: Option<&Header>,
+    ) {
         let Some(endpoint) = self.endpoint_at(slot) else { return };
         if endpoint.state == State::SynSent {
             return;
@@ -99,7 +107,8 @@ impl<T: Tables> Engine<T> {
         } else if met.data && taken {
             kept.servers.succeed(peer);
         }
-        if let Some(cookie) = header.options.fast_open
+        if let Some(header) = header
+            && let Some(cookie) = header.options.fast_open
             && !refused
         {
             let mss = header.options.mss.unwrap_or_else(|| size_default(peer));
@@ -171,7 +180,7 @@ impl<P: Profile> Endpoint<P> {
     /// A deferred connect begins: the SYN may carry so many bytes of what is queued.
     pub(super) fn begin_early(&mut self, most: u32) {
         self.bits.set(Bits::FAST_OPEN);
-        self.wnd = most;
+        self.wnd = P::Offset::narrow(most);
     }
 
     /// Data of the SYN, whose cookie was valid: it can be read before the handshake is over (TCP-079, TCP-365).
@@ -185,6 +194,7 @@ impl<P: Profile> Endpoint<P> {
         let data = data.get(..room).unwrap_or(data);
         let written = self.ring.write(self.storage.as_mut(), 0, data);
         self.rcv_nxt += clamp(written.advanced);
+        self.losses.clear(self.una + 1); // what is sent from now on stays when the connection is established
         self.bits.set(
             Bits::EARLY.and(Bits::EARLY_FIRST).and(Bits::TELL_ACCEPTED).and(Bits::TELL_RECEIVE),
         );

@@ -283,7 +283,7 @@ impl<T: Tables> Engine<T> {
 
     fn tuple_of(&self, syn: &Syn) -> Option<Tuple> {
         let listener = self.listeners.as_ref().get(usize::from(syn.listener))?;
-        let port = listener.address?.port();
+        let port = listener.address()?.port();
         let (local, _) = self.memory.kept()?.locals.get(usize::from(syn.local)).copied()??;
         Some(Tuple { local: SocketAddr::new(local, port), peer: syn.peer })
     }

@@ -16,7 +16,7 @@ use core::net::IpAddr;
 use mainstay_base::Instant;
 use mainstay_wire::checksum;
 use mainstay_wire::ip::{Ecn, Protocol};
-use mainstay_wire::tcp::{Flags, Header};
+use mainstay_wire::tcp::{Flags, Header, Plain};
 
 /// What the IP layer knows of a segment.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +38,10 @@ pub struct Meta {
 /// What came of a segment.
 #[derive(Debug)]
 #[must_use]
-#[expect(clippy::large_enum_variant, reason = "it is not kept, and there is no allocator")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a SYN is rare, and there is no allocator to box it with"
+)]
 pub enum Ingress<'a, T: Tables> {
     /// A connection took it.
     Accepted,
@@ -60,10 +63,36 @@ impl<T: Tables> Engine<T> {
     ) -> Ingress<'a, T> {
         let now = self.clock(now);
         self.counters.received += 1;
+        if let Some((plain, payload)) = Plain::parse(bytes) {
+            let segment = Segment::plain(&plain, payload, meta.ecn, meta.unit);
+            return self.take(now, meta, (plain.source, plain.destination), bytes, &segment);
+        }
+        self.take_any(now, meta, bytes)
+    }
+
+    /// One with other options than most have.
+    #[inline(never)]
+    fn take_any<'a>(&'a mut self, now: Now, meta: &Meta, bytes: &'a [u8]) -> Ingress<'a, T> {
         let Some((header, header_len)) = Header::parse(bytes) else {
             return self.damaged(Ignored::Malformed);
         };
-        if header.source == 0 || header.destination == 0 || !plausible(meta) {
+        let payload = bytes.get(header_len..).unwrap_or(&[]);
+        let segment = Segment::new(&header, payload, meta.ecn, meta.unit);
+        self.take(now, meta, (header.source, header.destination), bytes, &segment)
+    }
+
+    fn take<'a>(
+        &'a mut self,
+        now: Now,
+        meta: &Meta,
+        ports: (u16, u16),
+        bytes: &'a [u8],
+        segment: &Segment<'_>,
+    ) -> Ingress<'a, T> {
+        let (source, destination) = ports;
+        let slot = self.find_between((&meta.destination, destination), (&meta.source, source));
+        // Nobody is connected to an address that cannot be.
+        if slot.is_none() && (source == 0 || destination == 0 || !plausible(meta)) {
             return self.damaged(Ignored::Address);
         }
         if !meta.verified
@@ -71,23 +100,24 @@ impl<T: Tables> Engine<T> {
         {
             return self.damaged(Ignored::Checksum);
         }
-        if header.options.malformed {
+        if segment.header.is_some_and(|header| header.options.malformed) {
             self.counters.malformed_options += 1;
         }
-        let tuple = Tuple {
-            local: (meta.destination, header.destination).into(),
-            peer: (meta.source, header.source).into(),
-        };
-        let payload = bytes.get(header_len..).unwrap_or(&[]);
-        let segment = Segment { header: &header, payload, ecn: meta.ecn, unit: meta.unit };
-        if let Some(slot) = self.find(&tuple)
-            && !self.replaces(slot, &tuple, &header)
+        if let Some(slot) = slot
+            && segment.header.is_none_or(|header| !self.replaces(slot, header))
         {
-            return match self.deliver(now, slot, tuple, &segment) {
+            return match self.deliver(now, slot, segment) {
                 Ok(()) => Ingress::Accepted,
                 Err(why) => Ingress::Dropped(why),
             };
         }
+        let tuple = Tuple {
+            local: (meta.destination, destination).into(),
+            peer: (meta.source, source).into(),
+        };
+        let header = segment.header.copied().or_else(|| Some(Header::parse(bytes)?.0));
+        let Some(header) = header else { return self.damaged(Ignored::Malformed) };
+        let payload = bytes.get(bytes.len() - segment.payload.len()..).unwrap_or(&[]);
         self.without_connection(now, meta, tuple, &header, payload)
     }
 
@@ -101,10 +131,21 @@ impl<T: Tables> Engine<T> {
         &mut self,
         now: Now,
         slot: usize,
-        tuple: Tuple,
         segment: &Segment<'_>,
     ) -> Result<(), Ignored> {
         let Some(endpoint) = self.endpoint_mut(slot) else { return Err(Ignored::Stranger) };
+        if endpoint.predicted(now, segment) {
+            self.touch(now, slot);
+            return Ok(());
+        }
+        self.deliver_any(now, slot, segment)
+    }
+
+    /// Hands a segment to its connection that may be anything.
+    #[inline(never)]
+    fn deliver_any(&mut self, now: Now, slot: usize, segment: &Segment<'_>) -> Result<(), Ignored> {
+        let Some(endpoint) = self.endpoint_mut(slot) else { return Err(Ignored::Stranger) };
+        let tuple = endpoint.tuple();
         let open = endpoint.state;
         let (met, losses) = (Met::before(endpoint), ecn_paths::unanswered(endpoint));
         let arrival = endpoint.handle_segment(now, segment);
@@ -129,7 +170,7 @@ impl<T: Tables> Engine<T> {
             && endpoint.ended == Some(Disconnected::Reset)
             && endpoint.bits.has(Bits::CLOSED_BOTH)
             && !segment.payload.is_empty()
-            && !segment.header.flags.contains(Flags::RST);
+            && !segment.flags.contains(Flags::RST);
         let (sequence, acknowledgment) = (endpoint.nxt, endpoint.rcv_nxt);
         self.touch(now, slot);
         if unread {
@@ -182,9 +223,8 @@ impl<T: Tables> Engine<T> {
         header: &Header,
         payload: &'a [u8],
     ) -> Ingress<'a, T> {
-        let segment = Segment { header, payload, ecn: meta.ecn, unit: meta.unit };
         let flags = header.flags;
-        if let Some(why) = self.ask_record(now, &tuple, &segment) {
+        if let Some(why) = self.ask_record(now, &tuple, header, payload.len()) {
             self.counters.ignored += 1;
             return Ingress::Dropped(why);
         }
@@ -194,7 +234,7 @@ impl<T: Tables> Engine<T> {
             return Ingress::Dropped(Ignored::Reset);
         }
         let Some(listener) = self.listener(tuple.local) else {
-            return self.stranger(now, tuple, &segment);
+            return self.stranger(now, tuple, header, payload.len());
         };
         let opening = if flags.contains(Flags::ACK) {
             self.completed(now, &tuple, listener, header)
@@ -206,7 +246,9 @@ impl<T: Tables> Engine<T> {
             let early = !payload.is_empty();
             Some(self.early_data(now, &tuple, listener, header, early))
         };
-        let Some(opening) = opening else { return self.stranger(now, tuple, &segment) };
+        let Some(opening) = opening else {
+            return self.stranger(now, tuple, header, payload.len());
+        };
         Ingress::Incoming(Incoming {
             now,
             tuple,
@@ -222,8 +264,13 @@ impl<T: Tables> Engine<T> {
     }
 
     /// A segment for nobody.
-    fn stranger(&mut self, now: Now, tuple: Tuple, segment: &Segment<'_>) -> Ingress<'_, T> {
-        let header = segment.header;
+    fn stranger(
+        &mut self,
+        now: Now,
+        tuple: Tuple,
+        header: &Header,
+        payload: usize,
+    ) -> Ingress<'_, T> {
         self.counters.strangers += 1;
         match self.config.unknown {
             Unknown::Pass => Ingress::Pass,
@@ -232,7 +279,7 @@ impl<T: Tables> Engine<T> {
                 if header.flags.contains(Flags::ACK) {
                     self.turn_away(now, tuple, Seq(header.acknowledgment), None);
                 } else {
-                    let acknowledgment = Seq(header.sequence) + segment_len(segment);
+                    let acknowledgment = Seq(header.sequence) + segment_len(header, payload);
                     self.turn_away(now, tuple, Seq(0), Some(acknowledgment));
                 }
                 Ingress::Dropped(Ignored::Stranger)
@@ -242,10 +289,10 @@ impl<T: Tables> Engine<T> {
 }
 
 /// What a segment takes of the sequence (RFC 9293 §3.4).
-pub(super) fn segment_len(segment: &Segment<'_>) -> u32 {
-    let flags = segment.header.flags;
+pub(super) fn segment_len(header: &Header, payload: usize) -> u32 {
+    let flags = header.flags;
     let (syn, fin) = (flags.contains(Flags::SYN), flags.contains(Flags::FIN));
-    crate::endpoint::clamp(segment.payload.len()) + u32::from(syn) + u32::from(fin)
+    crate::endpoint::clamp(payload) + u32::from(syn) + u32::from(fin)
 }
 
 /// Addresses that can be one end of a connection (TCP-101).

@@ -9,7 +9,7 @@ use crate::event::{Disconnected, State};
 use crate::isn;
 use crate::prf::Tuple;
 use crate::profile::Profile;
-use crate::segment_arrives::{Ignored, Segment};
+use crate::segment_arrives::Ignored;
 use crate::seq::Seq;
 use crate::time::{Now, later};
 use crate::time_wait::{Ack, Answer, Ended, Reuse};
@@ -65,14 +65,14 @@ impl<T: Tables> Engine<T> {
         &mut self,
         now: Now,
         tuple: &Tuple,
-        segment: &Segment<'_>,
+        header: &Header,
+        len: usize,
     ) -> Option<Ignored> {
         if !self.memory.kept()?.time_wait.has_places() {
             return None;
         }
         let hash = self.table_hash(tuple);
         let kept = self.memory.kept_mut()?;
-        let (header, len) = (segment.header, segment.payload.len());
         if opens(header) && kept.time_wait.admits(now.instant, hash, header).is_some() {
             return None;
         }
@@ -116,12 +116,13 @@ impl<T: Tables> Engine<T> {
     }
 
     /// Whether a SYN for an endpoint in TIME-WAIT is for a listener instead (TCP-185).
-    pub(super) fn replaces(&self, slot: usize, tuple: &Tuple, header: &Header) -> bool {
+    pub(super) fn replaces(&self, slot: usize, header: &Header) -> bool {
         opens(header)
             && self.endpoint_at(slot).is_some_and(|endpoint| {
-                endpoint.state == State::TimeWait && endpoint.admits(header)
+                endpoint.state == State::TimeWait
+                    && endpoint.admits(header)
+                    && self.listener(endpoint.tuple().local).is_some()
             })
-            && self.listener(tuple.local).is_some()
     }
 
     /// An acknowledgement for a connection that is no more.

@@ -114,8 +114,8 @@ impl<T: Tables> Live<'_, T> {
     /// Connects (TCP-023 to TCP-027). A deferred connect finds its path now, and its SYN leaves with the first bytes sent.
     ///
     /// # Errors
-    /// [`TcpError::InvalidState`] with a connection, [`TcpError::InvalidArgs`] for an address or port that cannot be a
-    /// peer's, [`TcpError::NoRoute`] without a path or a free port; the endpoint stays closed.
+    /// [`TcpError::InvalidState`] with a connection, or with one whose end was not polled yet (TCP-066, TCP-070);
+    /// [`TcpError::InvalidArgs`] for an address or port that cannot be a peer's, [`TcpError::NoRoute`] without a path or a free port; the endpoint stays closed.
     pub fn connect(
         &mut self,
         peer: SocketAddr,
@@ -123,7 +123,8 @@ impl<T: Tables> Live<'_, T> {
         paths: &mut impl Paths,
     ) -> Result<(), TcpError> {
         let state = self.endpoint().map_or(State::Closed, |endpoint| endpoint.state);
-        if !matches!(state, State::Closed | State::Armed) {
+        let told = self.endpoint().is_some_and(Endpoint::is_told);
+        if !matches!(state, State::Closed | State::Armed) || !told {
             return Err(TcpError::InvalidState);
         }
         let address = <T::Profile as Profile>::Address::new(peer.ip());
@@ -262,12 +263,11 @@ impl<T: Tables> Live<'_, T> {
         <T::Profile as Profile>::Queue: CopyQueue,
     {
         let armed = self.check_armed()?;
-        let count = self.ask(|endpoint, _| {
-            if armed.is_none() {
-                endpoint.can_queue()?;
-            }
-            Ok(endpoint.queue.write(bytes))
-        })?;
+        let endpoint = self.engine.endpoint_mut(self.slot).ok_or(TcpError::Stale)?;
+        if armed.is_none() {
+            endpoint.can_queue()?;
+        }
+        let count = endpoint.queue.write(bytes);
         if let Some(tuple) = armed.filter(|_| count > 0) {
             self.start_armed(&tuple);
         }
@@ -377,7 +377,9 @@ impl<T: Tables> Live<'_, T> {
     pub fn set_nagle(&mut self, on: bool) {
         self.with(|endpoint, _| {
             endpoint.bits.put(Bits::NO_DELAY, !on);
-            endpoint.bits.set(Bits::OUTPUT);
+            if endpoint.state.is_synchronized() {
+                endpoint.bits.set(Bits::OUTPUT);
+            }
         });
     }
 
@@ -406,7 +408,7 @@ impl<T: Tables> Engine<T> {
             .listeners
             .as_ref()
             .iter()
-            .any(|listener| listener.address.is_some_and(|a| overlaps(a.ip(), a.port())));
+            .any(|listener| listener.address().is_some_and(|a| overlaps(a.ip(), a.port())));
         listens
             || self.slots.as_ref().iter().enumerate().any(|(slot, place)| {
                 Some(slot) != except
@@ -452,6 +454,6 @@ impl<T: Tables> Engine<T> {
         self.listeners
             .as_ref()
             .iter()
-            .any(|listener| listener.address.is_some_and(|address| address.port() == port))
+            .any(|listener| listener.address().is_some_and(|address| address.port() == port))
     }
 }

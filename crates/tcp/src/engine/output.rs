@@ -1,16 +1,18 @@
 //! What leaves the engine (TCP-007).
 
+use super::reply::Reply;
 use super::unsent::Last;
 use super::{Engine, Memory as _, Tables};
-use crate::endpoint::{Endpoint, clamp};
+use crate::endpoint::{Address as _, Endpoint};
 use crate::index::{Index as _, List};
-use crate::prf::Tuple;
 use crate::queue::{Slices, TxQueue as _};
+use crate::time::Now;
+use crate::transmit::Outgoing;
 use core::net::IpAddr;
 use mainstay_base::Instant;
 use mainstay_wire::checksum::Checksum;
 use mainstay_wire::ip::{Ecn, Protocol};
-use mainstay_wire::tcp::CHECKSUM_OFFSET;
+use mainstay_wire::tcp::{CHECKSUM_OFFSET, Header};
 
 /// What stands in the checksum field (TCP-610).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,83 +49,80 @@ pub struct Transmit<'a> {
     pub summed: Summed,
 }
 
-/// The parts of [`Transmit`] that are not lent.
-struct Bare {
-    tuple: Tuple,
-    ecn: Ecn,
-    hop_limit: u8,
-    dscp: u8,
-    flow_label: u32,
-    unit: Option<u16>,
-    header_len: usize,
-    /// Slot, offset and length of the payload.
-    payload: Option<(usize, usize, usize)>,
-}
-
 impl<T: Tables> Engine<T> {
     /// The next segment; endpoints take turns (TCP-144).
     pub fn poll_transmit(&mut self, now: Instant) -> Option<Transmit<'_>> {
         if self.is_blocked(now) {
             return None;
         }
-        let bare = self.next_reply().or_else(|| self.next_segment(now))?;
+        if let Some(reply) = self.next_reply() {
+            return self.transmit_reply(&reply);
+        }
+        let (slot, out) = self.next_segment(now)?;
         self.counters.sent += 1;
-        let Bare { tuple, ecn, hop_limit, dscp, flow_label, unit, header_len, payload } = bare;
-        let payload = payload.and_then(|(slot, offset, len)| {
-            let endpoint = self.slots.as_ref().get(slot)?.endpoint.as_ref()?;
-            Some(endpoint.queue.slices(offset, len))
-        });
-        let payload = payload.unwrap_or(Slices::EMPTY);
-        let (source, destination) = (tuple.local.ip(), tuple.peer.ip());
-        let header = self.header.get_mut(..header_len)?;
-        let len = u32::try_from(header_len + payload.len()).unwrap_or(u32::MAX);
-        let mut sum = Checksum::pseudo(source, destination, Protocol::TCP.0, len);
-        let summed = if self.config.partial_checksums { Summed::Partial } else { Summed::Full };
-        let field = match summed {
-            Summed::Partial => sum.partial(),
-            Summed::Full => {
-                sum.add(header);
-                for part in payload.as_slice() {
-                    sum.add(part);
-                }
-                sum.finish()
-            }
-        };
-        let place = header.get_mut(CHECKSUM_OFFSET..CHECKSUM_OFFSET + 2)?;
-        place.copy_from_slice(&field.to_be_bytes());
+        let endpoint = self.slots.as_ref().get(slot)?.endpoint.as_ref()?;
+        let settings = endpoint.settings.as_ref();
+        let payload = endpoint.queue.slices(out.offset, out.len);
+        let (source, destination) = (endpoint.local.ip(), endpoint.peer.ip());
+        let header = self.header.get_mut(..out.header_len)?;
+        let partial = self.config.partial_checksums;
+        let summed = fill_checksum(header, &payload, source, destination, partial);
         Some(Transmit {
             source,
             destination,
-            hop_limit,
-            dscp,
-            ecn,
-            flow_label,
+            hop_limit: settings.hop_limit,
+            dscp: settings.dscp,
+            ecn: if out.ecn { Ecn::Ect0 } else { Ecn::NotEct },
+            flow_label: endpoint.flow_label(),
             header,
             payload,
-            unit,
+            unit: out.unit,
             summed,
         })
     }
 
-    fn next_reply(&mut self) -> Option<Bare> {
+    fn next_reply(&mut self) -> Option<Reply> {
         let reply = self
             .replies
             .pop()
             .or_else(|| self.memory.kept_mut().and_then(|kept| kept.replies.pop()))?;
         self.last = Some(Last::Reply(reply));
-        Some(Bare {
-            tuple: reply.tuple,
-            ecn: Ecn::NotEct,
+        Some(reply)
+    }
+
+    #[inline(never)]
+    fn transmit_reply(&mut self, reply: &Reply) -> Option<Transmit<'_>> {
+        self.counters.sent += 1;
+        let header_len = reply.header().emit(&mut self.header)?;
+        let (source, destination) = (reply.tuple.local.ip(), reply.tuple.peer.ip());
+        let header = self.header.get_mut(..header_len)?;
+        let partial = self.config.partial_checksums;
+        let summed = fill_checksum(header, &Slices::EMPTY, source, destination, partial);
+        Some(Transmit {
+            source,
+            destination,
             hop_limit: 64,
             dscp: 0,
+            ecn: Ecn::NotEct,
             flow_label: 0,
+            header,
+            payload: Slices::EMPTY,
             unit: None,
-            header_len: reply.header().emit(&mut self.header)?,
-            payload: None,
+            summed,
         })
     }
 
-    fn next_segment(&mut self, now: Instant) -> Option<Bare> {
+    /// Writes the header of a SYN or SYN-ACK again, with the cookie it is to have (TCP-360, TCP-364); how long it is.
+    #[cold]
+    fn write_cookie(&mut self, now: Now, slot: usize, out: &Outgoing) -> Option<usize> {
+        let tuple = self.endpoint_at(slot)?.tuple();
+        let (mut header, _) = Header::parse(self.header.get(..out.header_len)?)?;
+        self.fill_cookie(now, &tuple, &mut header, out.len > 0);
+        header.emit(&mut self.header)
+    }
+
+    /// Whose turn it is, and what leaves; its header stands in the engine's.
+    fn next_segment(&mut self, now: Instant) -> Option<(usize, Outgoing)> {
         let now = self.clock(now);
         let count = self.slots.as_ref().len();
         loop {
@@ -141,32 +140,44 @@ impl<T: Tables> Engine<T> {
                 continue;
             };
             let mut before = endpoint.before();
-            let mut out = endpoint.poll_transmit(now);
+            let out = endpoint.poll_transmit(now, &mut self.header);
             if let Some(out) = &out {
-                endpoint.after(&mut before, out.header.sequence, clamp(out.len));
+                endpoint.after(&mut before, out);
             }
-            let (tuple, flow_label) = (endpoint.tuple(), endpoint.flow_label());
-            let settings = endpoint.settings.as_ref();
-            let (hop_limit, dscp) = (settings.hop_limit, settings.dscp);
             self.touch(now, slot);
-            if let Some(out) = &mut out
-                && out.header.options.fast_open.is_some()
-            {
-                self.fill_cookie(now, &tuple, &mut out.header, out.len > 0);
-            }
-            let Some(out) = out else { continue };
+            let Some(mut out) = out else { continue };
             let generation = self.slots.as_ref().get(slot).map_or(0, |slot| slot.generation);
             self.last = Some(Last::Segment(slot, generation, before));
-            return Some(Bare {
-                tuple,
-                ecn: if out.ecn { Ecn::Ect0 } else { Ecn::NotEct },
-                hop_limit,
-                dscp,
-                flow_label,
-                unit: out.unit,
-                header_len: out.header.emit(&mut self.header)?,
-                payload: (out.len > 0).then_some((slot, out.offset, out.len)),
-            });
+            if out.fast_open {
+                out.header_len = self.write_cookie(now, slot, &out)?;
+            }
+            return Some((slot, out));
         }
     }
+}
+
+/// Fills in the checksum of a header that says zero there (TCP-610).
+#[inline]
+fn fill_checksum(
+    header: &mut [u8],
+    payload: &Slices<'_>,
+    source: IpAddr,
+    destination: IpAddr,
+    partial: bool,
+) -> Summed {
+    let len = u32::try_from(header.len() + payload.len()).unwrap_or(u32::MAX);
+    let mut sum = Checksum::pseudo(source, destination, Protocol::TCP.0, len);
+    let field = if partial {
+        sum.partial()
+    } else {
+        sum.add(header);
+        for part in payload.as_slice() {
+            sum.add(part);
+        }
+        sum.finish()
+    };
+    if let Some(place) = header.get_mut(CHECKSUM_OFFSET..CHECKSUM_OFFSET + 2) {
+        place.copy_from_slice(&field.to_be_bytes());
+    }
+    if partial { Summed::Partial } else { Summed::Full }
 }

@@ -118,13 +118,8 @@ impl<T: Tables> Incoming<'_, T> {
                 if let Some(endpoint) = engine.endpoint_mut(slot) {
                     endpoint.accept_completed(now, birth, tuple, &syn, (shift, window));
                 }
-                let segment = Segment {
-                    header: &self.header,
-                    payload: self.payload,
-                    ecn: self.ecn,
-                    unit: self.unit,
-                };
-                let _dropped = engine.deliver(now, slot, tuple, &segment);
+                let segment = Segment::new(&self.header, self.payload, self.ecn, self.unit);
+                let _dropped = engine.deliver(now, slot, &segment);
             }
         }
         Ok(())
@@ -134,6 +129,7 @@ impl<T: Tables> Incoming<'_, T> {
         let endpoint = self.engine.endpoint(handle).ok_or(TcpError::Stale)?;
         let address = <T::Profile as Profile>::Address::new(self.tuple.peer.ip());
         match endpoint.state {
+            State::Closed if !endpoint.is_told() => Err(TcpError::InvalidState),
             State::Closed if address.is_some() => Ok(()),
             State::Closed => Err(TcpError::InvalidArgs),
             State::Armed
@@ -181,9 +177,8 @@ impl<T: Tables> Incoming<'_, T> {
             self.engine.turn_away(self.now, self.tuple, sequence, None);
             return;
         }
-        let segment =
-            Segment { header: &self.header, payload: self.payload, ecn: self.ecn, unit: self.unit };
-        let acknowledgment = Seq(self.header.sequence) + segment_len(&segment);
+        let len = segment_len(&self.header, self.payload.len());
+        let acknowledgment = Seq(self.header.sequence) + len;
         self.engine.turn_away(self.now, self.tuple, Seq(0), Some(acknowledgment));
     }
 }

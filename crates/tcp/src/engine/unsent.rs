@@ -3,12 +3,14 @@
 use super::reply::Reply;
 use super::{Engine, Memory as _, Tables};
 use crate::bits::Bits;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, clamp};
+use crate::fine::Finer as _;
 use crate::losses::{Flight, Hole, Losses as _};
 use crate::profile::Profile;
 use crate::seq::Seq;
 use crate::time::Now;
 use crate::timers::Slot as Deadline;
+use crate::transmit::Outgoing;
 use core::time::Duration;
 use mainstay_base::Instant;
 
@@ -98,7 +100,7 @@ impl<P: Profile> Endpoint<P> {
             nxt: self.nxt,
             small: self.small,
             lost: self.losses.lost(),
-            pace_at: self.pace_at,
+            pace_at: self.fine.get().map_or(0, |fine| fine.pace_at),
             owed: self.owed,
             sent: nothing,
             after: self.nxt,
@@ -107,9 +109,9 @@ impl<P: Profile> Endpoint<P> {
 
     /// This is what was made.
     #[inline]
-    pub(super) fn after(&self, before: &mut Before, start: u32, len: u32) {
+    pub(super) fn after(&self, before: &mut Before, out: &Outgoing) {
         before.after = self.nxt;
-        before.sent = Hole { start: Seq(start), end: Seq(start) + len };
+        before.sent = Hole { start: out.sequence, end: out.sequence + clamp(out.len) };
     }
 
     /// What left last did not leave. If the connection has gone on since, it was lost as any other.
@@ -124,7 +126,10 @@ impl<P: Profile> Endpoint<P> {
         for bit in [Bits::FIN_SENT, Bits::SYN_DATA, Bits::FAST_OPEN_ASKED, Bits::TIMING] {
             self.bits.put(bit, before.bits.has(bit));
         }
-        (self.small, self.pace_at, self.owed) = (before.small, before.pace_at, before.owed);
+        (self.small, self.owed) = (before.small, before.owed);
+        if let Some(fine) = self.fine.get_mut() {
+            fine.pace_at = before.pace_at;
+        }
         let handshake = !self.state.is_synchronized();
         if before.nxt != self.nxt {
             let len = self.nxt - before.nxt;
@@ -133,7 +138,7 @@ impl<P: Profile> Endpoint<P> {
                 self.disarm(Deadline::Rtx);
                 return;
             }
-            self.losses.unsent(self.una, self.nxt);
+            self.losses.unsent(self.data_base(), self.nxt);
             self.recovery_unsent(len, false);
         } else if self.losses.lost() < before.lost {
             let view = Flight {

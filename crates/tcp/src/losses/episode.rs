@@ -2,6 +2,7 @@
 
 use super::{Flight, Found, Hole, Losses, Newest, Trips};
 use crate::limits::DUP_THRESH;
+use crate::offset::Offset;
 use crate::scoreboard::Sacked;
 use crate::seq::Seq;
 
@@ -9,13 +10,13 @@ use crate::seq::Seq;
 ///
 /// A retransmission that is lost in turn is found by the timer only.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Episode {
+pub struct Episode<O = u32> {
     lost_to: Seq,
     resent_to: Seq,
-    lost: u32,
+    lost: O,
 }
 
-impl Losses for Episode {
+impl<O: Offset> Losses for Episode<O> {
     type Stamp = ();
     const BY_TIME: bool = false;
 
@@ -59,7 +60,7 @@ impl Losses for Episode {
         _recovering: bool,
         duplicates: u32,
     ) -> Found {
-        let before = self.lost;
+        let before = self.lost();
         let mut edge = flight.una;
         for (left, _) in flight.board.ranges() {
             let enough = flight.board.above(left) > (DUP_THRESH - 1) as usize * flight.mss as usize;
@@ -72,27 +73,27 @@ impl Losses for Episode {
         }
         self.lost_to = self.lost_to.later(edge);
         self.recount(flight);
-        Found { lost: self.lost.saturating_sub(before), recheck: None }
+        Found { lost: self.lost().saturating_sub(before), recheck: None }
     }
 
     fn lose_first<B: Sacked>(&mut self, flight: &Flight<'_, B>, len: u32) -> u32 {
-        let before = self.lost;
+        let before = self.lost();
         self.resent_to = flight.una;
         self.lost_to = self.lost_to.later((flight.una + len).earlier(flight.nxt));
         self.recount(flight);
-        self.lost.saturating_sub(before)
+        self.lost().saturating_sub(before)
     }
 
     fn lose_all<B: Sacked>(&mut self, flight: &Flight<'_, B>) -> u32 {
-        let before = self.lost;
+        let before = self.lost();
         (self.resent_to, self.lost_to) = (flight.una, flight.nxt);
         self.recount(flight);
-        self.lost.saturating_sub(before)
+        self.lost().saturating_sub(before)
     }
 
     fn unlose(&mut self) {
         self.lost_to = self.resent_to;
-        self.lost = 0;
+        self.lost = O::default();
     }
 
     fn next<B: Sacked>(&self, flight: &Flight<'_, B>) -> Option<Hole> {
@@ -114,23 +115,24 @@ impl Losses for Episode {
     }
 
     fn lost(&self) -> u32 {
-        self.lost
+        self.lost.wide()
     }
 
     fn duplicated(&mut self, _round: Seq) {}
 
     fn recovered(&mut self) {}
 
-    fn clear(&mut self) {
-        *self = Self::default();
+    fn clear(&mut self, una: Seq) {
+        // Not zero, which for half of all numbers lies ahead.
+        *self = Self { lost_to: una, resent_to: una, lost: O::default() };
     }
 
     fn check(&self, _una: Seq, nxt: Seq) {
-        assert!(self.lost == 0 || self.lost_to.at_or_before(nxt), "what is lost was sent");
+        assert!(self.lost() == 0 || self.lost_to.at_or_before(nxt), "what is lost was sent");
     }
 }
 
-impl Episode {
+impl<O: Offset> Episode<O> {
     /// Both numbers stay at or after the oldest byte, or they would come to mean something when numbers wrap.
     fn keep_up(&mut self, una: Seq) {
         self.lost_to = self.lost_to.later(una);
@@ -143,6 +145,6 @@ impl Episode {
         let len = self.lost_to.since(start);
         let (left, right) = (start.since(flight.una), self.lost_to.since(flight.una));
         let held = flight.board.within(left as usize, right as usize);
-        self.lost = len.saturating_sub(u32::try_from(held).unwrap_or(len));
+        self.lost = O::narrow(len.saturating_sub(u32::try_from(held).unwrap_or(len)));
     }
 }

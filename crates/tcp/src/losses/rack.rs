@@ -59,7 +59,7 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
     #[inline]
     fn sent(&mut self, _una: Seq, end: Seq, now: u32, stamp: S) {
         self.make_room(1);
-        self.records.push(Record { end, sent: now, stamp, ..Record::default() });
+        self.records.push(Record::new(end, now, stamp));
     }
 
     fn resent<B: Sacked>(&mut self, flight: &Flight<'_, B>, hole: Hole, stamp: S) {
@@ -68,11 +68,8 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
         self.split(flight.una, hole.end);
         let mut index = self.after(hole.start);
         while let Some(record) = self.records.get_mut(index) {
-            if !record.held {
-                record.sent = flight.now;
-                record.stamp = stamp;
-                record.resent = true;
-                record.lost = false;
+            if !record.is_held() {
+                record.resend(flight.now, stamp);
             }
             if record.end.at_or_after(hole.end) {
                 break;
@@ -98,7 +95,7 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
     fn unresent<B: Sacked>(&mut self, flight: &Flight<'_, B>, hole: Hole) {
         let mut index = self.after(hole.start);
         while let Some(record) = self.records.get_mut(index) {
-            record.lost = !record.held;
+            record.set_lost(!record.is_held());
             if record.end.at_or_after(hole.end) {
                 break;
             }
@@ -114,13 +111,15 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
             && record.end.at_or_before(una)
         {
             if let Some(record) = self.records.pop()
-                && !record.held
+                && !record.is_held()
             {
                 self.deliver(record, trips, now, &mut newest);
             }
         }
         if self.records.is_empty() {
-            self.disordered = false;
+            // What was delivered last says nothing about what will leave next, and its time will be of another round of
+            // the clock one day (TCP-401).
+            (self.disordered, self.started) = (false, false);
             self.lost = 0;
         }
         newest
@@ -143,10 +142,11 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
             if start.at_or_after(hole.end) {
                 break;
             }
-            if !record.held && holds(flight, start, record.end) {
+            if !record.is_held() && holds(flight, start, record.end) {
                 self.deliver(record, trips, flight.now, &mut newest);
                 if let Some(record) = self.records.get_mut(index) {
-                    (record.held, record.lost) = (true, false);
+                    record.set_held(true);
+                    record.set_lost(false);
                 }
             }
             index += 1;
@@ -173,13 +173,13 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
         let mut recheck = None;
         for index in 0..self.records.len() {
             let Some(record) = self.records.get_mut(index) else { break };
-            if record.held || record.lost || !sent_after(self.sent, self.end, record) {
+            if record.is_held() || record.is_lost() || !sent_after(self.sent, self.end, record) {
                 continue;
             }
             let allowed = self.rtt.saturating_add(window);
-            let passed = flight.now.wrapping_sub(record.sent);
+            let passed = flight.now.wrapping_sub(record.sent());
             if passed >= allowed {
-                record.lost = true;
+                record.set_lost(true);
             } else {
                 recheck = recheck.max(Some(allowed - passed));
             }
@@ -193,9 +193,9 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
         self.make_room(1);
         self.split(flight.una, flight.una + len);
         if let Some(first) = self.records.get_mut(0)
-            && !first.held
+            && !first.is_held()
         {
-            first.lost = true;
+            first.set_lost(true);
         }
         self.disordered = true;
         self.recount(flight);
@@ -206,8 +206,8 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
         let before = self.lost;
         for index in 0..self.records.len() {
             if let Some(record) = self.records.get_mut(index) {
-                record.lost = true;
-                record.held = false; // the board is cleared with it (TCP-273)
+                record.set_lost(true);
+                record.set_held(false); // the board is cleared with it (TCP-273)
             }
         }
         self.disordered = true;
@@ -218,7 +218,7 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
     fn unlose(&mut self) {
         for index in 0..self.records.len() {
             if let Some(record) = self.records.get_mut(index) {
-                record.lost = false;
+                record.set_lost(false);
             }
         }
         self.lost = 0;
@@ -233,9 +233,9 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
         for index in 0..self.records.len() {
             let record = self.records.get(index)?;
             match &mut hole {
-                Some(hole) if record.lost && hole.end == start => hole.end = record.end,
+                Some(hole) if record.is_lost() && hole.end == start => hole.end = record.end,
                 Some(_) => break,
-                None if record.lost => hole = first_hole(flight, start, record.end),
+                None if record.is_lost() => hole = first_hole(flight, start, record.end),
                 None => {}
             }
             start = record.end;
@@ -263,7 +263,7 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
         }
     }
 
-    fn clear(&mut self) {
+    fn clear(&mut self, _una: Seq) {
         self.records.truncate(0);
         (self.lost, self.started, self.disordered) = (0, false, false);
     }
@@ -275,7 +275,7 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
             assert!(end.before(record.end), "records are ordered and not empty");
             end = record.end;
         }
-        assert!(self.records.is_empty() || end == nxt, "records cover the flight");
+        assert!(end == nxt, "records cover the flight");
     }
 }
 
@@ -288,23 +288,25 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>>> Rack<S, F> {
         now: u32,
         newest: &mut Option<Newest<S>>,
     ) {
-        let rtt = now.wrapping_sub(record.sent);
+        let rtt = now.wrapping_sub(record.sent());
         if record.end.after(self.forward) || !self.started {
             self.forward = record.end;
-        } else if !record.resent {
+        } else if !record.is_resent() {
             self.reordered = true;
         }
-        if record.resent && (trips.original || rtt < trips.min) {
+        if record.is_resent() && (trips.original || rtt < trips.min) {
             return; // the original arrived, not what was sent again
         }
-        if !self.started || !sent_after_pair(self.sent, self.end, record.sent, record.end) {
-            (self.sent, self.end, self.rtt) = (record.sent, record.end, rtt);
+        if !self.started || !sent_after_pair(self.sent, self.end, record.sent(), record.end) {
+            (self.sent, self.end, self.rtt) = (record.sent(), record.end, rtt);
             self.started = true;
         }
-        if newest.as_ref().is_none_or(|n| !sent_after_pair(n.sent, n.end, record.sent, record.end))
+        if newest
+            .as_ref()
+            .is_none_or(|n| !sent_after_pair(n.sent, n.end, record.sent(), record.end))
         {
-            let Record { sent, end, resent, stamp, .. } = record;
-            *newest = Some(Newest { sent, end, resent, stamp });
+            let (sent, resent) = (record.sent(), record.is_resent());
+            *newest = Some(Newest { sent, end: record.end, resent, stamp: record.stamp });
         }
     }
 
@@ -346,7 +348,9 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>>> Rack<S, F> {
             return;
         }
         if let Some(&record) = self.records.get(index) {
-            self.records.insert(index, Record { end: seq, ..record });
+            let mut front = record;
+            front.end = seq;
+            self.records.insert(index, front);
         }
     }
 
@@ -364,7 +368,7 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>>> Rack<S, F> {
         for index in 1..self.records.len() {
             let Some(record) = self.records.get(index).copied() else { return };
             let Some(last) = self.records.get_mut(kept) else { return };
-            if (last.held && record.held) || (!paired && last.is_like(&record)) {
+            if (last.is_held() && record.is_held()) || (!paired && last.is_like(&record)) {
                 *last = last.merged(record);
                 paired = true;
             } else {
@@ -389,7 +393,7 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>>> Rack<S, F> {
         self.lost = 0;
         for index in 0..self.records.len() {
             let Some(record) = self.records.get(index) else { break };
-            if record.lost {
+            if record.is_lost() {
                 let (left, right) =
                     ((start - flight.una) as usize, (record.end - flight.una) as usize);
                 let held = flight.board.within(left, right);
@@ -402,7 +406,7 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>>> Rack<S, F> {
 
 /// Whether what left at `sent` and ends at `end` left after `record`.
 fn sent_after<S>(sent: u32, end: Seq, record: &Record<S>) -> bool {
-    sent_after_pair(sent, end, record.sent, record.end)
+    sent_after_pair(sent, end, record.sent(), record.end)
 }
 
 /// RFC 8985 §6.2: by time, and at equal times by sequence number.

@@ -143,6 +143,12 @@ impl<B: TxBuf, S: Slots<B>> TxQueue for SlotQueue<B, S> {
                 continue;
             };
             skip = 0;
+            if let Some(all) = rest.get(..want).filter(|_| slices.is_empty()) {
+                return Slices::one(all);
+            }
+            if rest.is_empty() {
+                continue;
+            }
             let part = rest.get(..want).unwrap_or(rest);
             if !slices.push(part) {
                 break;

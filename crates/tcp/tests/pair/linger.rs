@@ -169,6 +169,7 @@ fn with_a_table_the_endpoint_is_free_at_once() {
     let mut ended = Ended::of(true, TABLE);
     let handle = ended.bench.handles[0];
     assert_eq!(ended.bench.state(handle), State::Closed);
+    ended.told();
     assert_eq!(ended.bench.connect(0, FastOpen::No), Ok(()));
 }
 
@@ -177,6 +178,7 @@ fn with_a_table_the_endpoint_is_free_at_once() {
 fn a_full_table_forgets_the_oldest() {
     let mut ended = Ended::of(true, Room { time_wait: 1, ..NONE });
     assert_eq!(ended.bench.engine.memory().time_wait_evicted(), 0);
+    ended.told();
     let mut other = syn(5000);
     other.source = 4001;
     let out = ended.send(other);

@@ -1,6 +1,6 @@
 //! What a lost SYN or SYN-ACK changes, and ECN where it does not get through.
 
-use crate::peer::{Bench, Sent, header, syn};
+use crate::peer::{Bench, Sent, header, stamped, syn};
 use crate::world::Room;
 use core::time::Duration;
 use mainstay_tcp::{Config, FastOpen, State};
@@ -16,6 +16,11 @@ fn bench() -> Bench {
 
 /// Connects, loses the first `lost` SYNs and answers the next one; all of them.
 fn connect(bench: &mut Bench, lost: usize, flags: Flags) -> Vec<Header> {
+    connect_by(bench, lost, header(flags, 9000, 0))
+}
+
+/// The same with this answer.
+fn connect_by(bench: &mut Bench, lost: usize, mut answer: Header) -> Vec<Header> {
     bench.connect(0, FastOpen::No).unwrap();
     let mut syns: Vec<Header> = bench.sent().into_iter().map(|(header, _)| header).collect();
     for n in 0..lost {
@@ -24,7 +29,7 @@ fn connect(bench: &mut Bench, lost: usize, flags: Flags) -> Vec<Header> {
     }
     assert_eq!(syns.len(), lost + 1);
     let last = syns.last().unwrap();
-    let mut answer = header(flags, 9000, last.sequence.wrapping_add(1));
+    answer.acknowledgment = last.sequence.wrapping_add(1);
     (answer.source, answer.destination) = (last.destination, last.source);
     answer.options.mss = Some(1000);
     bench.send(answer, &[]);
@@ -100,11 +105,14 @@ fn where_three_syns_with_ecn_were_lost_in_a_row_it_is_left_out_for_ten_minutes()
     assert!(syns[0].flags.contains(ASKS));
 }
 
-/// Sends ten packets of which the `n`th is not marked; whether ECN is used then, and how often a mark was echoed.
-fn marked(n: Option<usize>) -> (bool, usize) {
+/// Sends twelve packets, with timestamps or without, of which the `n`th is not marked; whether ECN is used then, and how
+/// often a mark was echoed.
+fn marked(n: Option<usize>, stamps: bool) -> (bool, usize) {
     let mut bench = bench();
-    let syns = connect(&mut bench, 0, SYN_ACK.with(Flags::ECE));
-    let mut data = header(Flags::ACK, 9001, syns[0].sequence.wrapping_add(1));
+    let stamp = |header| if stamps { stamped(header, 1, 0) } else { header };
+    let answer = stamp(header(SYN_ACK.with(Flags::ECE), 9000, 0));
+    let syns = connect_by(&mut bench, 0, answer);
+    let mut data = stamp(header(Flags::ACK, 9001, syns[0].sequence.wrapping_add(1)));
     (data.source, data.destination) = (syns[0].destination, syns[0].source);
     let mut echoes = 0;
     for packet in 0..12 {
@@ -119,7 +127,9 @@ fn marked(n: Option<usize>) -> (bool, usize) {
 // Covers TCP-304
 #[test]
 fn where_each_of_the_first_ten_packets_is_marked_marks_mean_nothing() {
-    assert_eq!(marked(None), (false, 9));
-    assert_eq!(marked(Some(9)), (true, 12));
-    assert_eq!(marked(Some(10)), (false, 9));
+    for stamps in [false, true] {
+        assert_eq!(marked(None, stamps), (false, 9));
+        assert_eq!(marked(Some(9), stamps), (true, 12));
+        assert_eq!(marked(Some(10), stamps), (false, 9));
+    }
 }

@@ -67,6 +67,8 @@ pub(crate) struct World {
     /// So many of 100 SYNs are answered without an endpoint.
     pub(crate) answered: u64,
     rng: Rng,
+    /// Four bytes of nothing are added to the options on arrival, so that no header is plain.
+    pub(crate) padded: bool,
 }
 
 pub(crate) fn settings() -> Settings<<Cubic as mainstay_tcp::congestion::CongestionControl>::Config>
@@ -201,6 +203,7 @@ impl World {
             no_room: 0,
             answered: 0,
             rng,
+            padded: false,
         }
     }
 
@@ -277,6 +280,7 @@ impl World {
                 return;
             }
         }
+        unreachable!("it never becomes quiet");
     }
 
     fn deliver(&mut self) -> bool {
@@ -290,12 +294,15 @@ impl World {
             };
             while let Some(ecn) = link.poll_transmit(self.now, &mut bytes) {
                 some = true;
+                if self.padded {
+                    pad(&mut bytes);
+                }
                 let meta = Meta {
                     source: from,
                     destination: to.address,
                     ecn,
                     unit: None,
-                    verified: false,
+                    verified: self.padded,
                     mtu: MTU,
                 };
                 if let Ingress::Incoming(incoming) =
@@ -357,6 +364,16 @@ impl World {
             }
         }
         count
+    }
+}
+
+/// Adds four NOPs to the options, where there is room for them (RFC 9293 §3.2).
+fn pad(bytes: &mut Vec<u8>) {
+    let words = bytes[12] >> 4;
+    if words < 15 {
+        let end = usize::from(words) * 4;
+        bytes[12] += 1 << 4;
+        bytes.splice(end..end, [1; 4]);
     }
 }
 

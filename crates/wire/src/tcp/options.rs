@@ -16,7 +16,7 @@ const EXPERIMENT: u8 = 254; // IANA
 /// What marks Fast Open among experiments. RFC 7413 §4.1.1
 const FAST_OPEN_MAGIC: [u8; 2] = [0xf9, 0x89];
 /// Two NOPs, kind and length: how nearly every segment's only option starts. RFC 7323 appendix A
-const ALIGNED_TIMESTAMPS: [u8; 4] = [NOP, NOP, TIMESTAMPS, 10];
+pub(super) const ALIGNED_TIMESTAMPS: [u8; 4] = [NOP, NOP, TIMESTAMPS, 10];
 
 /// The options of one segment that we know. Absent ones are `None`, `false` or empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -317,6 +317,14 @@ impl Options {
 const SYN_MAX: usize = 4 + 4 + 2 + 10 + 18;
 const _: () = assert!(SYN_MAX <= OPTIONS_MAX, "the options of a SYN fit into its header");
 
+/// The timestamps, if these bytes are they and the padding that aligns them.
+#[inline]
+pub(super) fn aligned_timestamps(bytes: &[u8; 12]) -> Option<Timestamps> {
+    let (head, body) = bytes.split_first_chunk::<4>()?;
+    (*head == ALIGNED_TIMESTAMPS).then_some(timestamps(*body.first_chunk()?))
+}
+
+#[inline]
 fn timestamps(body: [u8; 8]) -> Timestamps {
     let [a, b, c, d, e, f, g, h] = body;
     Timestamps { value: u32::from_be_bytes([a, b, c, d]), echo: u32::from_be_bytes([e, f, g, h]) }

@@ -11,6 +11,7 @@ pub struct Mosquitto {
     ports: Vec<u16>,
     users: Vec<(String, String)>,
     extra: String,
+    everywhere: bool,
 }
 
 impl Mosquitto {
@@ -18,6 +19,13 @@ impl Mosquitto {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The listeners that follow are on all addresses of the site, of both families, and not on loopback alone.
+    #[must_use]
+    pub const fn everywhere(mut self) -> Self {
+        self.everywhere = true;
+        self
     }
 
     /// A listener in the clear.
@@ -72,7 +80,8 @@ impl Mosquitto {
     }
 
     fn listener(mut self, port: u16, rules: &str) -> Self {
-        let _ = write!(self.listeners, "listener {port} 127.0.0.1\n{rules}");
+        let address = if self.everywhere { "" } else { " 127.0.0.1" };
+        let _ = write!(self.listeners, "listener {port}{address}\n{rules}");
         self.ports.push(port);
         self
     }

@@ -16,6 +16,7 @@ pub struct Nginx {
     doors: Vec<(u16, String)>,
     ports: Vec<u16>,
     locations: String,
+    everywhere: bool,
 }
 
 impl Nginx {
@@ -23,6 +24,13 @@ impl Nginx {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The doors that follow are open on all addresses of the site, of both families, and not on loopback alone.
+    #[must_use]
+    pub const fn everywhere(mut self) -> Self {
+        self.everywhere = true;
+        self
     }
 
     /// A door for HTTP/1.1 in the clear.
@@ -88,7 +96,12 @@ impl Nginx {
     }
 
     fn door(mut self, port: u16, kind: &str, tls: &str) -> Self {
-        self.doors.push((port, format!("listen 127.0.0.1:{port} {kind}; {tls}")));
+        let address = if self.everywhere {
+            format!("[::]:{port} ipv6only=off")
+        } else {
+            format!("127.0.0.1:{port}")
+        };
+        self.doors.push((port, format!("listen {address} {kind}; {tls}")));
         self.ports.push(port);
         self
     }

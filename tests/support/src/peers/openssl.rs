@@ -21,6 +21,13 @@ impl Openssl {
         Self { port, args: args.map(str::to_owned).to_vec() }
     }
 
+    /// On all addresses of the site, of both families, and not on loopback alone.
+    #[must_use]
+    pub fn everywhere(mut self) -> Self {
+        self.args[1] = format!("*:{}", self.port);
+        self
+    }
+
     /// Sends each line back reversed.
     #[must_use]
     pub fn reversing(self) -> Self {

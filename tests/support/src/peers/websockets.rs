@@ -24,6 +24,12 @@ impl Websockets {
         Self { port, args: args.map(str::to_owned).to_vec() }
     }
 
+    /// On all addresses of the site, of both families, and not on loopback alone.
+    #[must_use]
+    pub fn everywhere(self) -> Self {
+        self.option(&["--host", ""])
+    }
+
     /// Offers a subprotocol; may be said more than once.
     #[must_use]
     pub fn subprotocol(self, name: &str) -> Self {

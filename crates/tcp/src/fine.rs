@@ -1,0 +1,78 @@
+//! What only profiles with a fine clock and records keep of a connection; the smallest profile has none of it (TCP-652).
+
+use crate::limits::MIN_RTT_SECONDS;
+use crate::seq::Seq;
+use core::fmt::Debug;
+
+/// [`Fine`], or nothing at all.
+pub trait Finer: Copy + Default + Debug {
+    /// What there is.
+    fn get(&self) -> Option<&Fine>;
+
+    /// The same, to change it.
+    fn get_mut(&mut self) -> Option<&mut Fine>;
+}
+
+/// See the module.
+#[derive(Clone, Copy, Debug)]
+pub struct Fine {
+    /// The smallest round trip of late, in microseconds; `u32::MAX` while unknown.
+    pub(crate) least: u32,
+    /// Where the round of a congestion controller ends.
+    pub(crate) round_end: Seq,
+    /// What the probe for a loss at the end reached (TCP-286).
+    pub(crate) tail_end: Seq,
+    /// When the next paced segment may leave, in microseconds.
+    pub(crate) pace_at: u32,
+    /// Segments and super-segments that left again; for people.
+    pub(crate) resent: u32,
+    /// When the smallest round trip was, in coarse seconds.
+    least_at: u16,
+}
+
+impl Default for Fine {
+    fn default() -> Self {
+        let none = Seq(0);
+        Self {
+            least: u32::MAX,
+            round_end: none,
+            tail_end: none,
+            pace_at: 0,
+            resent: 0,
+            least_at: 0,
+        }
+    }
+}
+
+impl Fine {
+    /// Takes a round trip (TCP-287).
+    pub(crate) const fn sample(&mut self, seconds: u16, rtt: u32) {
+        if rtt <= self.least || seconds.wrapping_sub(self.least_at) > MIN_RTT_SECONDS {
+            (self.least, self.least_at) = (rtt, seconds);
+        }
+    }
+}
+
+impl Finer for Fine {
+    #[inline]
+    fn get(&self) -> Option<&Fine> {
+        Some(self)
+    }
+
+    #[inline]
+    fn get_mut(&mut self) -> Option<&mut Fine> {
+        Some(self)
+    }
+}
+
+impl Finer for () {
+    #[inline]
+    fn get(&self) -> Option<&Fine> {
+        None
+    }
+
+    #[inline]
+    fn get_mut(&mut self) -> Option<&mut Fine> {
+        None
+    }
+}

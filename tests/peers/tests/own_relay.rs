@@ -1,0 +1,197 @@
+//! Our own TCP and the kernel's over a bad path: frames lost, late, twice and out of order, and packets too big for it.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use mainstay_peer_tests::own::{
+    KERNEL, LINK, Lan, Shape, Stack, accepted, exchange, listener, taking, talk,
+};
+use mainstay_tcp::congestion::any;
+use mainstay_test_support::Site;
+use mainstay_test_support::frame_relay::{LinkPort, Relay, Report, parse};
+
+const KIB: u64 = 1 << 10;
+
+/// Our stack, the kernel's in another namespace, and a relay between them.
+struct Path {
+    kernel: Site,
+    stack: Stack,
+    relay: Relay,
+}
+
+fn network(site: &Site) -> String {
+    site.network().unwrap().file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+impl Path {
+    fn new(test: &str, words: &str, congestion: any::Config) -> Self {
+        let (ours, kernel) = (Site::namespace(test), Site::namespace(test));
+        let mut shape = Shape::new(false);
+        shape.settings.congestion = congestion;
+        shape.settings.pacing = matches!(congestion, any::Config::Bbr3(_));
+        let stack = Lan::over(&ours, |lan| {
+            // Nothing of this kernel's own is to be on the link.
+            lan.set("ipv6/conf/default/disable_ipv6", "1");
+            lan.ip(&format!("tuntap add dev {LINK} mode tap"));
+            lan.ip(&format!("link set {LINK} up"));
+            Stack::open(lan, &shape)
+        });
+        let ports =
+            [format!("if:{LINK}@{}", network(&ours)), format!("tap:{LINK}@{}", network(&kernel))];
+        let ports = ports.map(|words| LinkPort::open(&words, false).unwrap());
+        Lan::over(&kernel, |lan| {
+            lan.give_addresses();
+            lan.wait_up();
+        });
+        let links = [parse(words).unwrap(), parse(words).unwrap()];
+        // The namespace of our link lives on in its descriptor.
+        let relay = Relay::start(ports, links, 1, [None, None]).unwrap();
+        Self { kernel, stack, relay }
+    }
+
+    /// So many bytes each way at once, over each family; who connects is another each time.
+    fn check(mut self, congestion: &str, count: u64) -> [Report; 2] {
+        let (kernel, stack) = (self.kernel.clone(), &mut self.stack);
+        Lan::over(&kernel, |lan| {
+            lan.congestion(congestion);
+            let _ = exchange(lan.site(), stack, 0, [count, count / 2]);
+            let _ = accepted(lan.site(), stack, 1, [count / 2, count]);
+        });
+        let report = self.relay.report().unwrap();
+        self.relay.stop().unwrap();
+        report
+    }
+}
+
+/// Some of everything happened.
+fn assert_bad(reports: &[Report; 2]) {
+    for report in reports {
+        let counters = report.counters;
+        assert!(counters.loss.frames > 0 && counters.held_back > 0, "{report:?}");
+        assert!(counters.duplicated.frames > 0, "{report:?}");
+    }
+}
+
+fn words(loss: &str) -> String {
+    format!("loss={loss},delay=5ms,reorder=1%,by=3,duplicate=1%")
+}
+
+// Covers TCP-702
+#[test]
+#[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
+fn one_frame_lost_in_a_thousand() {
+    let cubic = any::Config::Cubic(Default::default());
+    assert_bad(&Path::new("own-relay-0", &words("0.1%"), cubic).check("cubic", 8192 * KIB));
+}
+
+// Covers TCP-702
+#[test]
+#[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
+fn one_frame_lost_in_a_hundred() {
+    let bbr = any::Config::Bbr3(Default::default());
+    assert_bad(&Path::new("own-relay-1", &words("1%"), bbr).check("bbr", 4096 * KIB));
+}
+
+// Covers TCP-702
+#[test]
+#[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
+fn one_frame_lost_in_twenty() {
+    let reno = any::Config::NewReno(Default::default());
+    assert_bad(&Path::new("own-relay-5", &words("5%"), reno).check("cubic", 512 * KIB));
+}
+
+// Covers TCP-702
+#[test]
+#[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
+fn what_is_damaged_on_the_way_is_not_taken_for_good() {
+    let cubic = any::Config::Cubic(Default::default());
+    // Beyond the addresses of Ethernet: those of IP and all of TCP.
+    let words = "corrupt=2%,bits=3,after=14,truncate=1%,delay=1ms";
+    for report in Path::new("own-relay-damage", words, cubic).check("cubic", 1024 * KIB) {
+        assert!(report.counters.corrupted > 0 && report.counters.truncated > 0, "{report:?}");
+    }
+}
+
+// Covers TCP-702
+#[test]
+#[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
+fn marks_of_a_slow_link_spare_it_losses() {
+    let cubic = any::Config::Cubic(Default::default());
+    let words = "rate=40M,queue=256K,mark-above=5ms,delay=5ms";
+    let mut path = Path::new("own-relay-marks", words, cubic);
+    let kernel = path.kernel.clone();
+    Lan::over(&kernel, |lan| {
+        lan.set("ipv4/tcp_ecn", "1");
+        lan.congestion("cubic");
+        let _ = exchange(lan.site(), &mut path.stack, 0, [6144 * KIB, 0]);
+        let _ = accepted(lan.site(), &mut path.stack, 1, [0, 6144 * KIB]);
+    });
+    for report in path.relay.report().unwrap() {
+        assert!(report.counters.marked > 0, "{report:?}");
+        assert!(report.counters.queue.frames < 100, "{report:?}");
+    }
+    path.relay.stop().unwrap();
+}
+
+/// The kernel behind the router.
+const BEHIND: [&str; 2] = ["198.18.2.2", "fd00:18:2::2"];
+
+/// A router that is our gateway, and a kernel behind it on a link with smaller packets, which offers large ones.
+fn narrow(test: &str) -> [Site; 2] {
+    let (router, kernel) = (Site::namespace(test), Site::namespace(test));
+    Lan::over(&router, |lan| {
+        lan.add_link(&format!("tuntap add dev {LINK} mode tap"));
+        lan.ip(&format!(
+            "link add way mtu 1300 type veth peer name near netns {}",
+            network(&kernel)
+        ));
+        lan.ip("link set way up");
+        lan.ip("addr add 198.18.2.1/24 dev way");
+        lan.ip("addr add fd00:18:2::1/64 dev way nodad");
+        lan.set("ipv4/ip_forward", "1");
+        lan.set("ipv6/conf/all/forwarding", "1");
+    });
+    Lan::over(&kernel, |lan| {
+        lan.trust_addresses();
+        lan.ip("link set near mtu 1300 up");
+        lan.ip("addr add 198.18.2.2/24 dev near");
+        lan.ip("addr add fd00:18:2::2/64 dev near nodad");
+        lan.ip("route add 198.18.1.0/24 via 198.18.2.1 advmss 1460");
+        lan.ip("-6 route add fd00:18:1::/64 via fd00:18:2::1 advmss 1440");
+    });
+    [router, kernel]
+}
+
+// Covers TCP-178, TCP-702
+#[test]
+#[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
+fn a_router_that_says_too_big_is_believed() {
+    for offload in [true, false] {
+        let [router, kernel] = narrow("own-narrow");
+        let mut shape = Shape::new(offload);
+        shape.gateways = KERNEL.to_vec();
+        let mut stack = Lan::over(&router, |lan| Stack::open(lan, &shape));
+        for (address, largest) in BEHIND.iter().zip([1260, 1240]) {
+            let address = address.parse().unwrap();
+            let (port, heard) = Lan::over(&kernel, |_| {
+                let (listener, port) = listener(address);
+                (port, taking(listener, |stream| talk(&stream, 2048 * KIB)))
+            });
+            let mut flow = stack.connect((address, port).into(), 2048 * KIB);
+            flow.lasts = true;
+            let mut flows = [flow];
+            stack.run(&mut flows, |flows| flows[0].is_open());
+            let before = flows[0].facts(stack.network()).mss;
+            stack
+                .run(&mut flows, |flows| flows[0].sent() == 2048 * KIB && flows[0].peer_finished());
+            let after = flows[0].facts(stack.network()).mss;
+            flows[0].lasts = false;
+            stack.run(&mut flows, |flows| flows[0].is_over());
+            assert_eq!((heard.join().unwrap(), flows[0].received()), (2048 * KIB, 2048 * KIB));
+            assert_eq!((before, after), (largest + 200, largest));
+            // The next connection knows it from the start.
+            let port = Lan::over(&kernel, |_| listener(address)).1;
+            let next = stack.connect((address, port).into(), 0);
+            assert_eq!(next.facts(stack.network()).mss, largest);
+        }
+    }
+}
