@@ -24,6 +24,7 @@ impl Tables for InVecs {
     type Slots = Vec<Slot<Parts>>;
     type Listeners = Vec<Listener>;
     type Index = Table<Vec<Node>>;
+    type Memory = ();
 }
 
 /// Receive storage: 1 KiB and the marks for it.

@@ -37,6 +37,7 @@ impl Tables for InVecs {
     type Slots = Vec<Slot<Parts>>;
     type Listeners = Vec<Listener>;
     type Index = Scan;
+    type Memory = ();
 }
 
 /// Payload of a segment is 1460 with timestamps in it.

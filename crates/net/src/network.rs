@@ -20,10 +20,13 @@ use alloc::vec::Vec;
 use core::convert::Infallible;
 use core::net::SocketAddr;
 use mainstay_base::{Instant, Rng};
+use mainstay_tcp::fast_open::Server;
 use mainstay_tcp::index::{Node, Table};
 use mainstay_tcp::queue::RingQueue;
+use mainstay_tcp::syn_queue::SynEntry;
+use mainstay_tcp::time_wait::TimeWaitRecord;
 use mainstay_tcp::{
-    Disconnected, Endpoint, Engine, FastOpen, Handle, Listener, ListenerHandle, Live, Slot,
+    Disconnected, Endpoint, Engine, FastOpen, Handle, Kept, Listener, ListenerHandle, Live, Slot,
     TcpError,
 };
 use mainstay_wire::offload::Offload;
@@ -43,6 +46,13 @@ pub struct Config {
     pub connections_max: usize,
     /// Connections per listener that came in and were not fetched.
     pub backlog: usize,
+    /// Ended connections that are remembered without memory of their own, so that old segments do no harm; 0 to keep the
+    /// whole connection for as long.
+    pub time_wait_max: usize,
+    /// Handshakes without a connection when many are asked for; what does not fit is left to cookies.
+    pub handshakes_max: usize,
+    /// Servers whose Fast Open cookie is remembered.
+    pub servers_max: usize,
     /// Bytes of segments that wait for a neighbour to be found.
     pub waiting_bytes_max: usize,
     /// The devices complete checksums and cut super-segments; where one does not, it is done here.
@@ -58,6 +68,9 @@ impl Default for Config {
             send_bytes: 1 << 20,         // chosen: the same
             connections_max: 65_536,     // chosen: far above any device, bounds a runaway
             backlog: 128,                // chosen: as Linux did for long
+            time_wait_max: 4096,         // chosen: 160 KiB, 68 connections a second
+            handshakes_max: 256,         // chosen: 10 KiB; beyond that cookies do
+            servers_max: 64,             // chosen: the specification's, for hosts
             waiting_bytes_max: 64 << 10, // chosen: the first flight to a few neighbours
             offload: false,
         }
@@ -105,14 +118,23 @@ impl Network {
     pub fn new(config: Config, mut rng: Rng) -> Self {
         let mut engine = mainstay_tcp::Config::default();
         engine.partial_checksums = config.offload;
+        engine.answers.capacity = config.receive_bytes;
+        engine.answers.timestamps = config.settings.timestamps;
+        engine.answers.sack = config.settings.sack;
+        engine.answers.ecn = config.settings.ecn;
+        let memory = Kept::new(
+            vec![TimeWaitRecord::default(); config.time_wait_max],
+            vec![SynEntry::default(); config.handshakes_max],
+            vec![Server::default(); config.servers_max],
+            &mut rng,
+        );
         Self {
             stack: Stack::new(config.stack.clone(), rng.fork()),
-            engine: Engine::new(
+            engine: Engine::with_memory(
                 engine,
                 rng,
-                Vec::new(),
-                vec![Listener::default(); LISTENERS_MAX],
-                Table::new(Vec::new()),
+                (Vec::new(), vec![Listener::default(); LISTENERS_MAX], Table::new(Vec::new())),
+                memory,
             ),
             config,
             free: Vec::new(),

@@ -132,6 +132,18 @@ bits! {
     PERSISTING = 52;
     /// The application chose the local address or port.
     BOUND = 53;
+    /// Our next SYN or SYN-ACK has the Fast Open option.
+    FAST_OPEN = 54;
+    /// Our SYN had it.
+    FAST_OPEN_ASKED = 55;
+    /// Data of the peer's SYN was taken, and the handshake is not over.
+    EARLY = 56;
+    /// Such data is to be told of before the connection is established (TCP-079).
+    EARLY_FIRST = 57;
+    /// Our first SYN asked for ECN.
+    ECN_ASKED = 58;
+    /// The window may be used only bit by bit (TCP-278).
+    BURST_LIMITED = 59;
     /// The deadline for acknowledging is also that of something held back (TCP-040).
     HELD = 60;
 }
@@ -160,6 +172,12 @@ impl Bits {
         } else {
             self.unset(other);
         }
+    }
+
+    /// What is set in both.
+    #[inline]
+    pub(crate) const fn only(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 
     /// Whether it was set; it is not any more.

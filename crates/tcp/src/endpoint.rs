@@ -5,10 +5,13 @@
 
 mod address;
 mod check;
+mod hints;
 mod view;
 
 pub use address::{Address, Either};
 pub use view::Facts;
+
+pub(crate) use hints::Hints;
 
 use crate::bits::Bits;
 use crate::challenge::Allowance;
@@ -101,6 +104,7 @@ pub struct Endpoint<P: Profile> {
 
     pub(crate) acked_event: u32,
     pub(crate) challenge: Allowance,
+    pub(crate) hints: Hints,
     /// The payload the peer and the path take, options not subtracted.
     pub(crate) mss: u16,
     /// What we offered, the unit of acknowledging.
@@ -152,9 +156,8 @@ impl<P: Profile> Endpoint<P> {
         settings: P::Settings,
         context: P::Context,
     ) -> Result<Self, TcpError> {
-        if Ring::<P::Offset, P::Assembly>::capacity(storage.as_ref()) == 0 {
-            return Err(TcpError::BufferTooSmall);
-        }
+        let capacity = Ring::<P::Offset, P::Assembly>::capacity(storage.as_ref());
+        (capacity > 0).then_some(()).ok_or(TcpError::BufferTooSmall)?;
         let congestion = P::Congestion::new(settings.as_ref().congestion, 536, 4 * 536);
         let mut endpoint = Self {
             state: State::Closed,
@@ -196,6 +199,7 @@ impl<P: Profile> Endpoint<P> {
             rate: P::Rate::default(),
             acked_event: 0,
             challenge: Allowance::default(),
+            hints: Hints::default(),
             mss: 536,
             rcv_mss: 536,
             ts_recent_at: 0,
@@ -247,6 +251,7 @@ impl<P: Profile> Endpoint<P> {
         self.losses = P::Losses::default();
         self.rate = P::Rate::default();
         self.challenge = Allowance::default();
+        self.hints = Hints { mss_full: mss, ..Hints::default() };
         (self.mss, self.rcv_mss) = (mss, mss);
         (self.shift_out, self.shift_in) = (0, 0);
         (self.retries, self.duplicates, self.probes, self.owed) = (0, 0, 0, 0);
@@ -261,7 +266,7 @@ impl<P: Profile> Endpoint<P> {
         self.bits.set(Bits::SEND_SYN.and(Bits::OUTPUT));
         self.bits.put(Bits::TIMESTAMPS, self.settings.as_ref().timestamps);
         self.bits.put(Bits::SACK, self.settings.as_ref().sack);
-        self.bits.put(Bits::ECN, self.settings.as_ref().ecn);
+        self.bits.put(Bits::ECN.and(Bits::ECN_ASKED), self.settings.as_ref().ecn);
         self.repeating_since = now.seconds();
     }
 
@@ -305,6 +310,7 @@ impl<P: Profile> Endpoint<P> {
         match self.state {
             State::Closed | State::Armed | State::TimeWait => Err(TcpError::NotOpen),
             _ if self.bits.has(Bits::FIN_QUEUED) => Err(TcpError::SendClosed),
+            State::SynSent | State::SynReceived if self.is_strict() => Err(TcpError::NotOpen),
             State::SynSent
             | State::SynReceived
             | State::Established
@@ -314,6 +320,12 @@ impl<P: Profile> Endpoint<P> {
             | State::Closing
             | State::LastAck => Ok(()),
         }
+    }
+
+    /// Whether nothing may be queued before the connection is established (TCP-041).
+    fn is_strict(&self) -> bool {
+        let early = Bits::FAST_OPEN.and(Bits::FAST_OPEN_ASKED).and(Bits::EARLY);
+        self.settings.as_ref().strict_seed_send && !self.bits.has(early)
     }
 
     /// `count` bytes were queued (TCP-040, TCP-045, TCP-166).
@@ -328,6 +340,7 @@ impl<P: Profile> Endpoint<P> {
         }
         self.bits.set(Bits::WANTS_READY.and(Bits::OUTPUT));
         self.restart_after_idle(now);
+        self.restore_mss(now);
     }
 
     /// No more will be sent (TCP-060).

@@ -1,17 +1,30 @@
 //! The engine: many endpoints and listeners behind five inputs and three outputs (TCP-003), and what outlives an
 //! endpoint.
 
+mod early;
+mod ecn_paths;
+mod handshakes;
 mod icmp;
 mod incoming;
+mod linger;
 mod live;
+mod memory;
 mod output;
 mod reply;
+mod request;
+mod unsent;
 
+pub use early::FastOpenPolicy;
+pub use handshakes::Answers;
 pub use icmp::{IcmpError, IcmpKind};
-pub use incoming::{Incoming, Ingress, Meta};
+pub use incoming::{Ingress, Meta};
 pub use live::{FastOpen, Live, Path, Paths};
+pub use memory::{Kept, Memory};
 pub use output::{Summed, Transmit};
+pub use request::Incoming;
+pub use unsent::Transmitted;
 
+use crate::bits::Bits;
 use crate::buckets::{ChallengeBucket, ResetBucket};
 use crate::endpoint::{Address as _, Birth, Endpoint};
 use crate::error::TcpError;
@@ -27,6 +40,7 @@ use crate::time::Now;
 use core::net::{IpAddr, SocketAddr};
 use mainstay_base::{Instant, Rng};
 use reply::Replies;
+use unsent::Last;
 
 /// Where the engine keeps things: the caller's memory, all of it (TCP-655).
 pub trait Tables {
@@ -38,6 +52,8 @@ pub trait Tables {
     type Listeners: AsRef<[Listener]> + AsMut<[Listener]>;
     /// How endpoints are found.
     type Index: Index;
+    /// What is kept beside endpoints: `()` for nothing, or [`Kept`].
+    type Memory: Memory;
 }
 
 /// A place for an endpoint.
@@ -66,6 +82,8 @@ pub struct Listener {
     ip: Option<crate::endpoint::Either>,
     port: u16,
     generation: u32,
+    /// Connections with data of their SYN that are not established (TCP-365).
+    early: u32,
 }
 
 impl Listener {
@@ -111,6 +129,15 @@ pub struct Config {
     pub challenges: u32,
     /// Resets a second to those without a connection; 0 for none (TCP-512).
     pub resets: u32,
+    /// Whether data may come and go in SYNs (TCP-361).
+    pub fast_open: FastOpenPolicy,
+    /// Connections of one listener that may have such data before they are established; half of the places if `None`
+    /// (TCP-365).
+    pub fast_open_pending: Option<u32>,
+    /// What is promised before there is an endpoint.
+    pub answers: Answers,
+    /// A handshake that has no room in the queue is answered with a cookie (TCP-530).
+    pub syn_cookies: bool,
 }
 
 impl Default for Config {
@@ -121,6 +148,10 @@ impl Default for Config {
             ports: EPHEMERAL.into_inner(),
             challenges: CHALLENGES,
             resets: RESETS,
+            fast_open: FastOpenPolicy::Off,
+            fast_open_pending: None,
+            answers: Answers::default(),
+            syn_cookies: true,
         }
     }
 }
@@ -167,11 +198,14 @@ pub struct Engine<T: Tables> {
     slots: T::Slots,
     listeners: T::Listeners,
     index: T::Index,
+    memory: T::Memory,
     secret: Secret,
     rng: Rng,
     config: Config,
     now: Instant,
     replies: Replies,
+    last: Option<Last>,
+    blocked_until: Option<Instant>,
     counters: Counters,
     header: [u8; mainstay_wire::tcp::HEADER_MAX],
     ports: Ports,
@@ -195,10 +229,23 @@ impl<T: Tables> Engine<T> {
     /// An engine over the caller's memory, which should hold nothing but defaults.
     pub fn new(
         config: Config,
-        mut rng: Rng,
+        rng: Rng,
         slots: T::Slots,
         listeners: T::Listeners,
         index: T::Index,
+    ) -> Self
+    where
+        T::Memory: Default,
+    {
+        Self::with_memory(config, rng, (slots, listeners, index), T::Memory::default())
+    }
+
+    /// The same, which keeps things beside endpoints.
+    pub fn with_memory(
+        config: Config,
+        mut rng: Rng,
+        (slots, listeners, index): (T::Slots, T::Listeners, T::Index),
+        memory: T::Memory,
     ) -> Self {
         let mut secret = [0; 16];
         rng.fill(&mut secret);
@@ -208,11 +255,14 @@ impl<T: Tables> Engine<T> {
             slots,
             listeners,
             index,
+            memory,
             secret: Secret::new(secret),
             rng,
             config,
             now: Instant::ZERO,
             replies: Replies::default(),
+            last: None,
+            blocked_until: None,
             counters: Counters::default(),
             header: [0; mainstay_wire::tcp::HEADER_MAX],
             ports: ports.unwrap_or_default(),
@@ -291,6 +341,10 @@ impl<T: Tables> Engine<T> {
     /// Runs every timer that is due (TCP-086). Early or late calls do no harm (TCP-087).
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock(now);
+        if !self.is_blocked(now.instant) {
+            self.blocked_until = None;
+        }
+        self.handshakes_due(now);
         let count = self.slots.as_ref().len();
         loop {
             let slots = self.slots.as_ref();
@@ -312,8 +366,11 @@ impl<T: Tables> Engine<T> {
     /// The earliest deadline; early at times, never late (TCP-407).
     pub fn next_deadline(&self) -> Option<Instant> {
         let (slots, now) = (self.slots.as_ref(), Now::new(self.now));
-        self.index
-            .deadline(slots.len(), |slot| slots.get(slot)?.endpoint.as_ref()?.next_deadline(now))
+        let first = self
+            .index
+            .deadline(slots.len(), |slot| slots.get(slot)?.endpoint.as_ref()?.next_deadline(now));
+        let handshakes = self.memory.kept().and_then(|kept| kept.syns.deadline());
+        [first, handshakes, self.blocked_until].into_iter().flatten().min()
     }
 
     /// The next fact and whose it is.
@@ -345,6 +402,11 @@ impl<T: Tables> Engine<T> {
         &self.counters
     }
 
+    /// What is kept beside endpoints.
+    pub const fn memory(&self) -> &T::Memory {
+        &self.memory
+    }
+
     /// The places, for default ones to be added at their end; those that are there must stay as they are.
     pub const fn slots_mut(&mut self) -> &mut T::Slots {
         &mut self.slots
@@ -366,6 +428,10 @@ impl<T: Tables> Engine<T> {
         Now::new(self.now)
     }
 
+    fn endpoint_at(&self, slot: usize) -> Option<&Endpoint<T::Profile>> {
+        self.slots.as_ref().get(slot)?.endpoint.as_ref()
+    }
+
     fn endpoint_mut(&mut self, slot: usize) -> Option<&mut Endpoint<T::Profile>> {
         self.slots.as_mut().get_mut(slot)?.endpoint.as_mut()
     }
@@ -378,12 +444,17 @@ impl<T: Tables> Engine<T> {
         if cfg!(debug_assertions) {
             endpoint.check();
         }
+        if endpoint.bits.has(Bits::EARLY) && endpoint.state != State::SynReceived {
+            self.uncount_early(place);
+        }
+        let Some(slot) = self.slots.as_mut().get_mut(place) else { return };
+        let Some(endpoint) = slot.endpoint.as_ref() else { return };
         let gone = matches!(endpoint.state, State::Closed | State::Armed);
         if gone && slot.indexed {
             slot.indexed = false;
             self.index.remove(place);
         }
-        if endpoint.bits.has(crate::bits::Bits::OUTPUT) {
+        if endpoint.bits.has(Bits::OUTPUT) {
             self.index.want(List::Transmit, place);
         }
         if endpoint.has_events() {
@@ -477,6 +548,7 @@ impl<T: Tables> Engine<T> {
         let free = listeners.iter_mut().enumerate().find(|(_, listener)| listener.ip.is_none());
         let Some((slot, listener)) = free else { return Err(TcpError::QueueFull) };
         (listener.ip, listener.port) = (Some(ip), address.port());
+        listener.early = 0;
         listener.generation = listener.generation.wrapping_add(1);
         Ok(ListenerHandle {
             slot: u32::try_from(slot).unwrap_or(u32::MAX),
@@ -490,6 +562,9 @@ impl<T: Tables> Engine<T> {
             && listener.generation == handle.generation
         {
             listener.ip = None;
+            if let (Some(kept), Ok(slot)) = (self.memory.kept_mut(), u16::try_from(handle.slot)) {
+                kept.syns.remove_listener(slot);
+            }
         }
     }
 

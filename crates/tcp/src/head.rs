@@ -5,7 +5,8 @@ use crate::endpoint::Endpoint;
 use crate::profile::Profile;
 use crate::seq::Seq;
 use crate::time::Now;
-use mainstay_wire::tcp::{Flags, HEADER_MAX, Header, Options, Plain, SackBlocks};
+use crate::transmit::ECN_ATTEMPTS;
+use mainstay_wire::tcp::{Cookie, Flags, HEADER_MAX, Header, Options, Plain, SackBlocks};
 
 /// Room for any header.
 pub(crate) type Head = [u8; HEADER_MAX];
@@ -76,13 +77,21 @@ impl<P: Profile> Endpoint<P> {
 
     /// Our SYN, or the answer to the peer's (TCP-116, TCP-122, TCP-300).
     pub(crate) fn write_syn(&mut self, now: Now, answer: bool, out: &mut Head) -> usize {
-        let mut flags = Flags::SYN;
+        let (mut flags, mut window) = (Flags::SYN, self.first_window());
         if answer {
             flags |= Flags::ACK;
             self.ack_sent = self.rcv_nxt;
+            window = u16::try_from(self.rcv_adv.since(self.rcv_nxt)).unwrap_or(u16::MAX);
         }
-        if self.bits.has(Bits::ECN) && self.retries < 2 {
+        if self.retries >= ECN_ATTEMPTS {
+            self.bits.unset(Bits::ECN); // something on the way may drop it for that (TCP-300)
+        }
+        if self.bits.has(Bits::ECN) {
             flags |= if answer { Flags::ECE } else { Flags::ECE | Flags::CWR };
+        }
+        let mut options = self.syn_options(now, answer);
+        if self.bits.has(Bits::FAST_OPEN) && !self.bits.has(Bits::SYN_REPEATED) {
+            options.fast_open = Some(Cookie::REQUEST); // the engine knows which
         }
         let header = Header {
             source: self.local_port,
@@ -90,9 +99,9 @@ impl<P: Profile> Endpoint<P> {
             sequence: self.una.0,
             acknowledgment: if answer { self.rcv_nxt.0 } else { 0 },
             flags,
-            window: self.first_window(),
+            window,
             urgent: 0,
-            options: self.syn_options(now, answer),
+            options,
         };
         header.emit(out).unwrap_or(0)
     }

@@ -53,8 +53,9 @@ mod transmit;
 
 pub use endpoint::{Address, Either, Endpoint, Facts, Push};
 pub use engine::{
-    Config, Counters, Engine, EventOf, FastOpen, Handle, IcmpError, IcmpKind, Incoming, Ingress,
-    Listener, ListenerHandle, Live, Meta, Path, Paths, Slot, Summed, Tables, Transmit, Unknown,
+    Answers, Config, Counters, Engine, EventOf, FastOpen, FastOpenPolicy, Handle, IcmpError,
+    IcmpKind, Incoming, Ingress, Kept, Listener, ListenerHandle, Live, Memory, Meta, Path, Paths,
+    Slot, Summed, Tables, Transmit, Transmitted, Unknown,
 };
 pub use error::{SendError, TcpError};
 pub use event::{Disconnected, Event, Soft, State};

@@ -36,3 +36,6 @@ pub(crate) const QUICK_ACKS: u8 = 16;
 pub(crate) const DUPLICATES_MAX: u8 = 8;
 /// Recoveries without D-SACK after which the reordering window shrinks again. RFC 8985 §6.2
 pub(crate) const REO_PERSIST: u8 = 16;
+/// The most that leaves at once when no acknowledgement opened the window for it, in segments (TCP-278).
+/// RFC 5681 §4.1
+pub(crate) const BURST_SEGMENTS: u32 = 3;

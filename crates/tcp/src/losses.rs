@@ -87,6 +87,12 @@ pub trait Losses: Default + Debug {
     /// Bytes left again.
     fn resent<B: Sacked>(&mut self, flight: &Flight<'_, B>, hole: Hole, stamp: Self::Stamp);
 
+    /// Nothing after `nxt` left after all (TCP-553).
+    fn unsent(&mut self, una: Seq, nxt: Seq);
+
+    /// A hole that was lost did not leave again after all (TCP-553).
+    fn unresent<B: Sacked>(&mut self, flight: &Flight<'_, B>, hole: Hole);
+
     /// Everything before `una` is acknowledged. Called before `board` and `una` are brought up to date.
     fn acknowledged(&mut self, una: Seq, trips: Trips, now: u32) -> Option<Newest<Self::Stamp>>;
 

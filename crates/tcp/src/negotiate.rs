@@ -9,7 +9,12 @@ use crate::reassembly::Ring;
 use crate::seq::Seq;
 use crate::time::Now;
 use core::net::IpAddr;
-use mainstay_wire::tcp::{Flags, Header, Options, Timestamps};
+use mainstay_wire::tcp::{Flags, Header, Options, Timestamps, UserTimeout};
+
+/// The shortest user timeout that is told or believed, in seconds (TCP-374). RFC 5482 §3.1
+const TIMEOUT_MIN: u16 = 100;
+/// The longest, in seconds (TCP-374). chosen: the specification's
+const TIMEOUT_MAX: u16 = 3600;
 
 /// What timestamps take in every segment. RFC 7323 appendix A
 pub(crate) const TIMESTAMPS_LEN: u16 = 12;
@@ -24,7 +29,27 @@ impl<P: Profile> Endpoint<P> {
             window_scale: self.offers_scale(answer).then(|| self.wanted_shift()),
             sack_permitted: self.bits.has(Bits::SACK),
             timestamps: self.timestamps(now, answer),
+            // Beside the longest cookie there would be no room for it.
+            user_timeout: self.own_timeout().filter(|_| !self.bits.has(Bits::FAST_OPEN)),
             ..Options::default()
+        }
+    }
+
+    /// What the peer is told of our user timeout (RFC 5482 §3.1, TCP-374).
+    fn own_timeout(&self) -> Option<UserTimeout> {
+        let settings = self.settings.as_ref();
+        let seconds = settings.user_timeout.filter(|_| settings.user_timeout_option)? / 1000;
+        let value = u16::try_from(seconds).unwrap_or(u16::MAX).clamp(TIMEOUT_MIN, TIMEOUT_MAX);
+        Some(UserTimeout { minutes: false, value })
+    }
+
+    /// The peer's (RFC 5482 §3.1): it may make ours longer, within bounds.
+    fn take_user_timeout(&mut self, options: &Options) {
+        if let Some(UserTimeout { minutes, value }) = options.user_timeout
+            && self.settings.as_ref().user_timeout_option
+        {
+            let seconds = if minutes { value.saturating_mul(60) } else { value };
+            self.hints.peer_timeout = seconds.clamp(TIMEOUT_MIN, TIMEOUT_MAX);
         }
     }
 
@@ -65,6 +90,8 @@ impl<P: Profile> Endpoint<P> {
             IpAddr::V6(_) => MSS_DEFAULT_V6,
         };
         self.mss = options.mss.unwrap_or(default).max(MSS_MIN).min(self.mss);
+        self.hints.mss_full = self.mss;
+        self.take_user_timeout(options);
         let offered = self.bits;
         let settings = self.settings.as_ref();
         let (sack, timestamps) = if answer {

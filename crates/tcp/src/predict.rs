@@ -53,6 +53,7 @@ impl<P: Profile> Endpoint<P> {
         if taken {
             self.heard(now);
             self.remember_timestamp(now, segment);
+            self.note_ecn(segment);
         }
         taken
     }

@@ -110,6 +110,7 @@ impl<P: Profile> Endpoint<P> {
             self.disarm(slot);
         }
         self.state = State::TimeWait;
+        self.sent_at = now.micros;
         self.watch = Watch::TimeWait;
         self.arm(Slot::Watch, now, self.time_wait());
         self.bits.unset(Bits::WANTS_READY);

@@ -7,7 +7,7 @@ use crate::bits::Bits;
 use crate::congestion::{AckSample, CongestionControl, Signal};
 use crate::endpoint::{Endpoint, clamp};
 use crate::fine::Finer as _;
-use crate::limits::DUP_THRESH;
+use crate::limits::{BURST_SEGMENTS, DUP_THRESH};
 use crate::losses::{Flight, Found, Losses};
 use crate::offset::Offset;
 use crate::profile::Profile;
@@ -55,6 +55,16 @@ impl<P: Profile> Endpoint<P> {
     /// What may be outstanding.
     #[inline]
     pub(crate) fn cwnd(&self) -> u32 {
+        let window = self.congestion_window();
+        if self.bits.has(Bits::BURST_LIMITED) {
+            return self.episode.cwnd.wide().min(window);
+        }
+        window
+    }
+
+    /// The same without what only spreads it.
+    #[inline]
+    pub(crate) fn congestion_window(&self) -> u32 {
         let shrinking = self.bits.has(Bits::RECOVERY) && !self.bits.has(Bits::AFTER_RTO);
         if shrinking && !self.congestion.owns_recovery() {
             return self.episode.cwnd.wide();
@@ -83,6 +93,9 @@ impl<P: Profile> Endpoint<P> {
             self.bits.set(Bits::REDUCED.and(Bits::AFTER_MARK));
         }
         self.reduce(told, found);
+        if self.bits.has(Bits::BURST_LIMITED) {
+            self.limit_burst(told.delivered);
+        }
         self.tell_controller(now, told, found, shrinking);
         self.end_tail_probe(now, ack, told);
         if !self.keeps_timer(told, found.recheck) {
@@ -140,7 +153,8 @@ impl<P: Profile> Endpoint<P> {
             first_resent: stamp,
         };
         self.congestion.on_congestion(now.instant, signal, size);
-        self.bits.unset(Bits::AFTER_RTO.and(Bits::AFTER_MARK).and(Bits::TLP_OUT).and(Bits::TIMING));
+        let old = Bits::AFTER_RTO.and(Bits::AFTER_MARK).and(Bits::TLP_OUT);
+        self.bits.unset(old.and(Bits::TIMING).and(Bits::BURST_LIMITED));
         self.bits.set(Bits::RECOVERY.and(Bits::OUTPUT).and(Bits::UNDO));
         self.bits.put(Bits::FORCE, signal == Signal::Loss);
     }
@@ -182,6 +196,20 @@ impl<P: Profile> Endpoint<P> {
         if shrank {
             self.congestion.on_recovery_end(now.instant);
         }
+        self.limit_burst(0);
+    }
+
+    /// However far the window has opened, no more leaves at once than was delivered and three segments (TCP-278, TCP-291).
+    /// What is paced needs no such limit.
+    pub(crate) fn limit_burst(&mut self, delivered: u32) {
+        if self.settings.as_ref().pacing || self.bits.has(Bits::RECOVERY) {
+            self.bits.unset(Bits::BURST_LIMITED);
+            return;
+        }
+        let burst = BURST_SEGMENTS * self.payload_max();
+        let limit = self.outstanding().saturating_add(delivered).saturating_add(burst);
+        self.episode.cwnd = P::Offset::narrow(limit);
+        self.bits.put(Bits::BURST_LIMITED, limit < self.congestion.cwnd());
     }
 
     /// Proportional rate reduction (RFC 9937 §6, TCP-290).
@@ -221,6 +249,17 @@ impl<P: Profile> Endpoint<P> {
         self.episode.sent = P::Offset::narrow(self.episode.sent.wide().saturating_add(len));
         if again {
             self.episode.resent = self.episode.resent.saturating_add(1);
+        }
+    }
+
+    /// It did not leave after all.
+    pub(crate) fn recovery_unsent(&mut self, len: u32, again: bool) {
+        if !self.bits.has(Bits::RECOVERY) {
+            return;
+        }
+        self.episode.sent = P::Offset::narrow(self.episode.sent.wide().saturating_sub(len));
+        if again {
+            self.episode.resent = self.episode.resent.saturating_sub(1);
         }
     }
 
@@ -304,6 +343,7 @@ impl<P: Profile> Endpoint<P> {
                 .and(Bits::UNDO)
                 .and(Bits::FORCE),
         );
+        self.limit_burst(told.delivered);
     }
 
     /// RFC 8985 §7.4 (TCP-286).

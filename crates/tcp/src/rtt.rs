@@ -125,10 +125,9 @@ impl<P: Profile> Endpoint<P> {
 
     /// Longer once a SYN had to be repeated: the path may be (RFC 6298 §5.7, TCP-403).
     fn rto_initial(&self) -> u32 {
-        if self.state.is_synchronized() && self.bits.has(Bits::SYN_REPEATED) {
-            return RTO_AFTER_SYN_LOSS;
-        }
-        millis(self.settings.as_ref().rto_initial)
+        let lost = self.state.is_synchronized() && self.bits.has(Bits::SYN_REPEATED);
+        let least = if lost { RTO_AFTER_SYN_LOSS } else { 0 };
+        millis(self.settings.as_ref().rto_initial).max(least)
     }
 
     /// The timeout doubled for every expiry, up to its largest (TCP-405).

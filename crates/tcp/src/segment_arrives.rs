@@ -144,17 +144,11 @@ impl<P: Profile> Endpoint<P> {
             self.bits.set(Bits::SEND_SYN.and(Bits::OUTPUT));
             return Ok(());
         }
-        let all = self.nxt - self.una;
         self.sample_syn(now, segment);
         self.una += 1;
         self.state = State::Established;
-        let early = (ack - self.una).min(all - 1);
+        self.settle_early_data(ack);
         self.establish(now);
-        if early > 0 {
-            self.una += early;
-            self.queue_acknowledged(early);
-        }
-        self.reject_early_data(now);
         self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
         self.take_text(now, segment, Seq(header.sequence) + 1, segment.payload);
         self.take_fin(now, segment, true);
@@ -171,6 +165,9 @@ impl<P: Profile> Endpoint<P> {
         self.heard(now);
         self.remember_timestamp(now, segment);
         self.note_ecn(segment);
+        if self.state == State::TimeWait && !text.bytes.is_empty() {
+            self.challenge(now); // nobody will read it, and the peer should know where we are (TCP-140)
+        }
         if self.state == State::Closed || self.state == State::TimeWait {
             return Ok(());
         }
@@ -300,11 +297,11 @@ impl<P: Profile> Endpoint<P> {
         Err(Arrival::Dropped(Ignored::Syn))
     }
 
-    /// The SYN that brought us to where we are, once more.
+    /// The SYN that brought us to where we are, once more; data that came with it is behind us (TCP-365).
     fn is_same_syn(&self, segment: &Segment<'_>) -> bool {
         segment.flags.contains(Flags::SYN)
             && self.state == State::SynReceived
-            && segment.sequence + 1 == self.rcv_nxt
+            && segment.sequence == self.wl1
     }
 
     /// It acknowledges our SYN.
@@ -329,6 +326,7 @@ impl<P: Profile> Endpoint<P> {
             self.sample_syn(now, segment);
             self.una += 1;
             self.state = State::Established;
+            self.settle_early_data(ack);
             self.set_wnd(self.scaled(segment));
             self.wl1 = segment.sequence;
             self.establish(now);
@@ -375,7 +373,8 @@ impl<P: Profile> Endpoint<P> {
         self.disarm(Slot::Rtx);
         self.disarm(Slot::Watch);
         self.bits.unset(Bits::SEND_SYN);
-        if self.bits.has(Bits::PASSIVE) {
+        let early = self.bits.has(Bits::EARLY); // it was told with the SYN
+        if self.bits.has(Bits::PASSIVE) && !early {
             self.bits.set(Bits::TELL_ACCEPTED);
         }
         self.bits.set(Bits::TELL_ESTABLISHED.and(Bits::OUTPUT));
@@ -385,7 +384,9 @@ impl<P: Profile> Endpoint<P> {
             self.state = State::FinWait1;
         }
         self.arm_keepalive(now);
-        self.losses.clear(self.una);
+        if !early {
+            self.losses.clear(self.una);
+        }
     }
 
     /// The peer lives (TCP-105, TCP-172).
@@ -412,7 +413,7 @@ impl<P: Profile> Endpoint<P> {
 
     /// RFC 3168 §6.1.3 (TCP-302).
     #[inline]
-    fn note_ecn(&mut self, segment: &Segment<'_>) {
+    pub(crate) fn note_ecn(&mut self, segment: &Segment<'_>) {
         if !self.bits.has(Bits::ECN) {
             return;
         }
@@ -421,6 +422,23 @@ impl<P: Profile> Endpoint<P> {
         }
         if segment.ecn == Ecn::Ce {
             self.bits.set(Bits::ECHO);
+        }
+        if self.hints.marked < MARKED_MAX {
+            self.watch_marks(segment.ecn);
+        }
+    }
+
+    /// If everything is marked from the start, the mark says nothing (TCP-304).
+    fn watch_marks(&mut self, ecn: Ecn) {
+        match ecn {
+            Ecn::NotEct => {}
+            Ecn::Ect0 | Ecn::Ect1 => self.hints.marked = MARKED_MAX,
+            Ecn::Ce => {
+                self.hints.marked += 1;
+                if self.hints.marked == MARKED_MAX {
+                    self.bits.unset(Bits::ECN.and(Bits::ECHO).and(Bits::REDUCED));
+                }
+            }
         }
     }
 
@@ -431,6 +449,9 @@ impl<P: Profile> Endpoint<P> {
         }
     }
 }
+
+/// So many marked packets at the start, and not one that is not (TCP-304). chosen: the specification's
+const MARKED_MAX: u8 = 10;
 
 /// What of a segment lies in the window.
 struct Text<'a> {

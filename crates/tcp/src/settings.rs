@@ -16,6 +16,8 @@ pub struct Settings<C> {
     pub data_limit: u32,
     /// How long an accepted connection may take to be established (TCP-119).
     pub handshake_limit: u32,
+    /// When it has taken that long, the endpoint is free again without an event (TCP-119).
+    pub recycle_half_open: bool,
     /// How long an acknowledgement may wait, below 500. RFC 9293 §3.8.6.3
     pub delayed_ack: u16,
     /// So many segments are acknowledged at once at the start (TCP-410).
@@ -30,6 +32,10 @@ pub struct Settings<C> {
     pub time_wait: u32,
     /// Replaces the limits of repeating where it is set (TCP-424).
     pub user_timeout: Option<u32>,
+    /// The peer is told of it, and may make it longer: 100 seconds to an hour (RFC 5482, TCP-374).
+    pub user_timeout_option: bool,
+    /// Nothing can be sent before the connection is established but with Fast Open (TCP-041).
+    pub strict_seed_send: bool,
     /// Small segments wait while one is unacknowledged (TCP-152).
     pub nagle: bool,
     /// Explicit congestion notification (TCP-300).
@@ -81,6 +87,7 @@ impl<C> Settings<C> {
             syn_limit: 180_000,
             data_limit: 120_000,
             handshake_limit: 75_000,
+            recycle_half_open: false,
             delayed_ack: 40,
             quick_acks: crate::limits::QUICK_ACKS,
             persist_max: 60_000,
@@ -88,6 +95,8 @@ impl<C> Settings<C> {
             fin_wait_2: 60_000,
             time_wait: 60_000,
             user_timeout: None,
+            user_timeout_option: false,
+            strict_seed_send: false,
             nagle: true,
             ecn: true,
             timestamps: true,

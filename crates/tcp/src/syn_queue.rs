@@ -133,6 +133,20 @@ impl<S: AsRef<[SynEntry]> + AsMut<[SynEntry]>> SynQueue<S> {
         }
     }
 
+    /// Whether a handshake is with this address of ours. O(places).
+    #[must_use]
+    pub fn uses_local(&self, local: u16) -> bool {
+        let mut entries = self.entries.as_ref().iter();
+        entries.any(|entry| entry.stage().is_some() && entry.unpack().local == local)
+    }
+
+    /// One that nobody decided on. O(places).
+    #[must_use]
+    pub fn first_deferred(&self) -> Option<Syn> {
+        let mut entries = self.entries.as_ref().iter();
+        entries.find(|entry| entry.stage() == Some(Stage::Deferred)).map(SynEntry::unpack)
+    }
+
     /// Before this moment [`poll_due`](Self::poll_due) has nothing; there may be nothing then either.
     #[must_use]
     pub const fn deadline(&self) -> Option<Instant> {

@@ -22,6 +22,11 @@ impl<P: Profile> Endpoint<P> {
         if self.bits.take(Bits::TELL_ACCEPTED) {
             return Some(Event::Accepted);
         }
+        if self.bits.take(Bits::EARLY_FIRST)
+            && let Some(event) = self.poll_incoming()
+        {
+            return Some(event);
+        }
         if self.bits.take(Bits::TELL_ESTABLISHED) {
             return Some(Event::Established);
         }
@@ -95,6 +100,6 @@ impl<P: Profile> Endpoint<P> {
 
     /// What the congestion controller holds, for the snapshot of facts.
     pub(crate) fn controller(&self) -> (u32, u32) {
-        (self.cwnd(), self.congestion.ssthresh())
+        (self.congestion_window(), self.congestion.ssthresh())
     }
 }

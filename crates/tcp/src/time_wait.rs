@@ -134,6 +134,40 @@ impl<S: AsRef<[TimeWaitRecord]> + AsMut<[TimeWaitRecord]>> TimeWaitTable<S> {
         Reuse::Above(above)
     }
 
+    /// Whether there is any place.
+    #[must_use]
+    pub fn has_places(&self) -> bool {
+        self.capacity() > 0
+    }
+
+    /// The number a new connection starts above, if the SYN with this header may open one: [`answer`](Self::answer) would
+    /// say [`Answer::Recycle`]. Nothing is changed.
+    #[must_use]
+    pub fn admits(&self, now: Instant, hash: u64, header: &Header) -> Option<crate::Seq> {
+        let record = self.records.as_ref().get(self.find_living(now, hash)?)?;
+        let mut copy = *record;
+        (copy.judge(header, 0, false) == Verdict::Recycle).then(|| record.above())
+    }
+
+    /// What [`reuse`](Self::reuse) would say. Nothing is changed.
+    #[must_use]
+    pub fn would_reuse(&self, now: Instant, hash: u64) -> Reuse {
+        let place = self.find_living(now, hash);
+        match place.and_then(|place| self.records.as_ref().get(place)) {
+            None => Reuse::Free,
+            Some(record) if record.is_quiet(Now::new(now)) => Reuse::Above(record.above()),
+            Some(_) => Reuse::Taken,
+        }
+    }
+
+    /// Ends a record; the number that its successor starts above.
+    pub fn remove(&mut self, now: Instant, hash: u64) -> Option<crate::Seq> {
+        let place = self.find_living(now, hash)?;
+        let above = self.records.as_ref().get(place)?.above();
+        self.end(place);
+        Some(above)
+    }
+
     /// Whether a record is in the way of binding `port` (TCP-021) at the address with this hash, `None` for any address.
     /// O(records).
     pub fn holds_port(&mut self, now: Instant, port: u16, address_hash: Option<u32>) -> bool {

@@ -1,10 +1,10 @@
 //! What is done when a deadline comes (sections 2.8, 2.10, 2.12 and 5 of the specification).
 
 use crate::bits::Bits;
-use crate::congestion::Signal;
-use crate::endpoint::Endpoint;
+use crate::congestion::{CongestionControl as _, Signal};
+use crate::endpoint::{Address as _, Endpoint};
 use crate::event::{Disconnected, Soft, State};
-use crate::limits::TLP_ACK_DELAY;
+use crate::limits::{MSS_DEFAULT_V4, MSS_DEFAULT_V6, TLP_ACK_DELAY};
 use crate::losses::{Flight, Losses, Trips};
 use crate::profile::Profile;
 use crate::rate::Rate;
@@ -14,6 +14,10 @@ use crate::timers::{Rtx, Slot, Watch};
 
 /// When the application and the IP layer are told that something is amiss (R1). RFC 9293 §3.8.3
 const R1: u8 = 3;
+/// Timeouts in a row that make smaller segments worth a try (TCP-179). chosen: the specification's
+const BLACK_HOLE_TIMEOUTS: u8 = 2;
+/// After so many coarse seconds of 2^20 microseconds larger ones are tried again. RFC 8201 §4: ten minutes
+const RESTORE_SECONDS: u16 = 572;
 /// The longest that repeating is measured, in seconds. chosen: what the 16 bits of its clock can say
 const REPEATING_MAX: u32 = 60_000;
 
@@ -101,16 +105,52 @@ impl<P: Profile> Endpoint<P> {
             self.bits.unset(Bits::TIMING);
             return;
         }
+        if self.retries >= BLACK_HOLE_TIMEOUTS {
+            self.suspect_black_hole(now);
+        }
         self.bits.unset(Bits::TIMING.and(Bits::TLP_OUT).and(Bits::SEND_TLP));
         self.begin_after_timeout(now);
+    }
+
+    /// Full segments get no answer: perhaps they are too big and nobody says so (RFC 4821 §7.7, TCP-179).
+    fn suspect_black_hole(&mut self, now: Now) {
+        let v4 = self.peer.ip().is_ipv4();
+        let floor = if v4 { MSS_DEFAULT_V4 } else { MSS_DEFAULT_V6 };
+        if self.mss > floor && self.nxt - self.una > u32::from(floor) {
+            self.set_mss(now, (self.mss / 2).max(floor));
+        }
+    }
+
+    /// The path takes only so much; after a while more is tried again (TCP-178).
+    pub(crate) fn set_mss(&mut self, now: Now, mss: u16) {
+        self.mss = mss;
+        self.hints.shrunk_at = now.seconds();
+        self.congestion.set_mss(self.payload_max());
+    }
+
+    /// Whether it is time to try what was agreed on.
+    pub(crate) fn restore_mss(&mut self, now: Now) {
+        let passed = now.seconds().wrapping_sub(self.hints.shrunk_at);
+        if self.mss < self.hints.mss_full && passed > RESTORE_SECONDS {
+            self.set_mss(now, self.hints.mss_full);
+        }
+    }
+
+    /// How long nothing may be acknowledged, in milliseconds, as set here or asked for by the peer (TCP-374, TCP-424).
+    pub(crate) fn user_timeout(&self) -> Option<u32> {
+        let settings = self.settings.as_ref();
+        let own = settings.user_timeout;
+        if self.hints.peer_timeout == 0 {
+            return own;
+        }
+        Some(own.unwrap_or(settings.data_limit).max(u32::from(self.hints.peer_timeout) * 1000))
     }
 
     /// Whether it was repeated for so many milliseconds (R2); a user timeout takes that limit's place.
     fn is_given_up(&self, now: Now, limit: u32) -> bool {
         // Coarse seconds are longer than seconds; one more makes sure that it is never too early.
         let passed = now.seconds().wrapping_sub(self.repeating_since);
-        self.settings.as_ref().user_timeout.is_none()
-            && u32::from(passed) > limit.div_ceil(1000).min(REPEATING_MAX)
+        self.user_timeout().is_none() && u32::from(passed) > limit.div_ceil(1000).min(REPEATING_MAX)
     }
 
     /// What may only have been reordered is lost (TCP-284).
@@ -142,6 +182,11 @@ impl<P: Profile> Endpoint<P> {
             Watch::FinWait2 | Watch::TimeWait => self.terminate(Disconnected::Normal),
             Watch::Handshake => {
                 self.terminate(Disconnected::TimedOut);
+                // Nobody was told of it, so nobody need be told that it is gone.
+                if self.settings.as_ref().recycle_half_open && !self.bits.has(Bits::EARLY) {
+                    self.bits.unset(Bits::TELL_END);
+                    self.ended = None;
+                }
                 return false;
             }
         }
@@ -175,7 +220,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     pub(crate) fn arm_user_timeout(&mut self, now: Now) {
-        if let Some(limit) = self.settings.as_ref().user_timeout {
+        if let Some(limit) = self.user_timeout() {
             self.arm(Slot::User, now, u64::from(limit) * 1000);
         }
     }
@@ -265,6 +310,7 @@ impl<P: Profile> Endpoint<P> {
                 self.losses.lose_all(&flight);
                 self.bits.set(Bits::FORCE);
             }
+            self.limit_burst(0);
         }
         self.bits.set(Bits::OUTPUT);
     }

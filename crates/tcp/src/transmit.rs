@@ -11,6 +11,7 @@ use crate::losses::{Flight, Hole, Losses};
 use crate::profile::Profile;
 use crate::queue::TxQueue;
 use crate::rate::Rate;
+use crate::rtt::millis;
 use crate::seq::Seq;
 use crate::time::{Now, later};
 use crate::timers::{Rtx, Slot};
@@ -20,18 +21,22 @@ use mainstay_wire::tcp::Flags;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outgoing {
     pub(crate) header_len: usize,
+    /// The sequence number in it.
+    pub(crate) sequence: Seq,
     pub(crate) offset: usize,
     pub(crate) len: usize,
     /// It is to be cut into segments of so much payload (TCP-600).
     pub(crate) unit: Option<u16>,
     /// May be marked instead of dropped (TCP-301).
     pub(crate) ecn: bool,
+    /// The header asks for a Fast Open cookie, and the engine knows which it is to have.
+    pub(crate) fast_open: bool,
 }
 
 impl Outgoing {
     /// One without payload.
-    const fn bare(header_len: usize) -> Self {
-        Self { header_len, offset: 0, len: 0, unit: None, ecn: false }
+    const fn bare(header_len: usize, sequence: Seq) -> Self {
+        Self { header_len, sequence, offset: 0, len: 0, unit: None, ecn: false, fast_open: false }
     }
 }
 
@@ -52,8 +57,21 @@ impl<P: Profile> Endpoint<P> {
         }
         let outgoing = match self.state {
             State::Closed | State::Armed => None,
-            State::SynSent | State::SynReceived => self.poll_syn(now, out),
-            State::TimeWait => self.poll_ack(now, out),
+            State::SynSent => self.poll_syn(now, out),
+            State::SynReceived => {
+                if let Some(outgoing) = self.poll_syn(now, out) {
+                    Some(outgoing)
+                } else if self.bits.has(Bits::EARLY) {
+                    // Who has our data's address proven need not wait for the handshake's end (RFC 7413 §4.2.2).
+                    self.poll_new(now, out)
+                } else {
+                    None
+                }
+            }
+            State::TimeWait => {
+                self.sent_at = now.micros; // at the latest: what leaves has a timestamp (TCP-186)
+                self.poll_ack(now, out)
+            }
             State::Established
             | State::FinWait1
             | State::FinWait2
@@ -92,8 +110,15 @@ impl<P: Profile> Endpoint<P> {
         }
         let answer = self.state == State::SynReceived;
         let header_len = self.write_syn(now, answer, out);
+        let fast_open = self.bits.take(Bits::FAST_OPEN) && !self.bits.has(Bits::SYN_REPEATED);
+        let mut len = 0;
+        if fast_open && !answer {
+            len = clamp(self.queue.len()).min(self.wnd());
+            self.bits.set(Bits::FAST_OPEN_ASKED);
+            self.bits.put(Bits::SYN_DATA, len > 0);
+        }
         if self.nxt == self.una {
-            self.nxt = self.una + 1;
+            self.nxt = self.una + 1 + len;
             self.sent_at = now.micros;
             self.bits.set(Bits::TIMING);
         } else {
@@ -103,7 +128,7 @@ impl<P: Profile> Endpoint<P> {
         self.rtx = Rtx::Timeout;
         let wait = self.rto_backed_off();
         self.arm(Slot::Rtx, now, u64::from(wait));
-        Some(Outgoing::bare(header_len))
+        Some(Outgoing { len: len as usize, fast_open, ..Outgoing::bare(header_len, self.una) })
     }
 
     /// What is lost, oldest first, as far as the window allows; the first of an episode in any case.
@@ -291,7 +316,9 @@ impl<P: Profile> Endpoint<P> {
         self.pace(now, len);
         // In the same moment, behind more than one segment, it would be the same deadline again.
         let same = self.sent_at == now.micros && start - self.una > self.payload_max();
-        self.sent_at = now.micros;
+        if self.state.is_synchronized() {
+            self.sent_at = now.micros; // before that it is when the SYN left, which is timed
+        }
         if idle || !self.is_armed(Slot::Rtx) || (self.rtx == Rtx::TailProbe && !same) {
             self.rearm(now, None);
             if idle && !self.is_armed(Slot::User) {
@@ -326,7 +353,8 @@ impl<P: Profile> Endpoint<P> {
         } else if persisting && self.backlog() > 0 {
             self.send_new(now, 1, self.unit(), out)
         } else {
-            Outgoing::bare(self.write_head(now, Mark::at(self.nxt - 1), out))
+            let sequence = self.nxt - 1;
+            Outgoing::bare(self.write_head(now, Mark::at(sequence), out), sequence)
         };
         if persisting {
             self.arm_persist(now);
@@ -339,7 +367,7 @@ impl<P: Profile> Endpoint<P> {
         if !self.bits.has(Bits::ACK_NOW) {
             return None;
         }
-        Some(Outgoing::bare(self.write_head(now, Mark::at(self.nxt), out)))
+        Some(Outgoing::bare(self.write_head(now, Mark::at(self.nxt), out), self.nxt))
     }
 
     /// A segment with part of the stream.
@@ -362,10 +390,12 @@ impl<P: Profile> Endpoint<P> {
         let len = part.len as usize;
         Outgoing {
             header_len,
+            sequence: part.start,
             offset: part.start.since(base) as usize,
             len,
             unit: (part.len > unit).then(|| u16::try_from(unit).unwrap_or(u16::MAX)),
             ecn: self.bits.has(Bits::ECN) && !part.again && len > 0,
+            fast_open: false,
         }
     }
 
@@ -470,13 +500,27 @@ impl<P: Profile> Endpoint<P> {
         }
     }
 
-    /// After the handshake, what a SYN's data was not acknowledged goes out as new data (TCP-366).
-    pub(crate) fn reject_early_data(&mut self, _now: Now) {
-        if self.bits.take(Bits::SYN_DATA) {
-            self.nxt = self.una;
+    /// After the handshake, what of a SYN's data was not acknowledged goes out as new data (TCP-125, TCP-366).
+    pub(crate) fn settle_early_data(&mut self, ack: Seq) {
+        if !self.bits.take(Bits::SYN_DATA) {
+            return;
         }
+        let taken = ack.earlier(self.nxt).since(self.una);
+        self.una += taken;
+        self.nxt = self.una;
+        self.queue_acknowledged(taken);
+    }
+
+    /// Used by the engine when a device had no room (TCP-553).
+    #[inline]
+    pub(crate) fn retry_after(&self) -> u32 {
+        self.trip.smoothed().map_or(millis(10), |smoothed| (smoothed / 4).max(1000))
     }
 }
+
+/// SYNs or SYN-ACKs with ECN: the first and one repetition (TCP-300). RFC 3168 §6.1.1.1 leaves it open; chosen: the
+/// specification's
+pub(crate) const ECN_ATTEMPTS: u8 = 2;
 
 /// How late a paced segment may be and still be followed as if it had been in time, in microseconds.
 /// chosen: a loop's sleep and a scheduler's slice

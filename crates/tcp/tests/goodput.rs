@@ -49,6 +49,7 @@ impl Tables for InVecs {
     type Slots = Vec<Slot<Long>>;
     type Listeners = Vec<Listener>;
     type Index = Scan;
+    type Memory = ();
 }
 
 const BUFFER: usize = 8 << 20;

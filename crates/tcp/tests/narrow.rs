@@ -29,6 +29,7 @@ impl<P: Profile> Tables for In<P> {
     type Slots = [Slot<P>; 1];
     type Listeners = [Listener; 1];
     type Index = Scan;
+    type Memory = ();
 }
 
 fn engine<P: Profile>(endpoint: Endpoint<P>) -> (Engine<In<P>>, Handle) {

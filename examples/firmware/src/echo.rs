@@ -28,6 +28,7 @@ impl<P: Profile> Tables for Parts<P> {
     type Slots = [Slot<P>; CONNECTIONS];
     type Listeners = [Listener; 1];
     type Index = Scan;
+    type Memory = ();
 }
 
 /// An echo server.

@@ -64,6 +64,7 @@ impl Tables for InVecs {
     type Slots = [Slot<Parts>; 1];
     type Listeners = [Listener; 0];
     type Index = Scan;
+    type Memory = ();
 }
 
 /// The peer: sends, reads what comes back, finishes.

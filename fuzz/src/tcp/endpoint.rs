@@ -58,6 +58,7 @@ impl<P: Profile> Tables for Vecs<P> {
     type Slots = Vec<Slot<P>>;
     type Listeners = Vec<Listener>;
     type Index = Scan;
+    type Memory = ();
 }
 
 /// An endpoint, whatever it is made of.

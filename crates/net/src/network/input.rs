@@ -46,7 +46,18 @@ impl Network {
             mtu: u16::try_from(mtu).unwrap_or(u16::MAX),
         };
         let listener = match self.engine.handle_segment(now, &meta, segment) {
-            Ingress::Incoming(incoming) => incoming.listener(),
+            Ingress::Incoming(incoming) => {
+                let listener = incoming.listener();
+                let half =
+                    |(of, _, ready): &&(ListenerHandle, Handle, bool)| *of == listener && !ready;
+                let half_open = self.incoming.iter().filter(half).count();
+                // Perhaps a flood: from here on only those that answer get memory (TCP-530).
+                if !incoming.is_completed() && half_open >= self.config.backlog / 2 {
+                    incoming.answer();
+                    return;
+                }
+                listener
+            }
             Ingress::Accepted | Ingress::Dropped(_) | Ingress::Pass => return,
         };
         // The place for it may need memory that the engine has to be told of, so it is asked twice.

@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use mainstay_tcp::congestion::AnyCc;
+use mainstay_tcp::fast_open::Server;
 use mainstay_tcp::index::{Node, Table};
 use mainstay_tcp::losses::{Fifo, Rack, Record};
 use mainstay_tcp::profile::SettingsOf;
@@ -12,7 +13,9 @@ use mainstay_tcp::queue::RingQueue;
 use mainstay_tcp::rate::{DeliveryRate, RateStamp};
 use mainstay_tcp::reassembly::Ranges;
 use mainstay_tcp::scoreboard::Scoreboard;
-use mainstay_tcp::{Fine, Listener, Profile, SipHash, Slot, Tables};
+use mainstay_tcp::syn_queue::SynEntry;
+use mainstay_tcp::time_wait::TimeWaitRecord;
+use mainstay_tcp::{Fine, Kept, Listener, Profile, SipHash, Slot, Tables};
 
 /// How connections of a network behave.
 pub type Settings = SettingsOf<Own>;
@@ -39,6 +42,9 @@ impl Profile for Own {
     const TICK_SHIFT: u32 = 3;
 }
 
+/// What a network keeps of TCP beside endpoints.
+pub(super) type Memory = Kept<Vec<TimeWaitRecord>, Vec<SynEntry>, Vec<Server>>;
+
 /// Everything in vectors that grow.
 #[derive(Debug)]
 pub struct Vectors;
@@ -48,6 +54,7 @@ impl Tables for Vectors {
     type Slots = Vec<Slot<Own>>;
     type Listeners = Vec<Listener>;
     type Index = Table<Vec<Node>>;
+    type Memory = Memory;
 }
 
 /// Records of transmissions in memory that is taken when needed, so that an idle connection has none.

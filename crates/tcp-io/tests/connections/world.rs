@@ -34,6 +34,7 @@ impl Tables for One {
     type Slots = [Slot<Parts>; 1];
     type Listeners = [Listener; 1];
     type Index = Scan;
+    type Memory = ();
 }
 
 /// One engine and its adaptor.

@@ -259,7 +259,7 @@ impl CongestionControl for Cubic {
 
     fn undo(&mut self, before: Snapshot) {
         self.cwnd = self.cwnd.max(before.cwnd);
-        self.ssthresh = before.ssthresh;
+        self.ssthresh = before.ssthresh.max(SSTHRESH_MIN * self.mss()); // segments may be larger by now
         self.w_max = before.w_max;
         self.flags &= !AFTER_RTO;
         let mut plain = HyStart::new();
@@ -294,6 +294,7 @@ impl CongestionControl for Cubic {
     fn set_mss(&mut self, mss: u32) {
         self.mss = clamp_mss(mss);
         self.cwnd = self.cwnd.max(self.mss());
+        self.ssthresh = self.ssthresh.max(SSTHRESH_MIN * self.mss());
     }
 
     fn cwnd(&self) -> u32 {

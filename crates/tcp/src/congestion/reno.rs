@@ -151,7 +151,7 @@ impl<S: SlowStart, O: Offset> CongestionControl for NewReno<S, O> {
 
     fn undo(&mut self, before: Snapshot<O>) {
         self.cwnd = self.cwnd.max(before.cwnd);
-        self.ssthresh = before.ssthresh;
+        self.ssthresh = before.ssthresh.max(O::narrow(SSTHRESH_MIN * self.mss())); // segments may be larger by now
         self.flags &= !AFTER_RTO;
     }
 
@@ -164,6 +164,7 @@ impl<S: SlowStart, O: Offset> CongestionControl for NewReno<S, O> {
     fn set_mss(&mut self, mss: u32) {
         self.mss = clamp_mss(mss);
         self.set_cwnd(self.cwnd().max(self.mss()));
+        self.ssthresh = self.ssthresh.max(O::narrow(SSTHRESH_MIN * self.mss()));
     }
 
     fn cwnd(&self) -> u32 {

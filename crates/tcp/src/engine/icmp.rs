@@ -2,7 +2,6 @@
 
 use super::{Engine, Tables};
 use crate::bits::Bits;
-use crate::congestion::CongestionControl as _;
 use crate::endpoint::Endpoint;
 use crate::event::{Disconnected, Soft, State};
 use crate::limits::{HEADERS_V4, HEADERS_V6};
@@ -95,9 +94,8 @@ impl<P: Profile> Endpoint<P> {
         if mss >= self.mss {
             return;
         }
-        self.mss = mss;
+        self.set_mss(now, mss);
         let payload = self.payload_max();
-        self.congestion.set_mss(payload);
         let flight = Flight {
             una: self.una,
             nxt: self.nxt,

@@ -1,16 +1,18 @@
 //! What enters the engine: whose segment it is, and SYNs that nobody decided on yet (TCP-073 to TCP-077, TCP-100 to 118).
 
-use super::{Engine, Handle, ListenerHandle, Tables, Unknown};
+use super::early::Met;
+use super::ecn_paths;
+use super::request::Incoming;
+use super::{Engine, Tables, Unknown};
 use crate::bits::Bits;
-use crate::endpoint::{Address as _, Endpoint};
-use crate::error::TcpError;
-use crate::event::State;
+use crate::endpoint::Endpoint;
+use crate::event::{Disconnected, State};
 use crate::prf::Tuple;
 use crate::profile::Profile;
 use crate::segment_arrives::{Arrival, Ignored, Segment};
 use crate::seq::Seq;
 use crate::time::Now;
-use core::net::{IpAddr, SocketAddr};
+use core::net::IpAddr;
 use mainstay_base::Instant;
 use mainstay_wire::checksum;
 use mainstay_wire::ip::{Ecn, Protocol};
@@ -51,94 +53,14 @@ pub enum Ingress<'a, T: Tables> {
     Pass,
 }
 
-/// A SYN for a listener. Dropping it defers: the peer will ask again (TCP-076).
-pub struct Incoming<'a, T: Tables> {
-    engine: &'a mut Engine<T>,
-    now: Now,
-    tuple: Tuple,
-    header: Header,
-    len: u32,
-    mtu: u16,
-    listener: ListenerHandle,
-}
-
-impl<T: Tables> core::fmt::Debug for Incoming<'_, T> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Incoming").field("tuple", &self.tuple).finish_non_exhaustive()
-    }
-}
-
-impl<T: Tables> Incoming<'_, T> {
-    /// Who asks.
-    #[must_use]
-    pub const fn peer(&self) -> SocketAddr {
-        self.tuple.peer
-    }
-
-    /// Which address of ours it asks.
-    #[must_use]
-    pub const fn local(&self) -> SocketAddr {
-        self.tuple.local
-    }
-
-    /// Which listener it is for.
-    #[must_use]
-    pub const fn listener(&self) -> ListenerHandle {
-        self.listener
-    }
-
-    /// Takes it: an endpoint without a connection gets one. [`Event::Accepted`](crate::Event) tells when it can be used.
-    ///
-    /// # Errors
-    /// [`TcpError::Stale`] or [`TcpError::InvalidState`] if the endpoint is gone or in use; the peer is refused (TCP-075).
-    pub fn accept(self, handle: Handle) -> Result<(), TcpError> {
-        let result = self.check(handle);
-        if let Err(error) = result {
-            self.refuse();
-            return Err(error);
-        }
-        let birth = self.engine.birth(self.now, &self.tuple, self.mtu);
-        if let Some(endpoint) = self.engine.endpoint_mut(handle.slot()) {
-            endpoint.accept(self.now, birth, self.tuple, &self.header);
-        }
-        self.engine.index(handle.slot(), &self.tuple);
-        self.engine.touch(self.now, handle.slot());
-        Ok(())
-    }
-
-    fn check(&self, handle: Handle) -> Result<(), TcpError> {
-        let endpoint = self.engine.endpoint(handle).ok_or(TcpError::Stale)?;
-        let address = <T::Profile as Profile>::Address::new(self.tuple.peer.ip());
-        match endpoint.state {
-            State::Closed if !endpoint.is_told() => Err(TcpError::InvalidState),
-            State::Closed if address.is_some() => Ok(()),
-            State::Closed => Err(TcpError::InvalidArgs),
-            State::Armed
-            | State::SynSent
-            | State::SynReceived
-            | State::Established
-            | State::FinWait1
-            | State::FinWait2
-            | State::CloseWait
-            | State::Closing
-            | State::LastAck
-            | State::TimeWait => Err(TcpError::InvalidState),
-        }
-    }
-
-    /// Decides later: no answer, nothing is kept; the peer asks again (TCP-076).
-    pub fn defer(self) {}
-
-    /// Tells the peer no (TCP-077).
-    pub fn refuse(self) {
-        let acknowledgment = Seq(self.header.sequence) + self.len;
-        self.engine.turn_away(self.now, self.tuple, Seq(0), Some(acknowledgment));
-    }
-}
-
 impl<T: Tables> Engine<T> {
     /// A segment from the IP layer.
-    pub fn handle_segment(&mut self, now: Instant, meta: &Meta, bytes: &[u8]) -> Ingress<'_, T> {
+    pub fn handle_segment<'a>(
+        &'a mut self,
+        now: Instant,
+        meta: &Meta,
+        bytes: &'a [u8],
+    ) -> Ingress<'a, T> {
         let now = self.clock(now);
         self.counters.received += 1;
         if let Some((plain, payload)) = Plain::parse(bytes) {
@@ -150,7 +72,7 @@ impl<T: Tables> Engine<T> {
 
     /// One with other options than most have.
     #[inline(never)]
-    fn take_any(&mut self, now: Now, meta: &Meta, bytes: &[u8]) -> Ingress<'_, T> {
+    fn take_any<'a>(&'a mut self, now: Now, meta: &Meta, bytes: &'a [u8]) -> Ingress<'a, T> {
         let Some((header, header_len)) = Header::parse(bytes) else {
             return self.damaged(Ignored::Malformed);
         };
@@ -159,14 +81,14 @@ impl<T: Tables> Engine<T> {
         self.take(now, meta, (header.source, header.destination), bytes, &segment)
     }
 
-    fn take(
-        &mut self,
+    fn take<'a>(
+        &'a mut self,
         now: Now,
         meta: &Meta,
         ports: (u16, u16),
-        bytes: &[u8],
+        bytes: &'a [u8],
         segment: &Segment<'_>,
-    ) -> Ingress<'_, T> {
+    ) -> Ingress<'a, T> {
         let (source, destination) = ports;
         let slot = self.find_between((&meta.destination, destination), (&meta.source, source));
         // Nobody is connected to an address that cannot be.
@@ -181,14 +103,22 @@ impl<T: Tables> Engine<T> {
         if segment.header.is_some_and(|header| header.options.malformed) {
             self.counters.malformed_options += 1;
         }
-        if let Some(slot) = slot {
-            return self.deliver(now, slot, segment);
+        if let Some(slot) = slot
+            && segment.header.is_none_or(|header| !self.replaces(slot, header))
+        {
+            return match self.deliver(now, slot, segment) {
+                Ok(()) => Ingress::Accepted,
+                Err(why) => Ingress::Dropped(why),
+            };
         }
         let tuple = Tuple {
             local: (meta.destination, destination).into(),
             peer: (meta.source, source).into(),
         };
-        self.without_connection(now, meta, tuple, segment)
+        let header = segment.header.copied().or_else(|| Some(Header::parse(bytes)?.0));
+        let Some(header) = header else { return self.damaged(Ignored::Malformed) };
+        let payload = bytes.get(bytes.len() - segment.payload.len()..).unwrap_or(&[]);
+        self.without_connection(now, meta, tuple, &header, payload)
     }
 
     fn damaged(&mut self, why: Ignored) -> Ingress<'_, T> {
@@ -197,29 +127,47 @@ impl<T: Tables> Engine<T> {
     }
 
     /// Hands a segment to its connection.
-    fn deliver(&mut self, now: Now, slot: usize, segment: &Segment<'_>) -> Ingress<'_, T> {
-        let Some(endpoint) = self.endpoint_mut(slot) else { return Ingress::Pass };
+    pub(super) fn deliver(
+        &mut self,
+        now: Now,
+        slot: usize,
+        segment: &Segment<'_>,
+    ) -> Result<(), Ignored> {
+        let Some(endpoint) = self.endpoint_mut(slot) else { return Err(Ignored::Stranger) };
         if endpoint.predicted(now, segment) {
             self.touch(now, slot);
-            return Ingress::Accepted;
+            return Ok(());
         }
         self.deliver_any(now, slot, segment)
     }
 
     /// Hands a segment to its connection that may be anything.
     #[inline(never)]
-    fn deliver_any(&mut self, now: Now, slot: usize, segment: &Segment<'_>) -> Ingress<'_, T> {
-        let Some(endpoint) = self.endpoint_mut(slot) else { return Ingress::Pass };
+    fn deliver_any(&mut self, now: Now, slot: usize, segment: &Segment<'_>) -> Result<(), Ignored> {
+        let Some(endpoint) = self.endpoint_mut(slot) else { return Err(Ignored::Stranger) };
         let tuple = endpoint.tuple();
         let open = endpoint.state;
+        let (met, losses) = (Met::before(endpoint), ecn_paths::unanswered(endpoint));
         let arrival = endpoint.handle_segment(now, segment);
+        if let Some(losses) = losses {
+            self.remember_ecn_path(now, slot, losses);
+        }
+        if let Some(met) = met {
+            self.remember_server(now, slot, &met, segment.header);
+        }
+        let Some(endpoint) = self.endpoint_mut(slot) else { return Err(Ignored::Stranger) };
+        if endpoint.state == State::TimeWait && open != State::TimeWait {
+            self.compress(now, slot);
+        }
+        let Some(endpoint) = self.endpoint_mut(slot) else { return Err(Ignored::Stranger) };
         if endpoint.bits.take(Bits::CHALLENGE) {
             self.answer_challenge(now, slot);
         }
-        let Some(endpoint) = self.endpoint_mut(slot) else { return Ingress::Pass };
+        let Some(endpoint) = self.endpoint_mut(slot) else { return Err(Ignored::Stranger) };
         // A connection that ended because nobody reads any more says so (TCP-065).
         let unread = endpoint.state == State::Closed
             && open != State::Closed
+            && endpoint.ended == Some(Disconnected::Reset)
             && endpoint.bits.has(Bits::CLOSED_BOTH)
             && !segment.payload.is_empty()
             && !segment.flags.contains(Flags::RST);
@@ -229,15 +177,15 @@ impl<T: Tables> Engine<T> {
             self.reset(tuple, sequence, Some(acknowledgment));
         }
         match arrival {
-            Arrival::Taken => Ingress::Accepted,
+            Arrival::Taken => Ok(()),
             Arrival::Dropped(why) => {
                 self.counters.ignored += 1;
-                Ingress::Dropped(why)
+                Err(why)
             }
             Arrival::Reset(sequence) => {
                 self.counters.ignored += 1;
                 self.reset(tuple, sequence, None);
-                Ingress::Dropped(Ignored::Acknowledgment)
+                Err(Ignored::Acknowledgment)
             }
         }
     }
@@ -252,7 +200,13 @@ impl<T: Tables> Engine<T> {
     }
 
     /// A reset to somebody without a connection, if one more may leave (TCP-512).
-    fn turn_away(&mut self, now: Now, tuple: Tuple, sequence: Seq, acknowledgment: Option<Seq>) {
+    pub(super) fn turn_away(
+        &mut self,
+        now: Now,
+        tuple: Tuple,
+        sequence: Seq,
+        acknowledgment: Option<Seq>,
+    ) {
         if self.resets.take(now.instant) {
             self.reset(tuple, sequence, acknowledgment);
         } else {
@@ -261,47 +215,71 @@ impl<T: Tables> Engine<T> {
     }
 
     /// RFC 9293 §3.10.7.1 and §3.10.7.2.
-    fn without_connection(
-        &mut self,
+    fn without_connection<'a>(
+        &'a mut self,
         now: Now,
         meta: &Meta,
         tuple: Tuple,
-        segment: &Segment<'_>,
-    ) -> Ingress<'_, T> {
-        let flags = segment.flags;
+        header: &Header,
+        payload: &'a [u8],
+    ) -> Ingress<'a, T> {
+        let flags = header.flags;
+        if let Some(why) = self.ask_record(now, &tuple, header, payload.len()) {
+            self.counters.ignored += 1;
+            return Ingress::Dropped(why);
+        }
         if flags.contains(Flags::RST) {
+            self.forget_handshake(&tuple, header);
             self.counters.strangers += 1;
             return Ingress::Dropped(Ignored::Reset);
         }
-        let len = segment_len(segment);
-        if let Some(listener) = self.listener(tuple.local)
-            && !flags.contains(Flags::ACK)
-        {
-            if !flags.contains(Flags::SYN) || tuple.local == tuple.peer {
-                return Ingress::Dropped(Ignored::Flags); // TCP-115, TCP-117
-            }
-            let Some(header) = segment.header.copied() else {
-                return Ingress::Dropped(Ignored::Flags); // a SYN is never plain
-            };
-            return Ingress::Incoming(Incoming {
-                engine: self,
-                now,
-                tuple,
-                header,
-                len,
-                mtu: meta.mtu,
-                listener,
-            });
-        }
+        let Some(listener) = self.listener(tuple.local) else {
+            return self.stranger(now, tuple, header, payload.len());
+        };
+        let opening = if flags.contains(Flags::ACK) {
+            self.completed(now, &tuple, listener, header)
+        } else if !flags.contains(Flags::SYN) || tuple.local == tuple.peer {
+            return Ingress::Dropped(Ignored::Flags); // TCP-115, TCP-117
+        } else if self.repeats(now, &tuple, listener, header) {
+            return Ingress::Accepted;
+        } else {
+            let early = !payload.is_empty();
+            Some(self.early_data(now, &tuple, listener, header, early))
+        };
+        let Some(opening) = opening else {
+            return self.stranger(now, tuple, header, payload.len());
+        };
+        Ingress::Incoming(Incoming {
+            now,
+            tuple,
+            header: *header,
+            payload,
+            ecn: meta.ecn,
+            unit: meta.unit,
+            mtu: meta.mtu,
+            listener,
+            opening,
+            engine: self,
+        })
+    }
+
+    /// A segment for nobody.
+    fn stranger(
+        &mut self,
+        now: Now,
+        tuple: Tuple,
+        header: &Header,
+        payload: usize,
+    ) -> Ingress<'_, T> {
         self.counters.strangers += 1;
         match self.config.unknown {
             Unknown::Pass => Ingress::Pass,
             Unknown::Silent => Ingress::Dropped(Ignored::Stranger),
             Unknown::Reset => {
-                if flags.contains(Flags::ACK) {
-                    self.turn_away(now, tuple, segment.acknowledgment, None);
+                if header.flags.contains(Flags::ACK) {
+                    self.turn_away(now, tuple, Seq(header.acknowledgment), None);
                 } else {
-                    let acknowledgment = segment.sequence + len;
+                    let acknowledgment = Seq(header.sequence) + segment_len(header, payload);
                     self.turn_away(now, tuple, Seq(0), Some(acknowledgment));
                 }
                 Ingress::Dropped(Ignored::Stranger)
@@ -311,10 +289,10 @@ impl<T: Tables> Engine<T> {
 }
 
 /// What a segment takes of the sequence (RFC 9293 §3.4).
-fn segment_len(segment: &Segment<'_>) -> u32 {
-    let flags = segment.flags;
+pub(super) fn segment_len(header: &Header, payload: usize) -> u32 {
+    let flags = header.flags;
     let (syn, fin) = (flags.contains(Flags::SYN), flags.contains(Flags::FIN));
-    crate::endpoint::clamp(segment.payload.len()) + u32::from(syn) + u32::from(fin)
+    crate::endpoint::clamp(payload) + u32::from(syn) + u32::from(fin)
 }
 
 /// Addresses that can be one end of a connection (TCP-101).

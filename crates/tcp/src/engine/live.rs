@@ -1,14 +1,16 @@
 //! What an application asks of an endpoint (sections 1.2 to 1.5 of the specification).
 
-use super::{Engine, Tables};
+use super::{Engine, Memory as _, Tables};
 use crate::bits::Bits;
-use crate::endpoint::{Address as _, Endpoint, Push};
+use crate::endpoint::{Address as _, Birth, Endpoint, Push};
 use crate::error::{SendError, TcpError};
 use crate::event::{Disconnected, State};
+use crate::isn;
 use crate::prf::Tuple;
 use crate::profile::Profile;
 use crate::queue::{CopyQueue, TxBuf, TxQueue};
 use crate::time::Now;
+use crate::time_wait::{Ended, Reuse};
 use crate::timers::Timer;
 use core::net::{IpAddr, SocketAddr};
 use mainstay_base::Instant;
@@ -93,7 +95,10 @@ impl<T: Tables> Live<'_, T> {
             return Err(TcpError::InvalidArgs);
         };
         let slot = self.slot;
-        if local.port() != 0 && self.engine.is_taken(local, Some(slot)) {
+        let taken = |engine: &mut Engine<T>| {
+            engine.is_taken(local, Some(slot)) || engine.lingers_at(self.now, local)
+        };
+        if local.port() != 0 && taken(self.engine) {
             return Err(TcpError::AddrInUse);
         }
         self.ask(|endpoint, _| {
@@ -106,7 +111,7 @@ impl<T: Tables> Live<'_, T> {
         })
     }
 
-    /// Connects (TCP-023 to TCP-027).
+    /// Connects (TCP-023 to TCP-027). A deferred connect finds its path now, and its SYN leaves with the first bytes sent.
     ///
     /// # Errors
     /// [`TcpError::InvalidState`] with a connection, or with one whose end was not polled yet (TCP-066, TCP-070);
@@ -133,20 +138,26 @@ impl<T: Tables> Live<'_, T> {
         {
             return Err(TcpError::InvalidArgs);
         }
+        let (tuple, mtu) = self.resolve(peer, paths)?;
         if fast_open == FastOpen::Deferred {
+            let birth = self.engine.birth(self.now, &tuple, mtu);
             return self.ask(|endpoint, _| {
-                if let Some(address) = address {
-                    (endpoint.peer, endpoint.peer_port) = (address, peer.port());
-                }
+                endpoint.set_tuple(&tuple);
+                endpoint.rcv_mss = birth.mss;
                 endpoint.state = State::Armed;
                 Ok(())
             });
         }
-        self.start(peer, paths)
+        let birth = self.engine.birth(self.now, &tuple, mtu);
+        self.start(&tuple, birth)
     }
 
-    /// The SYN is to leave.
-    fn start(&mut self, peer: SocketAddr, paths: &mut impl Paths) -> Result<(), TcpError> {
+    /// From where to connect to `peer`, and with what packets (TCP-025).
+    fn resolve(
+        &mut self,
+        peer: SocketAddr,
+        paths: &mut impl Paths,
+    ) -> Result<(Tuple, u16), TcpError> {
         let endpoint = self.endpoint().ok_or(TcpError::Stale)?;
         let bound = endpoint.bits.has(Bits::BOUND);
         let source = Some(endpoint.local.ip()).filter(|ip| bound && !ip.is_unspecified());
@@ -155,22 +166,64 @@ impl<T: Tables> Live<'_, T> {
         let port = if port != 0 {
             port
         } else {
-            self.engine.choose_port(path.source, peer).ok_or(TcpError::NoRoute)?
+            self.engine.choose_port(self.now, path.source, peer).ok_or(TcpError::NoRoute)?
         };
         let tuple = Tuple { local: (path.source, port).into(), peer };
-        if self.engine.find(&tuple).is_some() {
+        if self.engine.reuse(self.now, &tuple) == Reuse::Taken {
             return Err(TcpError::AddrInUse);
         }
-        let birth = self.engine.birth(self.now, &tuple, path.mtu);
-        self.engine.index(self.slot, &tuple);
-        self.ask(|endpoint, now| {
-            endpoint.set_tuple(&tuple);
-            endpoint.connect(now, birth);
-            Ok(())
-        })
+        Ok((tuple, path.mtu))
     }
 
-    /// Queues a buffer (TCP-030): it comes back by [`Event::SendDone`](crate::Event), or by `Reclaimed` when the
+    /// The SYN is to leave.
+    fn start(&mut self, tuple: &Tuple, mut birth: Birth) -> Result<(), TcpError> {
+        if let Some(old) = self.engine.recycle(self.now, tuple) {
+            birth.iss = isn::above_old(birth.iss, old);
+        }
+        self.engine.index(self.slot, tuple);
+        self.ask(|endpoint, now| {
+            endpoint.set_tuple(tuple);
+            endpoint.connect(now, birth);
+            Ok(())
+        })?;
+        self.engine.check_ecn_path(self.now, self.slot);
+        Ok(())
+    }
+
+    /// Before bytes are queued: what a deferred connect waited for is here (TCP-026). If it cannot be, the endpoint is
+    /// closed and empty (TCP-028).
+    fn check_armed(&mut self) -> Result<Option<Tuple>, TcpError> {
+        let Some(endpoint) = self.endpoint().filter(|endpoint| endpoint.state == State::Armed)
+        else {
+            return Ok(None);
+        };
+        let mut tuple = endpoint.tuple();
+        let bound = endpoint.bits.has(Bits::BOUND);
+        if self.engine.reuse(self.now, &tuple) != Reuse::Taken {
+            return Ok(Some(tuple));
+        }
+        let source = tuple.local.ip();
+        let port = if bound { None } else { self.engine.choose_port(self.now, source, tuple.peer) };
+        let Some(port) = port else {
+            self.with(|endpoint, _| endpoint.state = State::Closed);
+            return Err(TcpError::NoRoute);
+        };
+        tuple.local.set_port(port);
+        Ok(Some(tuple))
+    }
+
+    /// Bytes are queued: the deferred connect begins, with as many of them as may be (TCP-360).
+    fn start_armed(&mut self, tuple: &Tuple) {
+        let mss = self.endpoint().map_or(0, |endpoint| endpoint.rcv_mss);
+        let birth = Birth { mss, ..self.engine.birth(self.now, tuple, 0) };
+        let most = self.engine.plan_early_data(self.now, tuple.peer.ip(), mss);
+        let started = self.start(tuple, birth);
+        if let (Ok(()), Some(most)) = (started, most) {
+            self.with(|endpoint, _| endpoint.begin_early(most));
+        }
+    }
+
+    /// Queues a buffer (TCP-030), which starts a deferred connect unless it is empty: it comes back by [`Event::SendDone`](crate::Event), or by `Reclaimed` when the
     /// connection ends before.
     ///
     /// # Errors
@@ -181,17 +234,23 @@ impl<T: Tables> Live<'_, T> {
     {
         let count = buffer.bytes().len();
         let now = self.now;
+        let armed = match self.check_armed() {
+            Ok(armed) => armed,
+            Err(error) => return Err(SendError { buffer, error }),
+        };
         let Some(endpoint) = self.engine.endpoint_mut(self.slot) else {
             return Err(SendError { buffer, error: TcpError::Stale });
         };
-        if let Err(error) = endpoint.can_queue() {
+        if let (Err(error), None) = (endpoint.can_queue(), armed) {
             return Err(SendError { buffer, error });
         }
         if let Err(buffer) = endpoint.queue.push(buffer) {
             return Err(SendError { buffer, error: TcpError::QueueFull });
         }
-        endpoint.queued(now, count, push);
-        self.engine.touch(now, self.slot);
+        if let Some(tuple) = armed.filter(|_| count > 0) {
+            self.start_armed(&tuple);
+        }
+        self.with(|endpoint, _| endpoint.queued(now, count, push));
         Ok(())
     }
 
@@ -203,12 +262,17 @@ impl<T: Tables> Live<'_, T> {
     where
         <T::Profile as Profile>::Queue: CopyQueue,
     {
-        self.ask(|endpoint, now| {
+        let armed = self.check_armed()?;
+        let endpoint = self.engine.endpoint_mut(self.slot).ok_or(TcpError::Stale)?;
+        if armed.is_none() {
             endpoint.can_queue()?;
-            let count = endpoint.queue.write(bytes);
-            endpoint.queued(now, count, push);
-            Ok(count)
-        })
+        }
+        let count = endpoint.queue.write(bytes);
+        if let Some(tuple) = armed.filter(|_| count > 0) {
+            self.start_armed(&tuple);
+        }
+        self.with(|endpoint, now| endpoint.queued(now, count, push));
+        Ok(count)
     }
 
     /// The room in the last buffer (TCP-039).
@@ -296,7 +360,12 @@ impl<T: Tables> Live<'_, T> {
                 | State::FinWait2
                 | State::CloseWait
                 | State::Closing
-                | State::LastAck => endpoint.terminate(Disconnected::Reset),
+                | State::LastAck => {
+                    endpoint.terminate(Disconnected::Reset);
+                    // Whoever aborts need not hear how it began (TCP-080).
+                    let begun = Bits::TELL_ACCEPTED.and(Bits::TELL_ESTABLISHED);
+                    endpoint.bits.unset(begun.and(Bits::TELL_RECEIVE).and(Bits::EARLY_FIRST));
+                }
             }
         });
         if let Some((tuple, sequence, acknowledgment)) = reset {
@@ -352,14 +421,31 @@ impl<T: Tables> Engine<T> {
             })
     }
 
+    /// Whether a connection in TIME-WAIT that has no endpoint any more has this local address and port (TCP-021).
+    fn lingers_at(&mut self, now: Now, local: SocketAddr) -> bool {
+        let hash = (!local.ip().is_unspecified())
+            .then(|| Ended::address_hash::<super::PrfOf<T>>(&self.secret, &local));
+        let Some(kept) = self.memory.kept_mut() else { return false };
+        kept.time_wait.holds_port(now.instant, local.port(), hash)
+    }
+
     /// A port nobody can guess that leads to `peer` from `source` and is free (TCP-522).
-    fn choose_port(&mut self, source: IpAddr, peer: SocketAddr) -> Option<u16> {
+    /// One that was used a while ago only if there is no other (TCP-186).
+    fn choose_port(&mut self, now: Now, source: IpAddr, peer: SocketAddr) -> Option<u16> {
         let mut ports = self.ports.clone();
         let tuple = Tuple { local: (source, 0).into(), peer };
-        let port = ports.next::<super::PrfOf<T>>(&self.secret, &tuple, |port| {
-            let tuple = Tuple { local: (source, port).into(), peer };
-            self.find(&tuple).is_some() || self.listens_on(port)
-        });
+        let mut next = |again: bool| {
+            ports.next::<super::PrfOf<T>>(&self.secret, &tuple, |port| {
+                let tuple = Tuple { local: (source, port).into(), peer };
+                let taken = match self.reuse(now, &tuple) {
+                    Reuse::Free => false,
+                    Reuse::Above(_) => !again,
+                    Reuse::Taken => true,
+                };
+                taken || self.listens_on(port)
+            })
+        };
+        let port = next(false).or_else(|| next(true));
         self.ports = ports;
         port
     }

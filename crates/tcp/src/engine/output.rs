@@ -1,16 +1,18 @@
 //! What leaves the engine (TCP-007).
 
 use super::reply::Reply;
-use super::{Engine, Tables};
+use super::unsent::Last;
+use super::{Engine, Memory as _, Tables};
 use crate::endpoint::{Address as _, Endpoint};
 use crate::index::{Index as _, List};
 use crate::queue::{Slices, TxQueue as _};
+use crate::time::Now;
 use crate::transmit::Outgoing;
 use core::net::IpAddr;
 use mainstay_base::Instant;
 use mainstay_wire::checksum::Checksum;
 use mainstay_wire::ip::{Ecn, Protocol};
-use mainstay_wire::tcp::CHECKSUM_OFFSET;
+use mainstay_wire::tcp::{CHECKSUM_OFFSET, Header};
 
 /// What stands in the checksum field (TCP-610).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +52,10 @@ pub struct Transmit<'a> {
 impl<T: Tables> Engine<T> {
     /// The next segment; endpoints take turns (TCP-144).
     pub fn poll_transmit(&mut self, now: Instant) -> Option<Transmit<'_>> {
-        if let Some(reply) = self.replies.pop() {
+        if self.is_blocked(now) {
+            return None;
+        }
+        if let Some(reply) = self.next_reply() {
             return self.transmit_reply(&reply);
         }
         let (slot, out) = self.next_segment(now)?;
@@ -76,6 +81,15 @@ impl<T: Tables> Engine<T> {
         })
     }
 
+    fn next_reply(&mut self) -> Option<Reply> {
+        let reply = self
+            .replies
+            .pop()
+            .or_else(|| self.memory.kept_mut().and_then(|kept| kept.replies.pop()))?;
+        self.last = Some(Last::Reply(reply));
+        Some(reply)
+    }
+
     #[inline(never)]
     fn transmit_reply(&mut self, reply: &Reply) -> Option<Transmit<'_>> {
         self.counters.sent += 1;
@@ -98,6 +112,15 @@ impl<T: Tables> Engine<T> {
         })
     }
 
+    /// Writes the header of a SYN or SYN-ACK again, with the cookie it is to have (TCP-360, TCP-364); how long it is.
+    #[cold]
+    fn write_cookie(&mut self, now: Now, slot: usize, out: &Outgoing) -> Option<usize> {
+        let tuple = self.endpoint_at(slot)?.tuple();
+        let (mut header, _) = Header::parse(self.header.get(..out.header_len)?)?;
+        self.fill_cookie(now, &tuple, &mut header, out.len > 0);
+        header.emit(&mut self.header)
+    }
+
     /// Whose turn it is, and what leaves; its header stands in the engine's.
     fn next_segment(&mut self, now: Instant) -> Option<(usize, Outgoing)> {
         let now = self.clock(now);
@@ -116,9 +139,18 @@ impl<T: Tables> Engine<T> {
             else {
                 continue;
             };
+            let mut before = endpoint.before();
             let out = endpoint.poll_transmit(now, &mut self.header);
+            if let Some(out) = &out {
+                endpoint.after(&mut before, out);
+            }
             self.touch(now, slot);
-            let Some(out) = out else { continue };
+            let Some(mut out) = out else { continue };
+            let generation = self.slots.as_ref().get(slot).map_or(0, |slot| slot.generation);
+            self.last = Some(Last::Segment(slot, generation, before));
+            if out.fast_open {
+                out.header_len = self.write_cookie(now, slot, &out)?;
+            }
             return Some((slot, out));
         }
     }

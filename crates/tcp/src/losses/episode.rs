@@ -29,6 +29,16 @@ impl<O: Offset> Losses for Episode<O> {
         self.recount(flight);
     }
 
+    fn unsent(&mut self, _una: Seq, nxt: Seq) {
+        self.lost_to = self.lost_to.earlier(nxt);
+        self.resent_to = self.resent_to.earlier(nxt);
+    }
+
+    fn unresent<B: Sacked>(&mut self, flight: &Flight<'_, B>, hole: Hole) {
+        self.resent_to = self.resent_to.earlier(hole.start);
+        self.recount(flight);
+    }
+
     fn acknowledged(&mut self, una: Seq, _trips: Trips, _now: u32) -> Option<Newest<()>> {
         self.keep_up(una);
         None

@@ -80,6 +80,30 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
         self.recount(flight);
     }
 
+    fn unsent(&mut self, una: Seq, nxt: Seq) {
+        while let Some(last) = self.records.len().checked_sub(1) {
+            if self.start(una, last).before(nxt) {
+                if let Some(record) = self.records.get_mut(last) {
+                    record.end = record.end.earlier(nxt);
+                }
+                return;
+            }
+            self.records.truncate(last);
+        }
+    }
+
+    fn unresent<B: Sacked>(&mut self, flight: &Flight<'_, B>, hole: Hole) {
+        let mut index = self.after(hole.start);
+        while let Some(record) = self.records.get_mut(index) {
+            record.set_lost(!record.is_held());
+            if record.end.at_or_after(hole.end) {
+                break;
+            }
+            index += 1;
+        }
+        self.recount(flight);
+    }
+
     #[inline]
     fn acknowledged(&mut self, una: Seq, trips: Trips, now: u32) -> Option<Newest<S>> {
         let mut newest = None;

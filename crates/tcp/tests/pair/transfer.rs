@@ -1,9 +1,9 @@
 //! Bytes across links of every kind.
 
-use crate::world::{World, delay, pattern};
+use crate::world::{Room, World, delay, pattern};
 use core::time::Duration;
 use mainstay_impair::{Impairment, Loss};
-use mainstay_tcp::State;
+use mainstay_tcp::{Config, Disconnected, FastOpen, FastOpenPolicy, State};
 
 fn carry(mut world: World, len: usize, limit: u64) -> World {
     world.listen();
@@ -48,6 +48,34 @@ fn random_loss_both_ways_loses_no_byte() {
     }
 }
 
+// S-62
+// Covers TCP-003, TCP-553
+#[test]
+fn a_device_without_room_costs_time_and_nothing_else() {
+    for seed in 0..10 {
+        let link = delay(20);
+        let mut world = World::new(seed, link.clone(), link);
+        world.no_room = 20;
+        let world = carry(world, 300_000, 600);
+        assert_eq!(world.resent(), 0);
+        for side in [&world.a, &world.b] {
+            let facts = side.engine.endpoint(side.handle).unwrap().facts();
+            assert!(facts.cwnd >= 14_000 && facts.ssthresh > 1 << 30, "{facts:?}");
+        }
+    }
+}
+
+// Covers TCP-553
+#[test]
+fn without_room_and_with_loss_no_byte_is_lost() {
+    for seed in 0..30 {
+        let link = Impairment { loss: Loss::Random { per_million: 50_000 }, ..delay(20) };
+        let mut world = World::new(seed, link.clone(), link);
+        world.no_room = 20;
+        carry(world, 100_000, 600);
+    }
+}
+
 #[test]
 fn a_thin_link_with_a_short_queue() {
     let link = Impairment { rate: Some(10_000_000), queue_bytes: 64_000, ..delay(25) };
@@ -56,4 +84,40 @@ fn a_thin_link_with_a_short_queue() {
     let world = carry(world, 4 << 20, 30);
     let took = world.now;
     let _ = took;
+}
+
+// Covers TCP-125, TCP-366, TCP-531, TCP-070
+#[test]
+fn connection_after_connection_with_all_that_outlives_them_and_every_trouble() {
+    for seed in 0..20 {
+        let loss = if seed % 2 == 0 { 0 } else { 50_000 };
+        let link = Impairment { loss: Loss::Random { per_million: loss }, ..delay(20) };
+        let mut world = World::new(seed, link.clone(), link);
+        let mut config = Config::default();
+        config.fast_open = FastOpenPolicy::Cookie;
+        world.configure(config, Room { time_wait: 8, syns: 8, servers: 4 });
+        world.forget_wire();
+        world.listen();
+        (world.no_room, world.answered) = (10, 30);
+        for n in 0..10_usize {
+            world.again();
+            (world.a.to_send, world.b.to_send) = (pattern(3000 + 7 * n), pattern(2000 * (n % 3)));
+            (world.a.finish, world.b.finish) = (true, true);
+            world.connect_as(if n % 4 == 3 { FastOpen::No } else { FastOpen::Deferred });
+            let over = |w: &World| {
+                let last = |ended: Vec<Disconnected>| {
+                    ended.last().is_some_and(|reason| *reason != Disconnected::TimeWait)
+                };
+                last(w.a.ended()) && last(w.b.ended())
+            };
+            assert!(world.run(Duration::from_secs(400), over), "{seed} {n} {world:?}");
+            assert_eq!(world.b.received, world.a.to_send, "{seed} {n}");
+            assert_eq!(world.a.received, world.b.to_send, "{seed} {n}");
+            for side in [&world.a, &world.b] {
+                let ended = side.ended();
+                assert_eq!(ended.last(), Some(&Disconnected::Normal), "{seed} {n}");
+                assert!(ended.len() <= 2, "{ended:?}");
+            }
+        }
+    }
 }

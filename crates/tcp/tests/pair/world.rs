@@ -5,16 +5,22 @@ use core::time::Duration;
 use mainstay_base::{Instant, Rng};
 use mainstay_impair::{Direction, Impairment};
 use mainstay_tcp::congestion::Cubic;
+use mainstay_tcp::fast_open::Server;
 use mainstay_tcp::index::Scan;
 use mainstay_tcp::queue::RingQueue;
+use mainstay_tcp::syn_queue::SynEntry;
+use mainstay_tcp::time_wait::TimeWaitRecord;
 use mainstay_tcp::{
-    Config, Disconnected, Endpoint, Engine, Event, FastOpen, Handle, Host, Ingress, Listener, Meta,
-    Path, Push, Settings, Slot, State, Tables,
+    Config, Disconnected, Endpoint, Engine, Event, FastOpen, Handle, Host, Ingress, Kept, Listener,
+    Meta, Path, Push, Settings, Slot, State, Tables, Transmitted,
 };
 use mainstay_wire::ip::Ecn;
 
 pub(crate) type Parts = Host<Vec<u8>, RingQueue<Vec<u8>>>;
 pub(crate) type EventOf = Event<core::convert::Infallible>;
+
+/// What an engine of a test keeps beside endpoints; where a vector is empty, nothing.
+pub(crate) type Memory = Kept<Vec<TimeWaitRecord>, Vec<SynEntry>, Vec<Server>>;
 
 /// Everything in vectors.
 #[derive(Debug)]
@@ -25,6 +31,7 @@ impl Tables for InVecs {
     type Slots = Vec<Slot<Parts>>;
     type Listeners = Vec<Listener>;
     type Index = Scan;
+    type Memory = Memory;
 }
 
 pub(crate) const PORT: u16 = 80;
@@ -55,6 +62,11 @@ pub(crate) struct World {
     /// Every segment that left, with when and from which side.
     pub(crate) wire: Vec<(Instant, bool, mainstay_wire::tcp::Header, usize)>,
     keep: bool,
+    /// The device has no room for so many of 100 segments.
+    pub(crate) no_room: u64,
+    /// So many of 100 SYNs are answered without an endpoint.
+    pub(crate) answered: u64,
+    rng: Rng,
     /// Four bytes of nothing are added to the options on arrival, so that no header is plain.
     pub(crate) padded: bool,
 }
@@ -70,7 +82,29 @@ pub(crate) fn leak(
     Box::leak(Box::new(settings))
 }
 
-fn endpoint(
+/// How much an engine of a test keeps.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Room {
+    pub(crate) time_wait: usize,
+    pub(crate) syns: usize,
+    pub(crate) servers: usize,
+}
+
+pub(crate) fn engine(seed: u64, config: Config, endpoints: usize, room: Room) -> Engine<InVecs> {
+    let mut rng = Rng::from_run(seed);
+    let memory = Kept::new(
+        vec![TimeWaitRecord::default(); room.time_wait],
+        vec![SynEntry::default(); room.syns],
+        vec![Server::default(); room.servers],
+        &mut rng,
+    );
+    let mut slots = Vec::new();
+    slots.resize_with(endpoints, Slot::default);
+    let parts = (slots, vec![Listener::default(); 2], Scan::default());
+    Engine::with_memory(config, rng, parts, memory)
+}
+
+pub(crate) fn endpoint(
     settings: &'static Settings<<Cubic as mainstay_tcp::congestion::CongestionControl>::Config>,
     receive: usize,
     send: usize,
@@ -91,13 +125,7 @@ impl Side {
         settings: &'static Settings<<Cubic as mainstay_tcp::congestion::CongestionControl>::Config>,
         buffers: (usize, usize),
     ) -> Self {
-        let mut engine = Engine::new(
-            Config::default(),
-            Rng::from_run(seed),
-            vec![Slot::default(), Slot::default()],
-            vec![Listener::default(); 2],
-            Scan::default(),
-        );
+        let mut engine = engine(seed, Config::default(), 2, Room::default());
         let handle = engine.attach(endpoint(settings, buffers.0, buffers.1)).unwrap();
         Self {
             engine,
@@ -118,10 +146,10 @@ impl Side {
     }
 
     pub(crate) fn ended(&self) -> Vec<Disconnected> {
-        let ended = |event: &EventOf| {
+        let reason = |event: &EventOf| {
             if let Event::Disconnected(reason) = event { Some(*reason) } else { None }
         };
-        self.events.iter().filter_map(ended).collect()
+        self.events.iter().filter_map(reason).collect()
     }
 
     /// The application: writes what there is room for, reads what there is, finishes when told.
@@ -172,6 +200,9 @@ impl World {
             ba: Direction::new(b_to_a, rng.fork()),
             wire: Vec::new(),
             keep: true,
+            no_room: 0,
+            answered: 0,
+            rng,
             padded: false,
         }
     }
@@ -190,19 +221,37 @@ impl World {
     }
 
     pub(crate) fn connect(&mut self) {
+        self.connect_as(FastOpen::No);
+    }
+
+    /// Both sides forget what they sent and received, to connect once more.
+    pub(crate) fn again(&mut self) {
+        for side in [&mut self.a, &mut self.b] {
+            side.events.clear();
+            side.received.clear();
+            (side.sent, side.finished) = (0, false);
+        }
+    }
+
+    /// Both engines are replaced by such that are configured like this and keep so much.
+    pub(crate) fn configure(&mut self, config: Config, room: Room) {
+        let settings = leak(settings());
+        for (seed, side) in [(3, &mut self.a), (4, &mut self.b)] {
+            side.engine = engine(seed, config, 2, room);
+            side.handle = side.engine.attach(endpoint(settings, 1 << 16, 1 << 16)).unwrap();
+        }
+    }
+
+    pub(crate) fn connect_as(&mut self, mode: FastOpen) {
         let (source, peer) = (self.a.address, SocketAddr::new(self.b.address, PORT));
         let mut paths = |_: IpAddr, _: Option<IpAddr>| Some(Path { source, mtu: MTU });
-        self.a
-            .engine
-            .at(self.now, self.a.handle)
-            .unwrap()
-            .connect(peer, FastOpen::No, &mut paths)
-            .unwrap();
+        self.a.engine.at(self.now, self.a.handle).unwrap().connect(peer, mode, &mut paths).unwrap();
     }
 
     /// Everything that can be done without time passing.
     fn settle(&mut self) {
-        for _ in 0..100_000 {
+        for round in 0.. {
+            assert!(round < 100_000, "it never becomes quiet");
             let mut quiet = true;
             self.a.application(self.now);
             self.b.application(self.now);
@@ -216,6 +265,10 @@ impl World {
                         bytes.extend_from_slice(part);
                     }
                     let (header, len) = mainstay_wire::tcp::Header::parse(&bytes).unwrap();
+                    if self.rng.below(100) < self.no_room {
+                        side.engine.transmit_result(self.now, Transmitted::NoBuffer);
+                        continue;
+                    }
                     if self.keep {
                         self.wire.push((self.now, forward, header, bytes.len() - len));
                     }
@@ -255,7 +308,11 @@ impl World {
                 if let Ingress::Incoming(incoming) =
                     to.engine.handle_segment(self.now, &meta, &bytes)
                 {
-                    incoming.accept(to.handle).unwrap();
+                    if !incoming.is_completed() && self.rng.below(100) < self.answered {
+                        incoming.answer();
+                    } else {
+                        incoming.accept(to.handle).unwrap();
+                    }
                 }
             }
         }

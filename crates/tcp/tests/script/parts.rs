@@ -52,6 +52,7 @@ impl<P: Profile> Tables for InVecs<P> {
     type Slots = Vec<Slot<P>>;
     type Listeners = Vec<Listener>;
     type Index = Scan;
+    type Memory = ();
 }
 
 /// A profile that a script can be run with.

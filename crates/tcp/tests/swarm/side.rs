@@ -24,6 +24,7 @@ impl<P: Profile> Tables for Vecs<P> {
     type Slots = Vec<Slot<P>>;
     type Listeners = Vec<Listener>;
     type Index = Scan;
+    type Memory = ();
 }
 
 /// A segment as it leaves an engine.
