@@ -146,6 +146,10 @@ bits! {
     BURST_LIMITED = 59;
     /// The deadline for acknowledging is also that of something held back (TCP-040).
     HELD = 60;
+    /// A timeout is in doubt, and what was sent again for it is not acknowledged (TCP-296).
+    DOUBT_FIRST = 61;
+    /// It is acknowledged, and the next acknowledgement decides.
+    DOUBT_SECOND = 62;
 }
 
 impl Bits {
