@@ -146,6 +146,7 @@ impl<P: Profile> Endpoint<P> {
         let unit = self.unit();
         let edge = self.una + self.wnd().max(1);
         let want = (hole.end - hole.start).min(edge.since(hole.start));
+        let want = want.min(self.repeat_max(hole.start));
         if want == 0 || (!force && (room < unit.min(want) || self.paced(now))) {
             return None;
         }
@@ -217,6 +218,7 @@ impl<P: Profile> Endpoint<P> {
         }
         let edge = (self.una + self.wnd()).since(self.nxt);
         let room = (self.cwnd() + self.limited_transmit()).saturating_sub(self.outstanding());
+        let room = room.min(self.new_data_max());
         let unit = self.unit();
         if edge == 0 {
             if self.una == self.nxt {
