@@ -62,9 +62,7 @@ impl<P: Profile> Endpoint<P> {
         if self.quick > 0 || small || delay == 0 || self.unacknowledged() + every * 40 >= full {
             self.quick = self.quick.saturating_sub(1);
             self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
-        } else if !self.is_armed(Slot::Ack)
-            || self.remaining(Slot::Ack, now) > u64::from(delay)
-        {
+        } else if !self.is_armed(Slot::Ack) || self.remaining(Slot::Ack, now) > u64::from(delay) {
             self.arm(Slot::Ack, now, u64::from(delay));
         }
     }

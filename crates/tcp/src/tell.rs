@@ -37,8 +37,7 @@ impl<P: Profile> Endpoint<P> {
         if self.acked_event > 0 {
             return Some(Event::BytesAcked(core::mem::take(&mut self.acked_event) as usize));
         }
-        if (self.bits.take(Bits::TELL_PROGRESS) || self.progress_is_due()) && self.lets_progress()
-        {
+        if (self.bits.take(Bits::TELL_PROGRESS) || self.progress_is_due()) && self.lets_progress() {
             let (in_send_buffer, backlog) = (self.queue.len(), self.backlog() as usize);
             return Some(Event::Progress { in_send_buffer, backlog });
         }

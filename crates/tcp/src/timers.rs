@@ -2,9 +2,9 @@
 
 use crate::bits::Bits;
 use crate::endpoint::Endpoint;
+use crate::limits::ACK_DELAY_MAX;
 use crate::profile::Profile;
 use crate::time::{Now, later};
-use crate::limits::ACK_DELAY_MAX;
 use core::time::Duration;
 use mainstay_base::Instant;
 

@@ -49,7 +49,8 @@ const SPACE: Flags = Flags::SYN.with(Flags::FIN);
 impl Budget {
     pub(super) fn arrived(&mut self, segment: &Segment<'_>, len: usize) {
         let payload = segment.payload.len();
-        let count = segment.unit.map_or(1, |unit| payload.div_ceil(usize::from(unit).max(1)).max(1));
+        let count =
+            segment.unit.map_or(1, |unit| payload.div_ceil(usize::from(unit).max(1)).max(1));
         let headers = len.saturating_sub(payload).saturating_mul(count);
         let bare = payload == 0 && !segment.flags.intersects(SPACE.with(Flags::RST));
         self.received.add(narrow(count), narrow(headers.saturating_add(payload)), bare);

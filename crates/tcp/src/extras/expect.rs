@@ -35,7 +35,8 @@ impl Expect {
 }
 
 impl<T: Tables> Engine<T> {
-    /// What is to be expected of the network now, by all endpoints together. Ask again after every input.
+    /// What is to be expected of the network now, by all endpoints together. Ask when everything was polled,
+    /// and again after every input.
     pub fn expecting(&self, now: Instant) -> Expect {
         let now = Now::new(now.max(self.latest()));
         let handshakes = self.memory().kept().and_then(|kept| kept.handshake_deadline());
