@@ -135,6 +135,8 @@ impl World {
 
     /// Runs to the end.
     pub(crate) fn run(mut self) -> Report {
+        // What is planned for the very beginning happens before anything else.
+        self.pass(START);
         let late = self.plan.apps.iter().filter_map(|app| app.stall.map(|span| span.until)).max();
         let end = late.unwrap_or(START).max(self.plan.heal_at) + HEALING;
         loop {
