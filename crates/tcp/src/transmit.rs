@@ -505,7 +505,7 @@ impl<P: Profile> Endpoint<P> {
         let idle = now.micros.wrapping_sub(self.sent_at);
         let rto = self.rto();
         if idle > rto && self.trip.smoothed().is_some() {
-            self.congestion.on_idle(now.instant, idle, rto);
+            self.congestion.on_idle(now.instant(), idle, rto);
             self.sent_at = now.micros.wrapping_sub(rto); // once
         }
     }
