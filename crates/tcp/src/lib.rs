@@ -31,6 +31,7 @@ mod engine;
 mod error;
 mod event;
 mod fine;
+mod full;
 mod head;
 mod limits;
 mod negotiate;

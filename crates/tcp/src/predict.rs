@@ -75,7 +75,7 @@ impl<P: Profile> Endpoint<P> {
     fn predicted_ack(&mut self, now: Now, segment: &Segment<'_>) -> bool {
         let ack = segment.acknowledgment;
         let new = self.una.before(ack) && ack.at_or_before(self.nxt);
-        if !new || !self.board.is_empty() || self.losses.lost() > 0 {
+        if !new || !self.is_well() {
             return false;
         }
         self.take_window(segment.sequence, ack, u32::from(segment.window) << self.shift_out);
@@ -97,8 +97,13 @@ impl<P: Profile> Endpoint<P> {
         };
         self.advance(now, segment, ack, &mut told);
         self.rate.delivered(now.micros, told.delivered);
-        self.recover(now, ack, &told);
-        self.window_moved(now);
+        self.go_on(now, &told);
         true
+    }
+
+    /// Nothing is lost, held out of order or sent again.
+    #[inline]
+    pub(crate) fn is_well(&self) -> bool {
+        self.losses.lost() == 0 && self.losses.is_orderly() && self.board.is_empty()
     }
 }

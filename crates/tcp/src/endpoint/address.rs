@@ -54,10 +54,28 @@ impl Address for Either {
         }
     }
 
+    #[inline]
     fn ip(self) -> IpAddr {
-        self.0.to_canonical()
+        let octets = self.0.octets();
+        let (prefix, last) = octets.split_at(MAPPED.len());
+        match last.first_chunk() {
+            Some(v4) if prefix == MAPPED => IpAddr::V4(Ipv4Addr::from_octets(*v4)),
+            _ => IpAddr::V6(self.0),
+        }
+    }
+
+    #[inline]
+    fn is(&self, address: &IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => self.0.octets() == address.to_ipv6_mapped().octets(),
+            // A packet may carry a mapped address all the same, and then it is not the IPv4 one.
+            IpAddr::V6(address) => self.0 == *address && !address.octets().starts_with(&MAPPED),
+        }
     }
 }
+
+/// How IPv4-mapped addresses begin. RFC 4291 §2.5.5.2
+const MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 
 impl Address for Ipv6Addr {
     const UNSPECIFIED: Self = Self::UNSPECIFIED;
@@ -99,6 +117,10 @@ mod tests {
         for text in ["192.0.2.1", "2001:db8::1", "::", "0.0.0.0"] {
             let address: IpAddr = text.parse().unwrap();
             assert_eq!(Either::new(address).unwrap().ip(), address);
+            for other in ["192.0.2.1", "2001:db8::1", "::", "0.0.0.0", "::ffff:192.0.2.1"] {
+                let other = other.parse().unwrap();
+                assert_eq!(Either::new(address).unwrap().is(&other), address == other, "{other}");
+            }
         }
         assert_eq!(Either::new("::ffff:192.0.2.1".parse().unwrap()), None);
         assert_eq!(size_of::<Either>(), 16);

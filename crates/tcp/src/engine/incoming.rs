@@ -53,6 +53,15 @@ pub enum Ingress<'a, T: Tables> {
     Pass,
 }
 
+impl<T: Tables> From<Result<(), Ignored>> for Ingress<'_, T> {
+    fn from(result: Result<(), Ignored>) -> Self {
+        match result {
+            Ok(()) => Self::Accepted,
+            Err(why) => Self::Dropped(why),
+        }
+    }
+}
+
 impl<T: Tables> Engine<T> {
     /// A segment from the IP layer.
     pub fn handle_segment<'a>(
@@ -63,61 +72,54 @@ impl<T: Tables> Engine<T> {
     ) -> Ingress<'a, T> {
         let now = self.clock(now);
         self.counters.received += 1;
-        if let Some((plain, payload)) = Plain::parse(bytes) {
+        if let Some((plain, payload)) = Plain::parse(bytes)
+            && let Some(slot) = self
+                .find_between((&meta.destination, plain.destination), (&meta.source, plain.source))
+        {
+            if !is_unharmed(meta, bytes) {
+                return self.damaged(Ignored::Checksum);
+            }
             let segment = Segment::plain(&plain, payload, meta.ecn, meta.unit);
-            return self.take(now, meta, (plain.source, plain.destination), bytes, &segment);
+            if let Some(endpoint) = self.endpoint_mut(slot)
+                && endpoint.predicted(now, &segment)
+            {
+                self.touch(now, slot);
+                return Ingress::Accepted;
+            }
+            return self.deliver(now, slot, &segment).into();
         }
         self.take_any(now, meta, bytes)
     }
 
-    /// One with other options than most have.
+    /// One with other options than most have, or for nobody.
     #[inline(never)]
     fn take_any<'a>(&'a mut self, now: Now, meta: &Meta, bytes: &'a [u8]) -> Ingress<'a, T> {
         let Some((header, header_len)) = Header::parse(bytes) else {
             return self.damaged(Ignored::Malformed);
         };
         let payload = bytes.get(header_len..).unwrap_or(&[]);
-        let segment = Segment::new(&header, payload, meta.ecn, meta.unit);
-        self.take(now, meta, (header.source, header.destination), bytes, &segment)
-    }
-
-    fn take<'a>(
-        &'a mut self,
-        now: Now,
-        meta: &Meta,
-        ports: (u16, u16),
-        bytes: &'a [u8],
-        segment: &Segment<'_>,
-    ) -> Ingress<'a, T> {
-        let (source, destination) = ports;
+        let (source, destination) = (header.source, header.destination);
         let slot = self.find_between((&meta.destination, destination), (&meta.source, source));
         // Nobody is connected to an address that cannot be.
         if slot.is_none() && (source == 0 || destination == 0 || !plausible(meta)) {
             return self.damaged(Ignored::Address);
         }
-        if !meta.verified
-            && !checksum::verify(meta.source, meta.destination, Protocol::TCP.0, bytes)
-        {
+        if !is_unharmed(meta, bytes) {
             return self.damaged(Ignored::Checksum);
         }
-        if segment.header.is_some_and(|header| header.options.malformed) {
+        if header.options.malformed {
             self.counters.malformed_options += 1;
         }
         if let Some(slot) = slot
-            && segment.header.is_none_or(|header| !self.replaces(slot, header))
+            && !self.replaces(slot, &header)
         {
-            return match self.deliver(now, slot, segment) {
-                Ok(()) => Ingress::Accepted,
-                Err(why) => Ingress::Dropped(why),
-            };
+            let segment = Segment::new(&header, payload, meta.ecn, meta.unit);
+            return self.deliver(now, slot, &segment).into();
         }
         let tuple = Tuple {
             local: (meta.destination, destination).into(),
             peer: (meta.source, source).into(),
         };
-        let header = segment.header.copied().or_else(|| Some(Header::parse(bytes)?.0));
-        let Some(header) = header else { return self.damaged(Ignored::Malformed) };
-        let payload = bytes.get(bytes.len() - segment.payload.len()..).unwrap_or(&[]);
         self.without_connection(now, meta, tuple, &header, payload)
     }
 
@@ -127,23 +129,13 @@ impl<T: Tables> Engine<T> {
     }
 
     /// Hands a segment to its connection.
+    #[inline(never)]
     pub(super) fn deliver(
         &mut self,
         now: Now,
         slot: usize,
         segment: &Segment<'_>,
     ) -> Result<(), Ignored> {
-        let Some(endpoint) = self.endpoint_mut(slot) else { return Err(Ignored::Stranger) };
-        if endpoint.predicted(now, segment) {
-            self.touch(now, slot);
-            return Ok(());
-        }
-        self.deliver_any(now, slot, segment)
-    }
-
-    /// Hands a segment to its connection that may be anything.
-    #[inline(never)]
-    fn deliver_any(&mut self, now: Now, slot: usize, segment: &Segment<'_>) -> Result<(), Ignored> {
         let Some(endpoint) = self.endpoint_mut(slot) else { return Err(Ignored::Stranger) };
         let tuple = endpoint.tuple();
         let open = endpoint.state;
@@ -286,6 +278,12 @@ impl<T: Tables> Engine<T> {
             }
         }
     }
+}
+
+/// Whether the checksum is right, or need not be looked at (TCP-613).
+#[inline]
+fn is_unharmed(meta: &Meta, bytes: &[u8]) -> bool {
+    meta.verified || checksum::verify(meta.source, meta.destination, Protocol::TCP.0, bytes)
 }
 
 /// What a segment takes of the sequence (RFC 9293 §3.4).

@@ -72,12 +72,18 @@ impl<B: TxBuf, S: Slots<B>> SlotQueue<B, S> {
     }
 
     fn place(&self, index: usize) -> usize {
-        let size = self.slots.slots().len().max(1);
-        (self.head + index) % size
+        let (place, size) = (self.head + index, self.slots.slots().len());
+        if place >= size { place - size } else { place }
     }
 
     fn buffer(&self, index: usize) -> Option<&B> {
         self.slots.slots().get(self.place(index))?.as_ref()
+    }
+
+    /// The bytes of the first buffer, where nearly every segment lies.
+    #[inline]
+    fn first(&self) -> Option<&[u8]> {
+        self.slots.slots().get(self.head)?.as_ref().map(TxBuf::bytes)
     }
 
     fn last_mut(&mut self) -> Option<&mut B> {
@@ -85,56 +91,10 @@ impl<B: TxBuf, S: Slots<B>> SlotQueue<B, S> {
         self.slots.slots_mut().get_mut(place)?.as_mut()
     }
 
-    fn pop(&mut self) -> Option<B> {
-        let buffer = self.slots.slots_mut().get_mut(self.head)?.take()?;
-        self.head = self.place(1);
-        self.count -= 1;
-        Some(buffer)
-    }
-}
-
-impl<B: TxBuf, S: Slots<B>> TxQueue for SlotQueue<B, S> {
-    type Buf = B;
-
-    fn push(&mut self, buffer: B) -> Result<(), B> {
-        if self.count == self.slots.slots().len() {
-            return Err(buffer);
-        }
-        let (place, len) = (self.place(self.count), buffer.bytes().len());
-        let Some(slot) = self.slots.slots_mut().get_mut(place) else { return Err(buffer) };
-        *slot = Some(buffer);
-        self.count += 1;
-        self.len += len;
-        Ok(())
-    }
-
-    fn len(&self) -> usize {
-        self.len
-    }
-
-    fn tail_mut(&mut self) -> Option<&mut [u8]> {
-        if self.len == 0 {
-            return None;
-        }
-        self.last_mut().map(TxBuf::capacity_tail)
-    }
-
-    fn extend(&mut self, count: usize) -> bool {
-        if self.len == 0 {
-            return false;
-        }
-        let Some(last) = self.last_mut() else { return false };
-        if last.capacity_tail().len() < count {
-            return false;
-        }
-        last.extend(count);
-        self.len += count;
-        true
-    }
-
-    fn slices(&self, offset: usize, len: usize) -> Slices<'_> {
+    /// `want` bytes that do not all lie in the first buffer, after the `skip`th.
+    #[inline(never)]
+    fn gather(&self, mut skip: usize, mut want: usize) -> Slices<'_> {
         let mut slices = Slices::EMPTY;
-        let (mut skip, mut want) = (self.acknowledged + offset, len);
         for index in 0..self.count {
             let Some(buffer) = self.buffer(index) else { break };
             let bytes = buffer.bytes();
@@ -161,10 +121,76 @@ impl<B: TxBuf, S: Slots<B>> TxQueue for SlotQueue<B, S> {
         slices
     }
 
+    fn pop(&mut self) -> Option<B> {
+        let buffer = self.slots.slots_mut().get_mut(self.head)?.take()?;
+        self.head = self.place(1);
+        self.count -= 1;
+        Some(buffer)
+    }
+}
+
+impl<B: TxBuf, S: Slots<B>> TxQueue for SlotQueue<B, S> {
+    type Buf = B;
+
+    fn push(&mut self, buffer: B) -> Result<(), B> {
+        if self.count == self.slots.slots().len() {
+            return Err(buffer);
+        }
+        let (place, len) = (self.place(self.count), buffer.bytes().len());
+        let Some(slot) = self.slots.slots_mut().get_mut(place) else { return Err(buffer) };
+        *slot = Some(buffer);
+        self.count += 1;
+        self.len += len;
+        Ok(())
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn tail_mut(&mut self) -> Option<&mut [u8]> {
+        if self.len == 0 {
+            return None;
+        }
+        self.last_mut().map(TxBuf::capacity_tail)
+    }
+
+    fn extend(&mut self, count: usize) -> bool {
+        if self.len == 0 {
+            return false;
+        }
+        let Some(last) = self.last_mut() else { return false };
+        if last.capacity_tail().len() < count {
+            return false;
+        }
+        last.extend(count);
+        self.len += count;
+        true
+    }
+
+    #[inline]
+    fn slices(&self, offset: usize, len: usize) -> Slices<'_> {
+        let skip = self.acknowledged + offset;
+        if let Some(all) = self.first().and_then(|first| first.get(skip..skip + len)) {
+            return Slices::one(all);
+        }
+        self.gather(skip, len)
+    }
+
+    #[inline]
     fn acknowledge(&mut self, count: usize) {
         let count = count.min(self.len);
         self.acknowledged += count;
         self.len -= count;
+    }
+
+    #[inline]
+    fn reach(&self, offset: usize, len: usize) -> usize {
+        match self.first() {
+            Some(first) if self.acknowledged + offset + len <= first.len() => len,
+            _ => self.slices(offset, len).len(),
+        }
     }
 
     fn done(&mut self) -> Option<B> {
@@ -185,8 +211,8 @@ impl<B: TxBuf, S: Slots<B>> TxQueue for SlotQueue<B, S> {
         Some(buffer)
     }
 
+    #[inline]
     fn has_done(&self) -> bool {
-        self.count > 0
-            && self.buffer(0).is_some_and(|buffer| buffer.bytes().len() <= self.acknowledged)
+        self.count > 0 && self.first().is_some_and(|first| first.len() <= self.acknowledged)
     }
 }
