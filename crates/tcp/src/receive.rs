@@ -52,7 +52,7 @@ impl<P: Profile> Endpoint<P> {
 
     /// In sequence: now, or a little later (TCP-410, TCP-411, TCP-475).
     #[inline]
-    fn owe_ack(&mut self, now: Now, segment: &Segment<'_>) {
+    pub(crate) fn owe_ack(&mut self, now: Now, segment: &Segment<'_>) {
         let unit = segment.unit.unwrap_or(self.rcv_mss).max(1);
         let two = 2 * u32::from(unit.min(self.rcv_mss));
         let small = self.capacity() < 2 * usize::from(self.rcv_mss);

@@ -5,16 +5,17 @@ use super::ecn_paths;
 use super::request::Incoming;
 use super::{Engine, Tables, Unknown};
 use crate::bits::Bits;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Address as _, Birth, Endpoint, clamp};
 use crate::event::{Disconnected, State};
 use crate::prf::Tuple;
+use crate::predict::Prediction;
 use crate::profile::Profile;
 use crate::segment_arrives::{Arrival, Ignored, Segment};
 use crate::seq::Seq;
 use crate::time::Now;
 use core::net::IpAddr;
 use mainstay_base::Instant;
-use mainstay_wire::checksum;
+use mainstay_wire::checksum::{self, Checksum};
 use mainstay_wire::ip::{Ecn, Protocol};
 use mainstay_wire::tcp::{Flags, Header, Plain};
 
@@ -76,15 +77,19 @@ impl<T: Tables> Engine<T> {
             && let Some(slot) = self
                 .find_between((&meta.destination, plain.destination), (&meta.source, plain.source))
         {
-            if !is_unharmed(meta, bytes) {
-                return self.damaged(Ignored::Checksum);
-            }
             let segment = Segment::plain(&plain, payload, meta.ecn, meta.unit);
-            if let Some(endpoint) = self.endpoint_mut(slot)
-                && endpoint.predicted(now, &segment)
-            {
-                self.touch(now, slot);
-                return Ingress::Accepted;
+            let prediction = match self.endpoint_mut(slot) {
+                Some(endpoint) => predict(endpoint, now, meta, bytes, &segment),
+                None => Prediction::Other,
+            };
+            match prediction {
+                Prediction::Taken => {
+                    self.touch(now, slot);
+                    return Ingress::Accepted;
+                }
+                Prediction::Damaged => return self.damaged(Ignored::Checksum),
+                Prediction::Other if is_unharmed(meta, bytes) => {}
+                Prediction::Other => return self.damaged(Ignored::Checksum),
             }
             return self.deliver(now, slot, &segment).into();
         }
@@ -280,6 +285,27 @@ impl<T: Tables> Engine<T> {
     }
 }
 
+/// Gives a segment to the endpoint it was sent to, if it expects it and the checksum is right.
+#[inline]
+fn predict<P: Profile>(
+    endpoint: &mut Endpoint<P>,
+    now: Now,
+    meta: &Meta,
+    bytes: &[u8],
+    segment: &Segment<'_>,
+) -> Prediction {
+    if meta.verified {
+        return endpoint.predicted(now, segment, None);
+    }
+    let (local, peer) = (endpoint.local.mapped(), endpoint.peer.mapped());
+    let mut sum = Checksum::pseudo_mapped(peer, local, Protocol::TCP.0, clamp(bytes.len()));
+    sum.add(bytes.get(..bytes.len() - segment.payload.len()).unwrap_or(&[]));
+    if segment.payload.is_empty() && !sum.is_valid() {
+        return Prediction::Damaged; // there is nothing to add to it
+    }
+    endpoint.predicted(now, segment, Some(sum))
+}
+
 /// Whether the checksum is right, or need not be looked at (TCP-613).
 #[inline]
 fn is_unharmed(meta: &Meta, bytes: &[u8]) -> bool {
@@ -290,7 +316,7 @@ fn is_unharmed(meta: &Meta, bytes: &[u8]) -> bool {
 pub(super) fn segment_len(header: &Header, payload: usize) -> u32 {
     let flags = header.flags;
     let (syn, fin) = (flags.contains(Flags::SYN), flags.contains(Flags::FIN));
-    crate::endpoint::clamp(payload) + u32::from(syn) + u32::from(fin)
+    clamp(payload) + u32::from(syn) + u32::from(fin)
 }
 
 /// Addresses that can be one end of a connection (TCP-101).
@@ -306,7 +332,7 @@ impl<P: Profile> Endpoint<P> {
     pub(crate) fn accept(
         &mut self,
         now: Now,
-        birth: crate::endpoint::Birth,
+        birth: Birth,
         tuple: Tuple,
         header: &Header,
     ) {

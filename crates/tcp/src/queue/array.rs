@@ -91,7 +91,27 @@ impl<B: TxBuf, S: Slots<B>> SlotQueue<B, S> {
         self.slots.slots_mut().get_mut(place)?.as_mut()
     }
 
-    /// `want` bytes that do not all lie in the first buffer, after the `skip`th.
+    /// `len` bytes that lie in one buffer, as those of nearly every segment do.
+    #[inline]
+    fn whole(&self, offset: usize, len: usize) -> Option<&[u8]> {
+        let skip = self.acknowledged + offset;
+        self.first()?.get(skip..skip + len).or_else(|| self.later(skip, len))
+    }
+
+    /// The same, after the first buffer.
+    #[inline(never)]
+    fn later(&self, mut skip: usize, len: usize) -> Option<&[u8]> {
+        for index in 0..self.count {
+            let bytes = self.buffer(index)?.bytes();
+            if skip < bytes.len() {
+                return bytes.get(skip..skip + len);
+            }
+            skip -= bytes.len();
+        }
+        None
+    }
+
+    /// Up to `want` bytes wherever they lie, after the `skip`th.
     #[inline(never)]
     fn gather(&self, mut skip: usize, mut want: usize) -> Slices<'_> {
         let mut slices = Slices::EMPTY;
@@ -103,12 +123,6 @@ impl<B: TxBuf, S: Slots<B>> SlotQueue<B, S> {
                 continue;
             };
             skip = 0;
-            if let Some(all) = rest.get(..want).filter(|_| slices.is_empty()) {
-                return Slices::one(all);
-            }
-            if rest.is_empty() {
-                continue;
-            }
             let part = rest.get(..want).unwrap_or(rest);
             if !slices.push(part) {
                 break;
@@ -171,11 +185,10 @@ impl<B: TxBuf, S: Slots<B>> TxQueue for SlotQueue<B, S> {
 
     #[inline]
     fn slices(&self, offset: usize, len: usize) -> Slices<'_> {
-        let skip = self.acknowledged + offset;
-        if let Some(all) = self.first().and_then(|first| first.get(skip..skip + len)) {
-            return Slices::one(all);
+        match self.whole(offset, len) {
+            Some(all) => Slices::one(all),
+            None => self.gather(self.acknowledged + offset, len),
         }
-        self.gather(skip, len)
     }
 
     #[inline]
@@ -187,9 +200,9 @@ impl<B: TxBuf, S: Slots<B>> TxQueue for SlotQueue<B, S> {
 
     #[inline]
     fn reach(&self, offset: usize, len: usize) -> usize {
-        match self.first() {
-            Some(first) if self.acknowledged + offset + len <= first.len() => len,
-            _ => self.slices(offset, len).len(),
+        match self.whole(offset, len) {
+            Some(all) => all.len(),
+            None => self.slices(offset, len).len(),
         }
     }
 
