@@ -122,10 +122,10 @@ bits! {
     ARMED_RTX = 46;
     /// The rest.
     ARMED_WATCH = 47;
-    /// Pacing.
-    ARMED_PACE = 48;
     /// The user timeout.
-    ARMED_USER = 49;
+    ARMED_USER = 48;
+    /// Pacing.
+    ARMED_PACE = 49;
     /// The SYN carried data that the peer may refuse.
     SYN_DATA = 51;
     /// The peer's window was closed when it was last looked at.
@@ -204,3 +204,10 @@ pub(crate) const TELL: Bits = Bits::TELL_ACCEPTED
     .and(Bits::RECLAIM)
     .and(Bits::TELL_TIME_WAIT)
     .and(Bits::TELL_END);
+
+/// Every deadline.
+pub(crate) const ARMED: Bits = Bits::ARMED_ACK
+    .and(Bits::ARMED_RTX)
+    .and(Bits::ARMED_WATCH)
+    .and(Bits::ARMED_USER)
+    .and(Bits::ARMED_PACE);

@@ -13,7 +13,7 @@ pub use view::Facts;
 
 pub(crate) use hints::Hints;
 
-use crate::bits::Bits;
+use crate::bits::{ARMED, Bits};
 use crate::challenge::Allowance;
 use crate::congestion::CongestionControl;
 use crate::error::TcpError;
@@ -28,7 +28,7 @@ use crate::recovery::Episode;
 use crate::rtt::RoundTrip;
 use crate::seq::Seq;
 use crate::time::Now;
-use crate::timers::{Rtx, Slot, Watch};
+use crate::timers::{Rtx, Watch};
 
 /// How a send ends (TCP-040, TCP-166).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -271,6 +271,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Whom it is about to be connected to; addresses of a kind it cannot keep were refused before.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn set_tuple(&mut self, tuple: &Tuple) {
         if let (Some(local), Some(peer)) =
             (P::Address::new(tuple.local.ip()), P::Address::new(tuple.peer.ip()))
@@ -298,6 +299,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Who it is connected to, or was.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn tuple(&self) -> Tuple {
         Tuple {
             local: (self.local.ip(), self.local_port).into(),
@@ -391,9 +393,7 @@ impl<P: Profile> Endpoint<P> {
         if !keep {
             self.ring.clear(self.storage.as_mut());
         }
-        for slot in Slot::ALL {
-            self.disarm(slot);
-        }
+        self.bits.unset(ARMED);
         self.state = State::Closed;
         self.ended = Some(reason);
         let told = self.bits.has(Bits::TELL_ACCEPTED.and(Bits::TELL_ESTABLISHED));
@@ -440,14 +440,16 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Bytes, SYN and FIN that are neither acknowledged nor held nor lost (RFC 6675 §4, pipe).
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn outstanding(&self) -> u32 {
         let gone = clamp(crate::scoreboard::Sacked::sacked(&self.board)) + self.losses.lost();
         (self.nxt - self.una).saturating_sub(gone)
     }
 
     /// Queued bytes that were never sent.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn backlog(&self) -> u32 {
         let fin = u32::from(self.bits.has(Bits::FIN_SENT));
         let sent = self.nxt.since(self.data_base()).saturating_sub(fin);

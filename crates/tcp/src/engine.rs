@@ -37,7 +37,7 @@ use crate::profile::Profile;
 use crate::queue::TxQueue;
 use crate::seq::Seq;
 use crate::time::Now;
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use mainstay_base::{Instant, Rng};
 use reply::Replies;
 use unsent::Last;
@@ -432,12 +432,14 @@ impl<T: Tables> Engine<T> {
         self.slots.as_ref().get(slot)?.endpoint.as_ref()
     }
 
+    #[cfg_attr(target_os = "none", inline(never))]
     fn endpoint_mut(&mut self, slot: usize) -> Option<&mut Endpoint<T::Profile>> {
         self.slots.as_mut().get_mut(slot)?.endpoint.as_mut()
     }
 
     /// After anything happened to an endpoint: its lists, its deadline and whether it can be found.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn touch(&mut self, now: Now, place: usize) {
         let Some(slot) = self.slots.as_mut().get_mut(place) else { return };
         let Some(endpoint) = slot.endpoint.as_ref() else { return };
@@ -487,7 +489,8 @@ impl<T: Tables> Engine<T> {
     }
 
     /// The same of addresses where they lie.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn find_between(&self, local: (&IpAddr, u16), peer: (&IpAddr, u16)) -> Option<usize> {
         let slots = self.slots.as_ref();
         let is = |slot: usize| {
@@ -571,12 +574,14 @@ impl<T: Tables> Engine<T> {
     /// Who a SYN to `local` is for: an exact address before an unspecified one (TCP-073).
     fn listener(&self, local: SocketAddr) -> Option<ListenerHandle> {
         let mut found = None;
+        let wildcard: IpAddr = match local {
+            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
         for (slot, listener) in self.listeners.as_ref().iter().enumerate() {
-            let Some(address) = listener.address().filter(|it| it.port() == local.port()) else {
-                continue;
-            };
-            let exact = address.ip() == local.ip();
-            let wild = address.ip().is_unspecified() && address.is_ipv4() == local.is_ipv4();
+            let Some(ip) = listener.ip.filter(|_| listener.port == local.port()) else { continue };
+            let exact = ip.is(&local.ip());
+            let wild = ip.is(&wildcard);
             if exact || (wild && found.is_none()) {
                 let slot = u32::try_from(slot).unwrap_or(u32::MAX);
                 found = Some(ListenerHandle { slot, generation: listener.generation });

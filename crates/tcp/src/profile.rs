@@ -42,7 +42,7 @@ pub trait Profile {
     type Settings: AsRef<SettingsOf<Self>>;
     /// The keyed function.
     type Prf: Prf;
-    /// Deadlines: acknowledgement, retransmission, the rest, and if there are five of them pacing and user timeout.
+    /// Deadlines: acknowledgement, retransmission, the rest, then user timeout, then pacing, as far as there are so many.
     type Slots: AsRef<[u32]> + AsMut<[u32]> + Default + Copy + Debug;
 
     /// What needs a fine clock: the smallest round trip, rounds, probes for losses at the end, pacing; or nothing.
@@ -50,6 +50,9 @@ pub trait Profile {
 
     /// Deadlines are kept in units of two to the power of this microseconds (TCP-401).
     const TICK_SHIFT: u32;
+
+    /// What pays only where much is sent, and takes text: prediction of headers, super-segments (TCP-600), pacing (TCP-310).
+    const BULK: bool = true;
 }
 
 /// The settings of a profile.
@@ -75,6 +78,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, Q: TxQueue, X> Profile for Tiny<B, Q, X> {
     type Slots = [u32; 3];
     type Finer = ();
     const TICK_SHIFT: u32 = 10;
+    const BULK: bool = false;
 }
 
 /// Embedded systems: both IP versions, RACK with 8 records.
@@ -94,9 +98,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, Q: TxQueue, X> Profile for Std<B, Q, X> {
     type Congestion = Cubic;
     type Settings = &'static SettingsOf<Self>;
     type Prf = SipHash;
-    type Slots = [u32; 5];
+    type Slots = [u32; 4];
     type Finer = Fine;
     const TICK_SHIFT: u32 = 10;
+    const BULK: bool = false;
 }
 
 /// Gateways and servers: large windows, 64 records, pacing.

@@ -94,6 +94,7 @@ impl<P: Profile> Profile for Bare<P> {
     type Slots = P::Slots;
     type Finer = P::Finer;
     const TICK_SHIFT: u32 = P::TICK_SHIFT;
+    const BULK: bool = P::BULK;
 }
 
 // Deferred TCP-650: tiny has its 248 bytes for 64 bits, host its 1408; tiny for 32 bits (192) and std (320, 352) wait for

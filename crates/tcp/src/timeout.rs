@@ -43,7 +43,7 @@ impl<P: Profile> Endpoint<P> {
             self.disarm(Slot::Watch);
             reset = self.rest_due(now);
         }
-        if self.is_due(Slot::Pace, now) {
+        if P::BULK && self.is_due(Slot::Pace, now) {
             self.disarm(Slot::Pace);
             self.bits.set(Bits::OUTPUT);
         }

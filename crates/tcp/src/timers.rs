@@ -1,6 +1,6 @@
 //! Deadlines: five at most, each with a kind where it has several meanings (TCP-406).
 
-use crate::bits::Bits;
+use crate::bits::{ARMED, Bits};
 use crate::endpoint::Endpoint;
 use crate::profile::Profile;
 use crate::time::{Now, later};
@@ -13,8 +13,8 @@ pub(crate) enum Slot {
     Ack = 0,
     Rtx = 1,
     Watch = 2,
-    Pace = 3,
-    User = 4,
+    User = 3,
+    Pace = 4,
 }
 
 /// What the retransmission deadline means.
@@ -62,7 +62,7 @@ pub enum Timer {
 }
 
 impl Slot {
-    pub(crate) const ALL: [Self; 5] = [Self::Ack, Self::Rtx, Self::Watch, Self::Pace, Self::User];
+    pub(crate) const ALL: [Self; 5] = [Self::Ack, Self::Rtx, Self::Watch, Self::User, Self::Pace];
 
     const fn armed(self) -> Bits {
         match self {
@@ -77,7 +77,8 @@ impl Slot {
 
 impl<P: Profile> Endpoint<P> {
     /// Sets a deadline `micros` from now, at least one so that it lies ahead; a profile without that slot ignores it.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn arm(&mut self, slot: Slot, now: Now, micros: u64) {
         if let Some(place) = self.slots.as_mut().get_mut(slot as usize) {
             *place = now.tick_after(P::TICK_SHIFT, micros.max(1));
@@ -105,6 +106,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Microseconds until a deadline that is set; zero if it has come.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn remaining(&self, slot: Slot, now: Now) -> u64 {
         let ticks = self.tick_of(slot).wrapping_sub(now.tick(P::TICK_SHIFT));
         if ticks & (1 << 31) != 0 { 0 } else { u64::from(ticks) << P::TICK_SHIFT }
@@ -113,17 +115,21 @@ impl<P: Profile> Endpoint<P> {
     /// The moment of a deadline that is set.
     fn moment(&self, slot: Slot, now: Now) -> Instant {
         let ticks = self.tick_of(slot).wrapping_sub(now.tick(P::TICK_SHIFT));
-        if ticks & (1 << 31) != 0 {
-            return now.instant();
-        }
-        let tick = (now.instant().as_micros() >> P::TICK_SHIFT) + u64::from(ticks);
-        Instant::from_micros(tick << P::TICK_SHIFT)
+        moment(now, P::TICK_SHIFT, if ticks & (1 << 31) != 0 { 0 } else { ticks })
     }
 
     /// The earliest deadline.
     pub(crate) fn next_deadline(&self, now: Now) -> Option<Instant> {
-        let armed = Slot::ALL.into_iter().filter(|slot| self.is_armed(*slot));
-        armed.map(|slot| self.moment(slot, now)).min()
+        if !self.bits.has(ARMED) {
+            return None;
+        }
+        let base = now.tick(P::TICK_SHIFT);
+        // One that has passed counts as if its tick were this one.
+        let ahead = Slot::ALL.into_iter().zip(self.slots.as_ref()).filter_map(|(slot, tick)| {
+            let ticks = if later(base, *tick) { 0 } else { tick.wrapping_sub(base) };
+            self.is_armed(slot).then_some(ticks)
+        });
+        ahead.min().map(|ticks| moment(now, P::TICK_SHIFT, ticks))
     }
 
     /// Each deadline that is set, with its meaning (TCP-425).
@@ -140,4 +146,13 @@ impl<P: Profile> Endpoint<P> {
             (timer, self.moment(slot, now))
         })
     }
+}
+
+/// So many ticks from the present one; in that one it is now.
+fn moment(now: Now, shift: u32, ticks: u32) -> Instant {
+    if ticks == 0 {
+        return now.instant();
+    }
+    let tick = (now.instant().as_micros() >> shift) + u64::from(ticks);
+    Instant::from_micros(tick << shift)
 }

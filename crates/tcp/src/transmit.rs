@@ -245,7 +245,7 @@ impl<P: Profile> Endpoint<P> {
         if reach == bytes {
             return len;
         }
-        if reach > unit { reach - reach % unit } else { reach }
+        if P::BULK && reach > unit { reach - reach % unit } else { reach }
     }
 
     /// Without reports, two duplicates let one new segment each go before the third means loss (RFC 3042, TCP-275).
@@ -260,6 +260,9 @@ impl<P: Profile> Endpoint<P> {
     fn choose(&mut self, now: Now, backlog: u32, edge: u32, room: u32, unit: u32) -> Option<u32> {
         let usable = edge.min(room);
         if backlog >= unit && usable >= unit {
+            if !P::BULK {
+                return Some(unit);
+            }
             let most = self.super_len(usable, unit).min(backlog);
             return Some(if most > unit { most - most % unit } else { most });
         }
@@ -393,14 +396,15 @@ impl<P: Profile> Endpoint<P> {
             sequence: part.start,
             offset: part.start.since(base) as usize,
             len,
-            unit: (part.len > unit).then(|| u16::try_from(unit).unwrap_or(u16::MAX)),
+            unit: (P::BULK && part.len > unit).then(|| u16::try_from(unit).unwrap_or(u16::MAX)),
             ecn: self.bits.has(Bits::ECN) && !part.again && len > 0,
             fast_open: false,
         }
     }
 
     /// The payload of a full segment, less where blocks have to be reported in it (TCP-156).
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn unit(&self) -> u32 {
         let full = self.payload_max();
         if self.reports_blocks() && self.bits.has(Bits::SACK) {
@@ -412,8 +416,12 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// How long a super-segment may be (TCP-600, TCP-603).
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn super_len(&self, room: u32, unit: u32) -> u32 {
+        if !P::BULK {
+            return unit;
+        }
         let most = u32::from(self.settings.as_ref().gso_max);
         let urgent = self.bits.has(Bits::URGENT_OUT); // such a segment cannot be cut (TCP-601)
         if most <= unit || unit < self.payload_max() || urgent {
@@ -424,12 +432,16 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Whether segments are spread, and there is a deadline to do it with.
+    #[cfg_attr(target_os = "none", inline(never))]
     fn is_pacing(&self) -> bool {
-        self.settings.as_ref().pacing && self.slots.as_ref().len() > Slot::Pace as usize
+        P::BULK && self.settings.as_ref().pacing && self.slots.as_ref().len() > Slot::Pace as usize
     }
 
     /// Bytes per second; `None` where segments are not spread (TCP-310).
     fn pacing_rate(&self) -> Option<u64> {
+        if !P::BULK {
+            return None;
+        }
         self.fine.get()?; // nowhere to keep when the next may leave
         if !self.is_pacing() {
             return None;
@@ -454,8 +466,12 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Whether the next segment has to wait for its time.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn paced(&mut self, now: Now) -> bool {
+        if !P::BULK {
+            return false;
+        }
         let pacing = self.is_pacing();
         let Some(fine) = self.fine.get_mut() else { return false };
         if !pacing || !later(fine.pace_at, now.micros) {
@@ -471,7 +487,8 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// So much has left: when the next may.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn pace(&mut self, now: Now, len: u32) {
         let Some(rate) = self.pacing_rate() else { return };
         let gap = u64::from(len) * 1_000_000 / rate;
@@ -487,7 +504,8 @@ impl<P: Profile> Endpoint<P> {
         if self.una != self.nxt || !self.state.is_synchronized() {
             return;
         }
-        if !self.is_armed(Slot::Pace)
+        if P::BULK
+            && !self.is_armed(Slot::Pace)
             && let Some(fine) = self.fine.get_mut()
         {
             fine.pace_at = now.micros; // after half an hour the old one would seem to lie ahead (TCP-401)

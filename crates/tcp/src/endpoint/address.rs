@@ -46,6 +46,7 @@ pub struct Either(Ipv6Addr);
 impl Address for Either {
     const UNSPECIFIED: Self = Self(Ipv6Addr::UNSPECIFIED);
 
+    #[cfg_attr(target_os = "none", inline(never))]
     fn new(address: IpAddr) -> Option<Self> {
         match address {
             IpAddr::V6(address) if address.to_ipv4_mapped().is_some() => None,
@@ -54,8 +55,18 @@ impl Address for Either {
         }
     }
 
+    #[cfg_attr(target_os = "none", inline(never))]
     fn ip(self) -> IpAddr {
         self.0.to_canonical()
+    }
+
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn is(&self, address: &IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => self.0 == address.to_ipv6_mapped(),
+            IpAddr::V6(address) => self.0 == *address && address.to_ipv4_mapped().is_none(),
+        }
     }
 }
 

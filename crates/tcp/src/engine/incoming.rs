@@ -63,7 +63,9 @@ impl<T: Tables> Engine<T> {
     ) -> Ingress<'a, T> {
         let now = self.clock(now);
         self.counters.received += 1;
-        if let Some((plain, payload)) = Plain::parse(bytes) {
+        if T::Profile::BULK
+            && let Some((plain, payload)) = Plain::parse(bytes)
+        {
             let segment = Segment::plain(&plain, payload, meta.ecn, meta.unit);
             return self.take(now, meta, (plain.source, plain.destination), bytes, &segment);
         }
@@ -134,7 +136,7 @@ impl<T: Tables> Engine<T> {
         segment: &Segment<'_>,
     ) -> Result<(), Ignored> {
         let Some(endpoint) = self.endpoint_mut(slot) else { return Err(Ignored::Stranger) };
-        if endpoint.predicted(now, segment) {
+        if T::Profile::BULK && endpoint.predicted(now, segment) {
             self.touch(now, slot);
             return Ok(());
         }
