@@ -46,75 +46,15 @@ pub enum Push {
 /// One end of a connection.
 ///
 /// Its memory is this value, the receive storage and what the queue holds; nothing the peer does makes it grow.
+#[repr(C)] // what is small and asked for often stands first, where short instructions reach it
 pub struct Endpoint<P: Profile> {
+    pub(crate) bits: Bits,
+    pub(crate) settings: P::Settings,
     pub(crate) state: State,
     pub(crate) ended: Option<Disconnected>,
     pub(crate) soft: Option<Soft>,
     pub(crate) rtx: Rtx,
     pub(crate) watch: Watch,
-    pub(crate) bits: Bits,
-
-    pub(crate) local: P::Address,
-    pub(crate) peer: P::Address,
-    pub(crate) local_port: u16,
-    pub(crate) peer_port: u16,
-
-    // Send sequence (RFC 9293 §3.3.1); `nxt` never goes back.
-    pub(crate) una: Seq,
-    pub(crate) nxt: Seq,
-    /// The peer's window and the largest it ever was, as far as an offset can say.
-    pub(crate) wnd: P::Offset,
-    pub(crate) wnd_max: P::Offset,
-    pub(crate) wl1: Seq,
-    pub(crate) urgent_out: Seq,
-    /// The end of the newest small segment that is not acknowledged (TCP-152).
-    pub(crate) small: Seq,
-
-    // Receive sequence.
-    pub(crate) rcv_nxt: Seq,
-    /// The highest right edge that was advertised.
-    pub(crate) rcv_adv: Seq,
-    /// The last acknowledgement that was sent.
-    pub(crate) ack_sent: Seq,
-    pub(crate) fin: Seq,
-    pub(crate) urgent_in: Seq,
-    /// Bytes to report as a duplicate (TCP-482).
-    pub(crate) duplicate: Seq,
-    pub(crate) ring: Ring<P::Offset, P::Assembly>,
-
-    // Timestamps (RFC 7323).
-    /// The peer's newest; without timestamps, when what is timed left (see `rtt`).
-    pub(crate) ts_recent: u32,
-    pub(crate) ts_offset: u32,
-    pub(crate) flow: u32,
-
-    // Round trip and repetition.
-    pub(crate) trip: RoundTrip,
-    /// When something was last sent, in microseconds.
-    pub(crate) sent_at: u32,
-    pub(crate) fine: P::Finer,
-    pub(crate) slots: P::Slots,
-
-    // Recovery and congestion.
-    pub(crate) episode: Episode<P::Offset, <P::Congestion as CongestionControl>::Snapshot>,
-    pub(crate) congestion: P::Congestion,
-    pub(crate) board: P::Board,
-    pub(crate) losses: P::Losses,
-    pub(crate) rate: P::Rate,
-
-    pub(crate) acked_event: u32,
-    pub(crate) challenge: Allowance,
-    pub(crate) hints: Hints,
-    /// The payload the peer and the path take, options not subtracted.
-    pub(crate) mss: u16,
-    /// What we offered, the unit of acknowledging.
-    pub(crate) rcv_mss: u16,
-    /// When `ts_recent` was taken, in spans.
-    pub(crate) ts_recent_at: u16,
-    /// When repeating began, in coarse seconds.
-    pub(crate) repeating_since: u16,
-    /// How long the duplicate to report is.
-    pub(crate) duplicate_len: u16,
     pub(crate) shift_out: u8,
     pub(crate) shift_in: u8,
     pub(crate) retries: u8,
@@ -122,10 +62,68 @@ pub struct Endpoint<P: Profile> {
     pub(crate) probes: u8,
     pub(crate) owed: u8,
     pub(crate) quick: u8,
+    /// The payload the peer and the path take, options not subtracted.
+    pub(crate) mss: u16,
+    /// What we offered, the unit of acknowledging.
+    pub(crate) rcv_mss: u16,
+    pub(crate) local_port: u16,
+    pub(crate) peer_port: u16,
+    /// When repeating began, in coarse seconds.
+    pub(crate) repeating_since: u16,
+    /// When `ts_recent` was taken, in spans.
+    pub(crate) ts_recent_at: u16,
+    /// How long the duplicate to report is.
+    pub(crate) duplicate_len: u16,
+    pub(crate) challenge: Allowance,
+    pub(crate) hints: Hints,
+
+    // Send sequence (RFC 9293 §3.3.1); `nxt` never goes back.
+    pub(crate) una: Seq,
+    pub(crate) nxt: Seq,
+    /// The peer's window and the largest it ever was, as far as an offset can say.
+    pub(crate) wnd: P::Offset,
+    pub(crate) wnd_max: P::Offset,
+    // Receive sequence.
+    pub(crate) rcv_nxt: Seq,
+    /// The highest right edge that was advertised.
+    pub(crate) rcv_adv: Seq,
+    /// The last acknowledgement that was sent.
+    pub(crate) ack_sent: Seq,
+    pub(crate) wl1: Seq,
+    /// The end of the newest small segment that is not acknowledged (TCP-152).
+    pub(crate) small: Seq,
+
+    // Timestamps (RFC 7323).
+    /// The peer's newest; without timestamps, when what is timed left (see `rtt`).
+    pub(crate) ts_recent: u32,
+    pub(crate) ts_offset: u32,
+
+    // Round trip and repetition.
+    pub(crate) trip: RoundTrip,
+    /// When something was last sent, in microseconds.
+    pub(crate) sent_at: u32,
+    pub(crate) acked_event: u32,
+    pub(crate) fin: Seq,
+    pub(crate) urgent_in: Seq,
+    pub(crate) urgent_out: Seq,
+    /// Bytes to report as a duplicate (TCP-482).
+    pub(crate) duplicate: Seq,
+    pub(crate) flow: u32,
+    pub(crate) slots: P::Slots,
+    pub(crate) fine: P::Finer,
+
+    // Recovery and congestion.
+    pub(crate) episode: Episode<P::Offset, <P::Congestion as CongestionControl>::Snapshot>,
+    pub(crate) congestion: P::Congestion,
+    pub(crate) ring: Ring<P::Offset, P::Assembly>,
+    pub(crate) local: P::Address,
+    pub(crate) peer: P::Address,
+    pub(crate) losses: P::Losses,
+    pub(crate) board: P::Board,
+    pub(crate) rate: P::Rate,
 
     pub(crate) queue: P::Queue,
     pub(crate) storage: P::Storage,
-    pub(crate) settings: P::Settings,
     pub(crate) context: P::Context,
 }
 

@@ -105,6 +105,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Both sides have finished (TCP-068, TCP-182).
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn enter_time_wait(&mut self, now: Now) {
         self.bits.unset(ARMED);
         self.state = State::TimeWait;

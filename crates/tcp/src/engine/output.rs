@@ -157,7 +157,8 @@ impl<T: Tables> Engine<T> {
 }
 
 /// Fills in the checksum of a header that says zero there (TCP-610).
-#[inline]
+#[cfg_attr(not(target_os = "none"), inline)]
+#[cfg_attr(target_os = "none", inline(never))]
 fn fill_checksum(
     header: &mut [u8],
     payload: &Slices<'_>,
