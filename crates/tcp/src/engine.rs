@@ -354,10 +354,10 @@ impl<T: Tables> Engine<T> {
             if let Some(endpoint) = self.endpoint_mut(slot)
                 && endpoint.handle_timeout(now)
             {
-                reset = Some((endpoint.tuple(), endpoint.nxt, endpoint.rcv_nxt));
+                reset = Some((endpoint.nxt, endpoint.rcv_nxt));
             }
-            if let Some((tuple, sequence, acknowledgment)) = reset {
-                self.reset(tuple, sequence, Some(acknowledgment));
+            if let Some((sequence, acknowledgment)) = reset {
+                self.reset_peer(slot, sequence, Some(acknowledgment));
             }
             self.touch(now, slot);
         }
@@ -530,6 +530,13 @@ impl<T: Tables> Engine<T> {
     fn reset(&mut self, tuple: Tuple, sequence: Seq, acknowledgment: Option<Seq>) {
         if !self.replies.push(reply::Reply::reset(tuple, sequence, acknowledgment)) {
             self.counters.unanswered += 1;
+        }
+    }
+
+    /// The same to the peer of an endpoint, which may have none any more.
+    fn reset_peer(&mut self, slot: usize, sequence: Seq, acknowledgment: Option<Seq>) {
+        if let Some(endpoint) = self.endpoint_at(slot) {
+            self.reset(endpoint.tuple(), sequence, acknowledgment);
         }
     }
 

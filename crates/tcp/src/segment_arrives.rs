@@ -446,6 +446,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// An acknowledgement for what is not acceptable, if the connection may give one more (TCP-510, TCP-511).
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn challenge(&mut self, now: Now) {
         if self.challenge.take(now) {
             self.bits.set(Bits::CHALLENGE);

@@ -3,7 +3,7 @@
 use super::early::Met;
 use super::ecn_paths;
 use super::request::Incoming;
-use super::{Engine, Tables, Unknown};
+use super::{Engine, Memory as _, Tables, Unknown};
 use crate::bits::Bits;
 use crate::endpoint::Endpoint;
 use crate::event::{Disconnected, State};
@@ -117,10 +117,17 @@ impl<T: Tables> Engine<T> {
             local: (meta.destination, destination).into(),
             peer: (meta.source, source).into(),
         };
-        let header = segment.header.copied().or_else(|| Some(Header::parse(bytes)?.0));
-        let Some(header) = header else { return self.damaged(Ignored::Malformed) };
         let payload = bytes.get(bytes.len() - segment.payload.len()..).unwrap_or(&[]);
-        self.without_connection(now, meta, tuple, &header, payload)
+        if let Some(header) = segment.header {
+            return self.without_connection(now, meta, tuple, header, payload);
+        }
+        // A plain one: there is no path of its own for what no connection waits for.
+        match Header::parse(bytes) {
+            Some((header, _)) if T::Profile::BULK => {
+                self.without_connection(now, meta, tuple, &header, payload)
+            }
+            _ => self.damaged(Ignored::Malformed),
+        }
     }
 
     fn damaged(&mut self, why: Ignored) -> Ingress<'_, T> {
@@ -147,18 +154,19 @@ impl<T: Tables> Engine<T> {
     #[inline(never)]
     fn deliver_any(&mut self, now: Now, slot: usize, segment: &Segment<'_>) -> Result<(), Ignored> {
         let Some(endpoint) = self.endpoint_mut(slot) else { return Err(Ignored::Stranger) };
-        let tuple = endpoint.tuple();
         let open = endpoint.state;
         let (met, losses) = (Met::before(endpoint), ecn_paths::unanswered(endpoint));
         let arrival = endpoint.handle_segment(now, segment);
-        if let Some(losses) = losses {
-            self.remember_ecn_path(now, slot, losses);
-        }
-        if let Some(met) = met {
-            self.remember_server(now, slot, &met, segment.header);
+        if T::Memory::KEEPS {
+            if let Some(losses) = losses {
+                self.remember_ecn_path(now, slot, losses);
+            }
+            if let Some(met) = met {
+                self.remember_server(now, slot, &met, segment.header);
+            }
         }
         let Some(endpoint) = self.endpoint_mut(slot) else { return Err(Ignored::Stranger) };
-        if endpoint.state == State::TimeWait && open != State::TimeWait {
+        if T::Memory::KEEPS && endpoint.state == State::TimeWait && open != State::TimeWait {
             self.compress(now, slot);
         }
         let Some(endpoint) = self.endpoint_mut(slot) else { return Err(Ignored::Stranger) };
@@ -176,7 +184,7 @@ impl<T: Tables> Engine<T> {
         let (sequence, acknowledgment) = (endpoint.nxt, endpoint.rcv_nxt);
         self.touch(now, slot);
         if unread {
-            self.reset(tuple, sequence, Some(acknowledgment));
+            self.reset_peer(slot, sequence, Some(acknowledgment));
         }
         match arrival {
             Arrival::Taken => Ok(()),
@@ -186,7 +194,7 @@ impl<T: Tables> Engine<T> {
             }
             Arrival::Reset(sequence) => {
                 self.counters.ignored += 1;
-                self.reset(tuple, sequence, None);
+                self.reset_peer(slot, sequence, None);
                 Err(Ignored::Acknowledgment)
             }
         }

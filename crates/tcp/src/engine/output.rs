@@ -59,26 +59,23 @@ impl<T: Tables> Engine<T> {
             return self.transmit_reply(&reply);
         }
         let (slot, out) = self.next_segment(now)?;
-        self.counters.sent += 1;
         let endpoint = self.slots.as_ref().get(slot)?.endpoint.as_ref()?;
         let settings = endpoint.settings.as_ref();
-        let payload = endpoint.queue.slices(out.offset, out.len);
-        let (source, destination) = (endpoint.local.ip(), endpoint.peer.ip());
-        let header = self.header.get_mut(..out.header_len)?;
-        let partial = self.config.partial_checksums;
-        let summed = fill_checksum(header, &payload, source, destination, partial);
-        Some(Transmit {
-            source,
-            destination,
+        let bare = Transmit {
+            source: endpoint.local.ip(),
+            destination: endpoint.peer.ip(),
             hop_limit: settings.hop_limit,
             dscp: settings.dscp,
             ecn: if out.ecn { Ecn::Ect0 } else { Ecn::NotEct },
             flow_label: endpoint.flow_label(),
-            header,
-            payload,
+            header: &[],
+            payload: endpoint.queue.slices(out.offset, out.len),
             unit: out.unit,
-            summed,
-        })
+            summed: Summed::Full,
+        };
+        let header = self.header.get_mut(..out.header_len)?;
+        self.counters.sent += 1;
+        Some(complete(bare, header, self.config.partial_checksums))
     }
 
     fn next_reply(&mut self) -> Option<Reply> {
@@ -92,24 +89,22 @@ impl<T: Tables> Engine<T> {
 
     #[inline(never)]
     fn transmit_reply(&mut self, reply: &Reply) -> Option<Transmit<'_>> {
-        self.counters.sent += 1;
         let header_len = reply.header().emit(&mut self.header)?;
-        let (source, destination) = (reply.tuple.local.ip(), reply.tuple.peer.ip());
-        let header = self.header.get_mut(..header_len)?;
-        let partial = self.config.partial_checksums;
-        let summed = fill_checksum(header, &Slices::EMPTY, source, destination, partial);
-        Some(Transmit {
-            source,
-            destination,
+        let bare = Transmit {
+            source: reply.tuple.local.ip(),
+            destination: reply.tuple.peer.ip(),
             hop_limit: 64,
             dscp: 0,
             ecn: Ecn::NotEct,
             flow_label: 0,
-            header,
+            header: &[],
             payload: Slices::EMPTY,
             unit: None,
-            summed,
-        })
+            summed: Summed::Full,
+        };
+        let header = self.header.get_mut(..header_len)?;
+        self.counters.sent += 1;
+        Some(complete(bare, header, self.config.partial_checksums))
     }
 
     /// Writes the header of a SYN or SYN-ACK again, with the cookie it is to have (TCP-360, TCP-364); how long it is.
@@ -156,23 +151,17 @@ impl<T: Tables> Engine<T> {
     }
 }
 
-/// Fills in the checksum of a header that says zero there (TCP-610).
+/// Adds a header that says zero where the checksum belongs, and fills that in (TCP-610).
 #[cfg_attr(not(target_os = "none"), inline)]
 #[cfg_attr(target_os = "none", inline(never))]
-fn fill_checksum(
-    header: &mut [u8],
-    payload: &Slices<'_>,
-    source: IpAddr,
-    destination: IpAddr,
-    partial: bool,
-) -> Summed {
-    let len = u32::try_from(header.len() + payload.len()).unwrap_or(u32::MAX);
-    let mut sum = Checksum::pseudo(source, destination, Protocol::TCP.0, len);
+fn complete<'a>(mut bare: Transmit<'a>, header: &'a mut [u8], partial: bool) -> Transmit<'a> {
+    let len = u32::try_from(header.len() + bare.payload.len()).unwrap_or(u32::MAX);
+    let mut sum = Checksum::pseudo(bare.source, bare.destination, Protocol::TCP.0, len);
     let field = if partial {
         sum.partial()
     } else {
         sum.add(header);
-        for part in payload.as_slice() {
+        for part in bare.payload.as_slice() {
             sum.add(part);
         }
         sum.finish()
@@ -180,5 +169,7 @@ fn fill_checksum(
     if let Some(place) = header.get_mut(CHECKSUM_OFFSET..CHECKSUM_OFFSET + 2) {
         place.copy_from_slice(&field.to_be_bytes());
     }
-    if partial { Summed::Partial } else { Summed::Full }
+    bare.summed = if partial { Summed::Partial } else { Summed::Full };
+    bare.header = header;
+    bare
 }
