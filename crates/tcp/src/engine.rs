@@ -552,7 +552,8 @@ impl<T: Tables> Engine<T> {
             return Err(TcpError::InvalidArgs);
         };
         let listeners = self.listeners.as_mut();
-        if listeners.iter().any(|listener| listener.address() == Some(address)) {
+        let same = |it: &Listener| it.ip == Some(ip) && it.port == address.port();
+        if listeners.iter().any(same) {
             return Err(TcpError::AddrInUse);
         }
         let free = listeners.iter_mut().enumerate().find(|(_, listener)| listener.ip.is_none());

@@ -8,6 +8,7 @@ use crate::profile::Profile;
 use crate::reassembly::Ring;
 use crate::seq::Seq;
 use crate::time::Now;
+use crate::timers::Slot;
 use core::net::IpAddr;
 use mainstay_wire::tcp::{Flags, Header, Options, Timestamps, UserTimeout};
 
@@ -37,6 +38,9 @@ impl<P: Profile> Endpoint<P> {
 
     /// What the peer is told of our user timeout (RFC 5482 §3.1, TCP-374).
     fn own_timeout(&self) -> Option<UserTimeout> {
+        if !Slot::User.is_kept::<P>() {
+            return None;
+        }
         let settings = self.settings.as_ref();
         let seconds = settings.user_timeout.filter(|_| settings.user_timeout_option)? / 1000;
         let value = u16::try_from(seconds).unwrap_or(u16::MAX).clamp(TIMEOUT_MIN, TIMEOUT_MAX);
@@ -45,7 +49,8 @@ impl<P: Profile> Endpoint<P> {
 
     /// The peer's (RFC 5482 §3.1): it may make ours longer, within bounds.
     fn take_user_timeout(&mut self, options: &Options) {
-        if let Some(UserTimeout { minutes, value }) = options.user_timeout
+        if Slot::User.is_kept::<P>()
+            && let Some(UserTimeout { minutes, value }) = options.user_timeout
             && self.settings.as_ref().user_timeout_option
         {
             let seconds = if minutes { value.saturating_mul(60) } else { value };

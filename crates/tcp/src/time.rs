@@ -74,7 +74,7 @@ pub(crate) const fn low16(wide: u32) -> u16 {
 /// The low half, on purpose.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "clocks of 32 bits wrap")]
-const fn low(wide: u64) -> u32 {
+pub(crate) const fn low(wide: u64) -> u32 {
     wide as u32
 }
 

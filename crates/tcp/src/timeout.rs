@@ -47,7 +47,7 @@ impl<P: Profile> Endpoint<P> {
             self.disarm(Slot::Pace);
             self.bits.set(Bits::OUTPUT);
         }
-        if self.is_due(Slot::User, now) {
+        if Slot::User.is_kept::<P>() && self.is_due(Slot::User, now) {
             self.disarm(Slot::User);
             reset |= self.state.is_synchronized();
             self.terminate(Disconnected::TimedOut);
@@ -138,6 +138,9 @@ impl<P: Profile> Endpoint<P> {
 
     /// How long nothing may be acknowledged, in milliseconds, as set here or asked for by the peer (TCP-374, TCP-424).
     pub(crate) fn user_timeout(&self) -> Option<u32> {
+        if !Slot::User.is_kept::<P>() {
+            return None;
+        }
         let settings = self.settings.as_ref();
         let own = settings.user_timeout;
         if self.hints.peer_timeout == 0 {
@@ -220,7 +223,8 @@ impl<P: Profile> Endpoint<P> {
     }
 
     pub(crate) fn arm_user_timeout(&mut self, now: Now) {
-        if let Some(limit) = self.user_timeout() {
+        if Slot::User.is_kept::<P>()
+            && let Some(limit) = self.user_timeout() {
             self.arm(Slot::User, now, u64::from(limit) * 1000);
         }
     }

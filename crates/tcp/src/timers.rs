@@ -64,6 +64,11 @@ pub enum Timer {
 impl Slot {
     pub(crate) const ALL: [Self; 5] = [Self::Ack, Self::Rtx, Self::Watch, Self::User, Self::Pace];
 
+    /// Whether the profile has a place for it.
+    pub(crate) const fn is_kept<P: Profile>(self) -> bool {
+        size_of::<P::Slots>() > self as usize * size_of::<u32>()
+    }
+
     const fn armed(self) -> Bits {
         match self {
             Self::Ack => Bits::ARMED_ACK,
@@ -123,13 +128,16 @@ impl<P: Profile> Endpoint<P> {
         if !self.bits.has(ARMED) {
             return None;
         }
-        let base = now.tick(P::TICK_SHIFT);
-        // One that has passed counts as if its tick were this one.
-        let ahead = Slot::ALL.into_iter().zip(self.slots.as_ref()).filter_map(|(slot, tick)| {
-            let ticks = if later(base, *tick) { 0 } else { tick.wrapping_sub(base) };
-            self.is_armed(slot).then_some(ticks)
-        });
-        ahead.min().map(|ticks| moment(now, P::TICK_SHIFT, ticks))
+        let (armed, base) = (self.bits.armed(), now.tick(P::TICK_SHIFT));
+        let mut first = u32::MAX;
+        for (index, tick) in self.slots.as_ref().iter().enumerate() {
+            if armed >> index & 1 != 0 {
+                // One that has passed counts as if its tick were this one.
+                let ahead = if later(base, *tick) { 0 } else { tick.wrapping_sub(base) };
+                first = first.min(ahead);
+            }
+        }
+        Some(moment(now, P::TICK_SHIFT, first))
     }
 
     /// Each deadline that is set, with its meaning (TCP-425).
