@@ -190,8 +190,8 @@ impl<P: Profile> Endpoint<P> {
         if self.ring.out_of_order() > 0 {
             let mut runs = [(0, 0); 4];
             let count = self.ring.runs(self.storage.as_ref(), &mut runs);
-            for (left, right) in runs.into_iter().take(count) {
-                let (left, right) = (self.rcv_nxt + clamp(left), self.rcv_nxt + clamp(right));
+            for (left, right) in runs.iter().take(count) {
+                let (left, right) = (self.rcv_nxt + clamp(*left), self.rcv_nxt + clamp(*right));
                 blocks.push(SackBlock { left: left.0, right: right.0 });
             }
         }

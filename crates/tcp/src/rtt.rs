@@ -46,6 +46,7 @@ impl RoundTrip {
 
 /// `value` moves towards `target` by one part in `parts`.
 const fn step(value: u32, target: u32, parts: u32) -> u32 {
+    let parts = if parts == 0 { 1 } else { parts };
     if target >= value {
         value.saturating_add((target - value) / parts)
     } else {

@@ -42,7 +42,8 @@ impl Now {
     }
 
     /// The clock of timestamps, in milliseconds modulo 2^32 (TCP-357).
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) const fn millis(self) -> u32 {
         if usize::BITS > 32 {
             return low(self.wide() / 1000);

@@ -56,7 +56,8 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
 
     /// How many bytes of data a storage of `storage_len` bytes has room for.
     #[must_use]
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn capacity_of(storage_len: usize) -> usize {
         A::data_len(storage_len).min(O::MAX)
     }
