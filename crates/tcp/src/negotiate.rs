@@ -2,13 +2,12 @@
 
 use crate::bits::Bits;
 use crate::congestion::CongestionControl;
-use crate::endpoint::{Endpoint, initial_window};
+use crate::endpoint::{Endpoint, clamp, initial_window};
 use crate::limits::{MSS_DEFAULT_V4, MSS_DEFAULT_V6, MSS_MIN, SHIFT_MAX};
 use crate::profile::Profile;
 use crate::reassembly::Ring;
 use crate::seq::Seq;
 use crate::time::Now;
-use crate::timers::Slot;
 use core::net::IpAddr;
 use mainstay_wire::tcp::{Flags, Header, Options, Timestamps, UserTimeout};
 
@@ -38,9 +37,6 @@ impl<P: Profile> Endpoint<P> {
 
     /// What the peer is told of our user timeout (RFC 5482 §3.1, TCP-374).
     fn own_timeout(&self) -> Option<UserTimeout> {
-        if !Slot::User.is_kept::<P>() {
-            return None;
-        }
         let settings = self.settings.as_ref();
         let seconds = settings.user_timeout.filter(|_| settings.user_timeout_option)? / 1000;
         let value = u16::try_from(seconds).unwrap_or(u16::MAX).clamp(TIMEOUT_MIN, TIMEOUT_MAX);
@@ -49,8 +45,7 @@ impl<P: Profile> Endpoint<P> {
 
     /// The peer's (RFC 5482 §3.1): it may make ours longer, within bounds.
     fn take_user_timeout(&mut self, options: &Options) {
-        if Slot::User.is_kept::<P>()
-            && let Some(UserTimeout { minutes, value }) = options.user_timeout
+        if let Some(UserTimeout { minutes, value }) = options.user_timeout
             && self.settings.as_ref().user_timeout_option
         {
             let seconds = if minutes { value.saturating_mul(60) } else { value };
@@ -137,7 +132,7 @@ impl<P: Profile> Endpoint<P> {
 
     /// The window of a SYN: not scaled (TCP-471).
     pub(crate) fn first_window(&self) -> u16 {
-        u16::try_from(self.capacity()).unwrap_or(u16::MAX)
+        u16::try_from(self.limited(clamp(self.capacity()))).unwrap_or(u16::MAX)
     }
 
     /// The payload of a full segment without other options than timestamps.

@@ -55,6 +55,7 @@ impl<P: Profile> Endpoint<P> {
         if !self.bits.has(Bits::OUTPUT) {
             return None;
         }
+        let nxt = self.nxt;
         let outgoing = match self.state {
             State::Closed | State::Armed => None,
             State::SynSent => self.poll_syn(now, out),
@@ -79,8 +80,9 @@ impl<P: Profile> Endpoint<P> {
             | State::Closing
             | State::LastAck => self.poll_open(now, out),
         };
-        if outgoing.is_none() {
-            self.bits.unset(Bits::OUTPUT);
+        match &outgoing {
+            Some(outgoing) => self.note_departure(nxt, outgoing, out),
+            None => self.bits.unset(Bits::OUTPUT),
         }
         outgoing
     }
@@ -146,6 +148,7 @@ impl<P: Profile> Endpoint<P> {
         let unit = self.unit();
         let edge = self.una + self.wnd().max(1);
         let want = (hole.end - hole.start).min(edge.since(hole.start));
+        let want = want.min(self.repeat_max(hole.start));
         if want == 0 || (!force && (room < unit.min(want) || self.paced(now))) {
             return None;
         }
@@ -217,6 +220,7 @@ impl<P: Profile> Endpoint<P> {
         }
         let edge = (self.una + self.wnd()).since(self.nxt);
         let room = (self.cwnd() + self.limited_transmit()).saturating_sub(self.outstanding());
+        let room = room.min(self.new_data_max());
         let unit = self.unit();
         if edge == 0 {
             if self.una == self.nxt {
@@ -424,7 +428,7 @@ impl<P: Profile> Endpoint<P> {
         }
         let most = u32::from(self.settings.as_ref().gso_max);
         let urgent = self.bits.has(Bits::URGENT_OUT); // such a segment cannot be cut (TCP-601)
-        if most <= unit || unit < self.payload_max() || urgent {
+        if most <= unit || unit < self.payload_max() || urgent || self.leaves_gaps() {
             return unit;
         }
         let most = most.min(room).min((self.wnd_max() / 2).max(unit)).min(self.quantum().max(unit));
@@ -469,6 +473,11 @@ impl<P: Profile> Endpoint<P> {
     #[cfg_attr(not(target_os = "none"), inline)]
     #[cfg_attr(target_os = "none", inline(never))]
     fn paced(&mut self, now: Now) -> bool {
+        let gap = self.gap(now);
+        if gap > 0 {
+            self.arm(Slot::Pace, now, u64::from(gap));
+            return true;
+        }
         if !P::BULK {
             return false;
         }
@@ -490,6 +499,7 @@ impl<P: Profile> Endpoint<P> {
     #[cfg_attr(not(target_os = "none"), inline)]
     #[cfg_attr(target_os = "none", inline(never))]
     fn pace(&mut self, now: Now, len: u32) {
+        self.begin_gap(now);
         let Some(rate) = self.pacing_rate() else { return };
         let gap = u64::from(len) * 1_000_000 / rate;
         // What was late by less than a round of the clock is made up for.

@@ -102,7 +102,7 @@ impl<T: Tables> Engine<T> {
         let refused = endpoint.ended == Some(Disconnected::Refused);
         let taken = endpoint.acked_event > 0;
         let Some(kept) = self.memory.kept_mut() else { return };
-        if met.repeated || (refused && met.data) {
+        if met.data && (met.repeated || refused) {
             kept.servers.fail(now.instant(), peer);
         } else if met.data && taken {
             kept.servers.succeed(peer);

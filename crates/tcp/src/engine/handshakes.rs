@@ -229,10 +229,11 @@ impl<T: Tables> Engine<T> {
         }
     }
 
-    /// SYN-ACKs that are due again.
+    /// SYN-ACKs that are due again, as many as may wait; the others follow when those have left.
     pub(super) fn handshakes_due(&mut self, now: Now) {
-        while let Some(due) =
-            self.memory.kept_mut().and_then(|kept| kept.syns.poll_due(now.instant()))
+        while let Some(kept) = self.memory.kept_mut()
+            && !kept.replies.is_full()
+            && let Some(due) = kept.syns.poll_due(now.instant())
         {
             if let Due::Resend(syn) = due {
                 self.resend(now, &syn);

@@ -108,6 +108,9 @@ impl<T: Tables> Engine<T> {
         if let Some(slot) = slot
             && segment.header.is_none_or(|header| !self.replaces(slot, header))
         {
+            if let Some(endpoint) = self.endpoint_mut(slot) {
+                endpoint.note_arrival(now, segment, bytes.len());
+            }
             return match self.deliver(now, slot, segment) {
                 Ok(()) => Ingress::Accepted,
                 Err(why) => Ingress::Dropped(why),

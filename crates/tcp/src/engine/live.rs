@@ -63,7 +63,10 @@ type BufOf<T> = <<<T as Tables>::Profile as Profile>::Queue as TxQueue>::Buf;
 
 impl<T: Tables> Live<'_, T> {
     /// Runs `act` on the endpoint and brings the engine's lists up to date.
-    fn with<R>(&mut self, act: impl FnOnce(&mut Endpoint<T::Profile>, Now) -> R) -> Option<R> {
+    pub(super) fn with<R>(
+        &mut self,
+        act: impl FnOnce(&mut Endpoint<T::Profile>, Now) -> R,
+    ) -> Option<R> {
         let now = self.now;
         let result = self.engine.endpoint_mut(self.slot).map(|endpoint| act(endpoint, now));
         self.engine.touch(now, self.slot);

@@ -263,7 +263,7 @@ mod tests {
             let mut marks = [0; 26];
             (0..capacity)
                 .filter(|position| held(*position))
-                .for_each(|position| set(&mut marks, position..position + 1));
+                .for_each(|position| fill(&mut marks, position..position + 1, u8::MAX));
             <Bitmap as Assembly<u16>>::rotate(&mut Bitmap, &mut marks, capacity, by);
             for position in 0..capacity {
                 let bit = get(&marks, position, 1) == 1;
