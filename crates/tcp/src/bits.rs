@@ -2,6 +2,7 @@
 
 /// A set of switches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C, packed(4))] // what it stands in need not be a multiple of eight bytes long
 pub(crate) struct Bits(u64);
 
 macro_rules! bits {

@@ -4,7 +4,7 @@ use crate::congestion::hystart::Standard;
 use crate::congestion::{CongestionControl, Cubic, NewReno};
 use crate::endpoint::{Address, Either};
 use crate::extras::{Extra, Extras};
-use crate::fine::{Fine, Finer};
+use crate::fine::{Fine, Finer, Rounds};
 use crate::losses::{Episode, Losses, Rack, Record, Ring};
 use crate::offset::Offset;
 use crate::prf::{Prf, SipHash};
@@ -104,7 +104,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, Q: TxQueue, X> Profile for Std<B, Q, X> {
     type Settings = &'static SettingsOf<Self>;
     type Prf = SipHash;
     type Slots = [u32; 4];
-    type Finer = Fine;
+    type Finer = Rounds;
     type Extras = ();
     const TICK_SHIFT: u32 = 10;
     const BULK: bool = false;

@@ -116,9 +116,7 @@ impl<P: Profile> Endpoint<P> {
     pub(crate) fn start_sending(&mut self, now: Now) {
         self.start_round(self.nxt);
         self.sent_at = now.micros;
-        if let Some(fine) = self.fine.get_mut() {
-            fine.pace_at = now.micros;
-        }
+        self.fine.set_pace_at(now.micros);
         if let Some(extra) = self.extra.get_mut() {
             extra.establish(now);
         }

@@ -175,9 +175,7 @@ impl<P: Profile> Endpoint<P> {
         };
         self.losses.resent(&view, hole, stamp);
         self.bits.unset(Bits::TIMING);
-        if let Some(fine) = self.fine.get_mut() {
-            fine.resent = fine.resent.saturating_add(1);
-        }
+        self.fine.count_resent();
         self.recovery_sent(len, true);
         self.pace(now, len);
         if !self.is_armed(Slot::Rtx) || self.rtx != Rtx::Reordering {
@@ -446,7 +444,7 @@ impl<P: Profile> Endpoint<P> {
         if !P::BULK {
             return None;
         }
-        self.fine.get()?; // nowhere to keep when the next may leave
+        self.fine.pace_at()?; // nowhere to keep when the next may leave
         if !self.is_pacing() {
             return None;
         }
@@ -482,13 +480,13 @@ impl<P: Profile> Endpoint<P> {
             return false;
         }
         let pacing = self.is_pacing();
-        let Some(fine) = self.fine.get_mut() else { return false };
-        if !pacing || !later(fine.pace_at, now.micros) {
+        let Some(pace_at) = self.fine.pace_at() else { return false };
+        if !pacing || !later(pace_at, now.micros) {
             return false;
         }
-        let wait = fine.pace_at.wrapping_sub(now.micros);
+        let wait = pace_at.wrapping_sub(now.micros);
         if wait > PACE_MAX_MICROS {
-            fine.pace_at = now.micros; // a time of long ago
+            self.fine.set_pace_at(now.micros); // a time of long ago
             return false;
         }
         self.arm(Slot::Pace, now, u64::from(wait));
@@ -503,10 +501,10 @@ impl<P: Profile> Endpoint<P> {
         let Some(rate) = self.pacing_rate() else { return };
         let gap = u64::from(len) * 1_000_000 / rate;
         // What was late by less than a round of the clock is made up for.
-        let Some(fine) = self.fine.get_mut() else { return };
-        let behind = now.micros.wrapping_sub(fine.pace_at);
-        let from = if behind > PACE_CREDIT_MICROS { now.micros } else { fine.pace_at };
-        fine.pace_at = from.wrapping_add(u32::try_from(gap).unwrap_or(u32::MAX / 4));
+        let Some(pace_at) = self.fine.pace_at() else { return };
+        let behind = now.micros.wrapping_sub(pace_at);
+        let from = if behind > PACE_CREDIT_MICROS { now.micros } else { pace_at };
+        self.fine.set_pace_at(from.wrapping_add(u32::try_from(gap).unwrap_or(u32::MAX / 4)));
     }
 
     /// Data after silence: the window is what it was at the start (RFC 5681 §4.1, TCP-159).
@@ -514,11 +512,8 @@ impl<P: Profile> Endpoint<P> {
         if self.una != self.nxt || !self.state.is_synchronized() {
             return;
         }
-        if P::BULK
-            && !self.is_armed(Slot::Pace)
-            && let Some(fine) = self.fine.get_mut()
-        {
-            fine.pace_at = now.micros; // after half an hour the old one would seem to lie ahead (TCP-401)
+        if !self.is_armed(Slot::Pace) {
+            self.fine.set_pace_at(now.micros); // after half an hour the old one would seem to lie ahead (TCP-401)
         }
         let idle = now.micros.wrapping_sub(self.sent_at);
         let rto = self.rto();
