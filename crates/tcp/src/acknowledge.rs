@@ -104,7 +104,8 @@ impl<P: Profile> Endpoint<P> {
     /// RFC 9293 §3.10.7.4: only a newer segment moves the window (TCP-138). One that acknowledges more is newer whatever
     /// its number: a retransmission has an old one, and the old window would be counted from the new acknowledgement.
     /// SND.WL2 is not kept: it is never after SND.UNA, and an acknowledgement before that does not come this far.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn take_window(&mut self, seq: Seq, ack: Seq, window: u32) {
         if self.wl1.at_or_before(seq) || ack.after(self.una) {
             self.set_wnd(window);

@@ -2,6 +2,7 @@
 
 /// A set of switches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C, packed(4))] // what it stands in need not be a multiple of eight bytes long
 pub(crate) struct Bits(u64);
 
 macro_rules! bits {
@@ -128,10 +129,10 @@ bits! {
     ARMED_RTX = 46;
     /// The rest.
     ARMED_WATCH = 47;
-    /// Pacing.
-    ARMED_PACE = 48;
     /// The user timeout.
-    ARMED_USER = 49;
+    ARMED_USER = 48;
+    /// Pacing.
+    ARMED_PACE = 49;
     /// The SYN carried data that the peer may refuse.
     SYN_DATA = 51;
     /// The peer's window was closed when it was last looked at.
@@ -196,6 +197,13 @@ impl Bits {
         was
     }
 
+    /// The deadlines that are armed, the first of them the lowest bit.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "five bits")]
+    pub(crate) const fn armed(self) -> u32 {
+        ((self.0 & ARMED.0) >> 45) as u32
+    }
+
     #[inline]
     pub(crate) const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -219,3 +227,10 @@ pub(crate) const TELL: Bits = Bits::TELL_ACCEPTED
     .and(Bits::RECLAIM)
     .and(Bits::TELL_TIME_WAIT)
     .and(Bits::TELL_END);
+
+/// Every deadline.
+pub(crate) const ARMED: Bits = Bits::ARMED_ACK
+    .and(Bits::ARMED_RTX)
+    .and(Bits::ARMED_WATCH)
+    .and(Bits::ARMED_USER)
+    .and(Bits::ARMED_PACE);

@@ -38,7 +38,7 @@ use crate::profile::Profile;
 use crate::queue::TxQueue;
 use crate::seq::Seq;
 use crate::time::Now;
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use mainstay_base::{Instant, Rng};
 use reply::Replies;
 use unsent::Last;
@@ -355,10 +355,10 @@ impl<T: Tables> Engine<T> {
             if let Some(endpoint) = self.endpoint_mut(slot)
                 && endpoint.handle_timeout(now)
             {
-                reset = Some((endpoint.tuple(), endpoint.nxt, endpoint.rcv_nxt));
+                reset = Some((endpoint.nxt, endpoint.rcv_nxt));
             }
-            if let Some((tuple, sequence, acknowledgment)) = reset {
-                self.reset(tuple, sequence, Some(acknowledgment));
+            if let Some((sequence, acknowledgment)) = reset {
+                self.reset_peer(slot, sequence, Some(acknowledgment));
             }
             self.touch(now, slot);
         }
@@ -450,12 +450,14 @@ impl<T: Tables> Engine<T> {
         self.slots.as_ref().get(slot)?.endpoint.as_ref()
     }
 
+    #[cfg_attr(target_os = "none", inline(never))]
     fn endpoint_mut(&mut self, slot: usize) -> Option<&mut Endpoint<T::Profile>> {
         self.slots.as_mut().get_mut(slot)?.endpoint.as_mut()
     }
 
     /// After anything happened to an endpoint: its lists, its deadline and whether it can be found.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn touch(&mut self, now: Now, place: usize) {
         let Some(slot) = self.slots.as_mut().get_mut(place) else { return };
         let Some(endpoint) = slot.endpoint.as_ref() else { return };
@@ -505,7 +507,8 @@ impl<T: Tables> Engine<T> {
     }
 
     /// The same of addresses where they lie.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn find_between(&self, local: (&IpAddr, u16), peer: (&IpAddr, u16)) -> Option<usize> {
         let slots = self.slots.as_ref();
         let is = |slot: usize| {
@@ -548,6 +551,13 @@ impl<T: Tables> Engine<T> {
         }
     }
 
+    /// The same to the peer of an endpoint, which may have none any more.
+    fn reset_peer(&mut self, slot: usize, sequence: Seq, acknowledgment: Option<Seq>) {
+        if let Some(endpoint) = self.endpoint_at(slot) {
+            self.reset(endpoint.tuple(), sequence, acknowledgment);
+        }
+    }
+
     /// Listens on an address that may be unspecified and a port that may not (TCP-072).
     ///
     /// # Errors
@@ -560,7 +570,8 @@ impl<T: Tables> Engine<T> {
             return Err(TcpError::InvalidArgs);
         };
         let listeners = self.listeners.as_mut();
-        if listeners.iter().any(|listener| listener.address() == Some(address)) {
+        let same = |it: &Listener| it.ip == Some(ip) && it.port == address.port();
+        if listeners.iter().any(same) {
             return Err(TcpError::AddrInUse);
         }
         let free = listeners.iter_mut().enumerate().find(|(_, listener)| listener.ip.is_none());
@@ -589,12 +600,14 @@ impl<T: Tables> Engine<T> {
     /// Who a SYN to `local` is for: an exact address before an unspecified one (TCP-073).
     fn listener(&self, local: SocketAddr) -> Option<ListenerHandle> {
         let mut found = None;
+        let wildcard: IpAddr = match local {
+            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
         for (slot, listener) in self.listeners.as_ref().iter().enumerate() {
-            let Some(address) = listener.address().filter(|it| it.port() == local.port()) else {
-                continue;
-            };
-            let exact = address.ip() == local.ip();
-            let wild = address.ip().is_unspecified() && address.is_ipv4() == local.is_ipv4();
+            let Some(ip) = listener.ip.filter(|_| listener.port == local.port()) else { continue };
+            let exact = ip.is(&local.ip());
+            let wild = ip.is(&wildcard);
             if exact || (wild && found.is_none()) {
                 let slot = u32::try_from(slot).unwrap_or(u32::MAX);
                 found = Some(ListenerHandle { slot, generation: listener.generation });

@@ -36,7 +36,8 @@ impl<P: Profile> Endpoint<P> {
         if !self.bits.has(Bits::OUTPUT) {
             return None;
         }
-        let usual = P::Losses::BY_TIME
+        let usual = P::BULK
+            && P::Losses::BY_TIME
             && self.state == State::Established
             && !self.bits.has(UNUSUAL)
             && self.bits.has(Bits::TIMESTAMPS)

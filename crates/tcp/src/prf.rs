@@ -131,6 +131,7 @@ impl Prf for SipHash {
     }
 }
 
+#[cfg_attr(target_os = "none", inline(never))]
 fn round(v: &mut [u64; 4]) {
     let [mut a, mut b, mut c, mut d] = *v;
     a = a.wrapping_add(b);

@@ -1,6 +1,6 @@
 //! The receiving side: text into the ring, the window, and when to acknowledge (section 6 of the specification).
 
-use crate::bits::Bits;
+use crate::bits::{ARMED, Bits};
 use crate::endpoint::{Endpoint, clamp};
 use crate::event::{Disconnected, State};
 use crate::limits::{ACK_DELAY_MAX, DUPLICATES_MAX};
@@ -110,10 +110,9 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Both sides have finished (TCP-068, TCP-182).
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn enter_time_wait(&mut self, now: Now) {
-        for slot in Slot::ALL {
-            self.disarm(slot);
-        }
+        self.bits.unset(ARMED);
         self.state = State::TimeWait;
         self.sent_at = now.micros;
         self.watch = Watch::TimeWait;
@@ -170,7 +169,8 @@ impl<P: Profile> Endpoint<P> {
     /// Where windows are scaled, rounding down moves the edge that the peer sees to the left and rounding up promises
     /// more. What there is no room for is never promised: that window would not close any more, and a peer that fills
     /// it would take us for dead.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn advertise(&mut self) -> u16 {
         let room = self.offerable();
         let told = self.rcv_adv.since(self.rcv_nxt);
@@ -183,7 +183,8 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// An acknowledgement is leaving, alone or with data (TCP-412).
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn acknowledged_peer(&mut self) {
         self.ack_sent = self.rcv_nxt;
         if !self.bits.has(Bits::HELD) {
@@ -208,8 +209,8 @@ impl<P: Profile> Endpoint<P> {
         if self.ring.out_of_order() > 0 {
             let mut runs = [(0, 0); 4];
             let count = self.ring.runs(self.storage.as_ref(), &mut runs);
-            for (left, right) in runs.into_iter().take(count) {
-                let (left, right) = (self.rcv_nxt + clamp(left), self.rcv_nxt + clamp(right));
+            for (left, right) in runs.iter().take(count) {
+                let (left, right) = (self.rcv_nxt + clamp(*left), self.rcv_nxt + clamp(*right));
                 blocks.push(SackBlock { left: left.0, right: right.0 });
             }
         }

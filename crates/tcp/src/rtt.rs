@@ -58,6 +58,7 @@ impl RoundTrip {
 /// `value` moves towards `target` by one part in `parts`.
 #[inline]
 const fn step(value: u32, target: u32, parts: u32) -> u32 {
+    let parts = if parts == 0 { 1 } else { parts };
     if target >= value {
         value.saturating_add((target - value) / parts)
     } else {
@@ -121,9 +122,7 @@ impl<P: Profile> Endpoint<P> {
     pub(crate) fn start_sending(&mut self, now: Now) {
         self.start_round(self.nxt);
         self.sent_at = now.micros;
-        if let Some(fine) = self.fine.get_mut() {
-            fine.pace_at = now.micros;
-        }
+        self.fine.set_pace_at(now.micros);
         if let Some(extra) = self.extra.get_mut() {
             extra.establish(now);
         }

@@ -407,7 +407,8 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The peer lives (TCP-105, TCP-172).
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn heard(&mut self, now: Now) {
         self.probes = 0;
         self.bits.set(Bits::HEARD);
@@ -417,7 +418,8 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// RFC 7323 §4.3, TCP-358.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn remember_timestamp(&mut self, now: Now, segment: &Segment<'_>) {
         if let Some(stamps) = segment.timestamps
             && self.bits.has(Bits::TIMESTAMPS)
@@ -429,7 +431,8 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// RFC 3168 §6.1.3 (TCP-302).
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn note_ecn(&mut self, segment: &Segment<'_>) {
         if !self.bits.has(Bits::ECN) {
             return;
@@ -460,6 +463,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// An acknowledgement for what is not acceptable, if the connection may give one more (TCP-510, TCP-511).
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn challenge(&mut self, now: Now) {
         if self.challenge.take(now) {
             self.bits.set(Bits::CHALLENGE);

@@ -23,7 +23,8 @@ impl Checksum {
     /// The sum of the pseudo-header above which TCP, UDP and `ICMPv6` put theirs; `len` counts the bytes from the
     /// transport header on. RFC 9293 §3.1, RFC 8200 §8.1
     #[must_use]
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn pseudo(source: IpAddr, destination: IpAddr, protocol: u8, len: u32) -> Self {
         let rest = (u64::from(len) << 32) | u64::from(protocol);
         let sum = around(around(address(source), address(destination)), rest.to_be());
@@ -94,7 +95,8 @@ impl Checksum {
 }
 
 /// The sum of an address in the machine's byte order, not folded.
-#[inline]
+#[cfg_attr(not(target_os = "none"), inline)]
+#[cfg_attr(target_os = "none", inline(never))]
 const fn address(address: IpAddr) -> u64 {
     match address {
         IpAddr::V4(address) => u32::from_ne_bytes(address.octets()) as u64,

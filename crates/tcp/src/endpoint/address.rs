@@ -54,6 +54,7 @@ pub struct Either(Ipv6Addr);
 impl Address for Either {
     const UNSPECIFIED: Self = Self(Ipv6Addr::UNSPECIFIED);
 
+    #[cfg_attr(target_os = "none", inline(never))]
     fn new(address: IpAddr) -> Option<Self> {
         match address {
             IpAddr::V6(address) if address.to_ipv4_mapped().is_some() => None,
@@ -62,7 +63,8 @@ impl Address for Either {
         }
     }
 
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn ip(self) -> IpAddr {
         let octets = self.0.octets();
         let (prefix, last) = octets.split_at(MAPPED.len());

@@ -3,7 +3,7 @@
 use super::early::Met;
 use super::ecn_paths;
 use super::request::Incoming;
-use super::{Engine, Tables, Unknown};
+use super::{Engine, Memory as _, Tables, Unknown};
 use crate::bits::Bits;
 use crate::endpoint::{Address as _, Birth, Endpoint, clamp};
 use crate::event::{Disconnected, State};
@@ -73,7 +73,8 @@ impl<T: Tables> Engine<T> {
     ) -> Ingress<'a, T> {
         let now = self.clock(now);
         self.counters.received += 1;
-        if let Some((plain, payload)) = Plain::parse(bytes)
+        if T::Profile::BULK
+            && let Some((plain, payload)) = Plain::parse(bytes)
             && let Some(slot) = self
                 .find_between((&meta.destination, plain.destination), (&meta.source, plain.source))
         {
@@ -148,18 +149,19 @@ impl<T: Tables> Engine<T> {
         segment: &Segment<'_>,
     ) -> Result<(), Ignored> {
         let Some(endpoint) = self.endpoint_mut(slot) else { return Err(Ignored::Stranger) };
-        let tuple = endpoint.tuple();
         let open = endpoint.state;
         let (met, losses) = (Met::before(endpoint), ecn_paths::unanswered(endpoint));
         let arrival = endpoint.handle_segment(now, segment);
-        if let Some(losses) = losses {
-            self.remember_ecn_path(now, slot, losses);
-        }
-        if let Some(met) = met {
-            self.remember_server(now, slot, &met, segment.header);
+        if T::Memory::KEEPS {
+            if let Some(losses) = losses {
+                self.remember_ecn_path(now, slot, losses);
+            }
+            if let Some(met) = met {
+                self.remember_server(now, slot, &met, segment.header);
+            }
         }
         let Some(endpoint) = self.endpoint_mut(slot) else { return Err(Ignored::Stranger) };
-        if endpoint.state == State::TimeWait && open != State::TimeWait {
+        if T::Memory::KEEPS && endpoint.state == State::TimeWait && open != State::TimeWait {
             self.compress(now, slot);
         }
         let Some(endpoint) = self.endpoint_mut(slot) else { return Err(Ignored::Stranger) };
@@ -177,7 +179,7 @@ impl<T: Tables> Engine<T> {
         let (sequence, acknowledgment) = (endpoint.nxt, endpoint.rcv_nxt);
         self.touch(now, slot);
         if unread {
-            self.reset(tuple, sequence, Some(acknowledgment));
+            self.reset_peer(slot, sequence, Some(acknowledgment));
         }
         match arrival {
             Arrival::Taken => Ok(()),
@@ -187,7 +189,7 @@ impl<T: Tables> Engine<T> {
             }
             Arrival::Reset(sequence) => {
                 self.counters.ignored += 1;
-                self.reset(tuple, sequence, None);
+                self.reset_peer(slot, sequence, None);
                 Err(Ignored::Acknowledgment)
             }
         }

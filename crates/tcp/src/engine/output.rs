@@ -113,8 +113,8 @@ impl<T: Tables> Engine<T> {
 
     #[inline(never)]
     fn transmit_reply(&mut self, reply: &Reply) -> Option<Transmit<'_>> {
-        self.counters.sent += 1;
         let header_len = reply.header().emit(&mut self.header)?;
+        self.counters.sent += 1;
         let (source, destination) = (reply.tuple.local.ip(), reply.tuple.peer.ip());
         let header = self.header.get_mut(..header_len)?;
         let partial = self.config.partial_checksums;
@@ -132,10 +132,10 @@ impl<T: Tables> Engine<T> {
             ecn: Ecn::NotEct,
             link_security: true,
             flow_label: 0,
+            summed,
             header,
             payload: Slices::EMPTY,
             unit: None,
-            summed,
         })
     }
 

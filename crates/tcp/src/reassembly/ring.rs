@@ -56,7 +56,8 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
 
     /// How many bytes of data a storage of `storage_len` bytes has room for.
     #[must_use]
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn capacity_of(storage_len: usize) -> usize {
         A::data_len(storage_len).min(O::MAX)
     }
@@ -84,7 +85,8 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
 
     /// How far behind the edge bytes can be taken: the window of TCP-470. Out-of-order bytes lie inside it.
     #[must_use]
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn room(&self, storage: &[u8]) -> usize {
         Self::capacity(storage).saturating_sub(self.unread())
     }
@@ -92,7 +94,8 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
     /// Takes `bytes`, the first of which is `offset` bytes behind the edge.
     ///
     /// Bytes beyond [`room`](Self::room) are the caller's fault and cut off. Bytes already held win (TCP-453).
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn write(&mut self, storage: &mut [u8], offset: usize, bytes: &[u8]) -> Written {
         let room = self.room(storage);
         debug_assert!(offset.saturating_add(bytes.len()) <= room, "bytes beyond the window");
@@ -163,7 +166,8 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
 
     /// Frees the first `n` unread bytes (TCP-054); `false` and no effect if there are fewer.
     #[must_use]
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn commit(&mut self, storage_len: usize, n: usize) -> bool {
         let Some(unread) = self.unread().checked_sub(n) else { return false };
         self.unread = O::from_usize(unread);
@@ -233,6 +237,7 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
     }
 
     /// Forgets everything, and makes `storage` ready.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn clear(&mut self, storage: &mut [u8]) {
         let capacity = Self::capacity(storage);
         *self = Self::new();
@@ -267,7 +272,8 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
         assert_eq!(held, self.out_of_order(), "bytes are held outside the free part");
     }
 
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn place(&self, storage: &[u8]) -> Place {
         let capacity = Self::capacity(storage);
         Place { edge: wrap(self.start.get() + self.unread(), capacity), capacity }

@@ -7,9 +7,9 @@ use mainstay_base::{Instant, Rng};
 use mainstay_tcp::index::Scan;
 use mainstay_tcp::queue::RingQueue;
 use mainstay_tcp::{
-    Config, Disconnected, Endpoint, Engine, Event, Extended, Facts, FastOpen, Handle, Ingress,
-    Listener, Live, Meta, Path, Profile, Push, Settings, SettingsOf, Slot, State, Std, Tables,
-    Timer, Tiny,
+    Config, Disconnected, Endpoint, Engine, Event, Extended, Facts, FastOpen, Handle, Host,
+    Ingress, Listener, Live, Meta, Path, Profile, Push, Settings, SettingsOf, Slot, State, Std,
+    Tables, Timer, Tiny,
 };
 use mainstay_wire::checksum::Checksum;
 use mainstay_wire::ip::{Ecn, Protocol};
@@ -31,6 +31,7 @@ pub(crate) type PlainTiny = Tiny<Vec<u8>, RingQueue<Vec<u8>>>;
 pub(crate) type PlainStd = Std<Vec<u8>, RingQueue<Vec<u8>>>;
 pub(crate) type Mesh = Extended<PlainTiny>;
 pub(crate) type MeshStd = Extended<PlainStd>;
+pub(crate) type MeshHost = Extended<Host<Vec<u8>, RingQueue<Vec<u8>>>>;
 
 pub(crate) const OWN: &str = "fd00::1";
 pub(crate) const PEER: &str = "fd00::2";
