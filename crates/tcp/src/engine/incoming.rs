@@ -7,8 +7,8 @@ use super::{Engine, Tables, Unknown};
 use crate::bits::Bits;
 use crate::endpoint::{Address as _, Birth, Endpoint, clamp};
 use crate::event::{Disconnected, State};
-use crate::prf::Tuple;
 use crate::predict::Prediction;
+use crate::prf::Tuple;
 use crate::profile::Profile;
 use crate::segment_arrives::{Arrival, Ignored, Segment};
 use crate::seq::Seq;
@@ -91,6 +91,8 @@ impl<T: Tables> Engine<T> {
                 Prediction::Other if is_unharmed(meta, bytes) => {}
                 Prediction::Other => return self.damaged(Ignored::Checksum),
             }
+            // Made again, so that it need not stand in memory where it is not needed.
+            let segment = Segment::plain(&plain, payload, meta.ecn, meta.unit);
             return self.deliver(now, slot, &segment).into();
         }
         self.take_any(now, meta, bytes)
@@ -286,7 +288,7 @@ impl<T: Tables> Engine<T> {
 }
 
 /// Gives a segment to the endpoint it was sent to, if it expects it and the checksum is right.
-#[inline]
+#[inline(always)]
 fn predict<P: Profile>(
     endpoint: &mut Endpoint<P>,
     now: Now,
@@ -329,13 +331,7 @@ fn plausible(meta: &Meta) -> bool {
 
 impl<P: Profile> Endpoint<P> {
     /// A SYN was accepted (RFC 9293 §3.10.7.2, TCP-116).
-    pub(crate) fn accept(
-        &mut self,
-        now: Now,
-        birth: Birth,
-        tuple: Tuple,
-        header: &Header,
-    ) {
+    pub(crate) fn accept(&mut self, now: Now, birth: Birth, tuple: Tuple, header: &Header) {
         self.set_tuple(&tuple);
         self.begin(birth);
         self.bits.set(Bits::PASSIVE);
