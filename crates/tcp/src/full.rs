@@ -6,6 +6,7 @@
 use crate::bits::Bits;
 use crate::endpoint::{Endpoint, clamp};
 use crate::event::State;
+use crate::extras::Extras as _;
 use crate::head::{Head, Mark};
 use crate::losses::Losses;
 use crate::profile::Profile;
@@ -33,6 +34,7 @@ impl<P: Profile> Endpoint<P> {
     #[inline]
     pub(crate) fn poll_usual(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
         let usual = P::Losses::BY_TIME
+            && self.extra.get().is_none()
             && self.state == State::Established
             && self.bits.has(Bits::OUTPUT)
             && !self.bits.has(UNUSUAL)

@@ -7,6 +7,7 @@ use super::{Engine, Tables, Unknown};
 use crate::bits::Bits;
 use crate::endpoint::{Address as _, Birth, Endpoint, clamp};
 use crate::event::{Disconnected, State};
+use crate::extras::Extras as _;
 use crate::predict::Prediction;
 use crate::prf::Tuple;
 use crate::profile::Profile;
@@ -93,6 +94,9 @@ impl<T: Tables> Engine<T> {
             }
             // Made again, so that it need not stand in memory where it is not needed.
             let segment = Segment::plain(&plain, payload, meta.ecn, meta.unit);
+            if let Some(endpoint) = self.endpoint_mut(slot) {
+                endpoint.note_arrival(now, &segment, bytes.len());
+            }
             return self.deliver(now, slot, &segment).into();
         }
         self.take_any(now, meta, bytes)
@@ -121,6 +125,9 @@ impl<T: Tables> Engine<T> {
             && !self.replaces(slot, &header)
         {
             let segment = Segment::new(&header, payload, meta.ecn, meta.unit);
+            if let Some(endpoint) = self.endpoint_mut(slot) {
+                endpoint.note_arrival(now, &segment, bytes.len());
+            }
             return self.deliver(now, slot, &segment).into();
         }
         let tuple = Tuple {
@@ -191,7 +198,7 @@ impl<T: Tables> Engine<T> {
 
     /// One more answer to what is not acceptable, if the whole engine may give one (TCP-510).
     fn answer_challenge(&mut self, now: Now, slot: usize) {
-        if !self.challenges.take(now.instant, &mut self.rng) {
+        if !self.challenges.take(now.instant(), &mut self.rng) {
             self.counters.unanswered += 1;
         } else if let Some(endpoint) = self.endpoint_mut(slot) {
             endpoint.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
@@ -206,7 +213,7 @@ impl<T: Tables> Engine<T> {
         sequence: Seq,
         acknowledgment: Option<Seq>,
     ) {
-        if self.resets.take(now.instant) {
+        if self.resets.take(now.instant()) {
             self.reset(tuple, sequence, acknowledgment);
         } else {
             self.counters.unanswered += 1;
@@ -296,6 +303,9 @@ fn predict<P: Profile>(
     bytes: &[u8],
     segment: &Segment<'_>,
 ) -> Prediction {
+    if endpoint.extra.get().is_some() {
+        return Prediction::Other; // what arrives is counted
+    }
     if meta.verified {
         return endpoint.predicted(now, segment, None);
     }
