@@ -33,7 +33,7 @@ use crate::event::{Event, State};
 use crate::index::{Index, List};
 use crate::isn;
 use crate::ports::{EPHEMERAL, Ports};
-use crate::prf::{Secret, Tuple};
+use crate::prf::{self, Domain, Secret, Tuple};
 use crate::profile::Profile;
 use crate::queue::TxQueue;
 use crate::seq::Seq;
@@ -371,7 +371,7 @@ impl<T: Tables> Engine<T> {
             .index
             .deadline(slots.len(), |slot| slots.get(slot)?.endpoint.as_ref()?.next_deadline(now));
         let handshakes = self.memory.kept().and_then(|kept| kept.syns.deadline());
-        [first, handshakes, self.blocked_until].into_iter().flatten().min()
+        earlier(earlier(first, handshakes), self.blocked_until)
     }
 
     /// The next fact and whose it is.
@@ -521,10 +521,7 @@ impl<T: Tables> Engine<T> {
             })
         };
         let hash = if T::Index::HASHED {
-            self.bucket(&Tuple {
-                local: (*local.0, local.1).into(),
-                peer: (*peer.0, peer.1).into(),
-            })
+            prf::hash_between::<PrfOf<T>>(&self.secret, Domain::Bucket, local, peer)
         } else {
             0
         };
@@ -617,5 +614,14 @@ impl<T: Tables> Engine<T> {
             }
         }
         found
+    }
+}
+
+/// The earlier of what there is.
+#[inline]
+fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
     }
 }

@@ -30,30 +30,23 @@ const UNUSUAL: Bits = Bits::RECOVERY
     .and(Bits::FIN_QUEUED);
 
 impl<P: Profile> Endpoint<P> {
-    /// The next segment, its header written to `out`; `None` when nothing may leave now.
+    /// The next segment if it is one of the two, its header written to `out`.
     #[inline]
-    pub(crate) fn poll_transmit(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
-        if !self.bits.has(Bits::OUTPUT) {
-            return None;
-        }
+    pub(crate) fn poll_usual(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
         let usual = P::BULK
             && P::Losses::BY_TIME
+            && self.extra.get().is_none()
             && self.state == State::Established
+            && self.bits.has(Bits::OUTPUT)
             && !self.bits.has(UNUSUAL)
             && self.bits.has(Bits::TIMESTAMPS)
             && !self.reports_blocks()
-            && self.is_well()
-            && self.extra.get().is_none();
-        if usual {
-            let backlog = clamp(self.queue.len()).saturating_sub(self.nxt - self.una);
-            if backlog == 0 {
-                return self.poll_bare(now, out);
-            }
-            if let Some(outgoing) = self.poll_full(now, backlog, out) {
-                return Some(outgoing);
-            }
+            && self.is_well();
+        if !usual {
+            return None;
         }
-        self.poll_any(now, out)
+        let backlog = clamp(self.queue.len()).saturating_sub(self.nxt - self.una);
+        if backlog == 0 { self.poll_bare(now, out) } else { self.poll_full(now, backlog, out) }
     }
 
     /// Nothing is queued that was not sent: an acknowledgement, if one is owed.

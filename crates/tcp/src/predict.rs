@@ -14,6 +14,7 @@ use crate::profile::Profile;
 use crate::rate::Rate;
 use crate::scoreboard::Sacked as _;
 use crate::segment_arrives::Segment;
+use crate::seq::Seq;
 use crate::time::{Now, later};
 use mainstay_wire::checksum::Checksum;
 use mainstay_wire::ip::Ecn;
@@ -44,7 +45,7 @@ pub(crate) enum Prediction {
 impl<P: Profile> Endpoint<P> {
     /// Takes the segment if it is one of the two. With a `sum` of all before the payload that is added to it while it is
     /// copied (TCP-612), and counts only if the sum is right (TCP-458).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn predicted(
         &mut self,
         now: Now,
@@ -66,20 +67,21 @@ impl<P: Profile> Endpoint<P> {
             return Prediction::Other;
         }
         let taken = if segment.payload.is_empty() {
-            self.predicted_ack(now, segment)
+            let (sequence, ack) = (segment.sequence, segment.acknowledgment);
+            self.predicted_ack(now, sequence, ack, segment.window, stamps.echo)
         } else {
             self.predicted_text(now, segment, sum)
         };
         if taken == Prediction::Taken {
             self.heard(now);
-            self.remember_timestamp(now, segment);
-            self.note_ecn(segment);
+            self.remember_timestamp(now, segment.sequence, stamps);
+            self.note_ecn(segment.flags, segment.ecn);
         }
         taken
     }
 
     /// All of it in the window, nothing held ahead of it, and nothing of ours was outstanding.
-    #[inline]
+    #[inline(always)]
     fn predicted_text(
         &mut self,
         now: Now,
@@ -105,18 +107,25 @@ impl<P: Profile> Endpoint<P> {
         self.take_window(segment.sequence, ack, u32::from(segment.window) << self.shift_out);
         self.rcv_nxt += clamp(bytes.len());
         self.bits.set(Bits::TELL_RECEIVE.and(Bits::OUTPUT));
-        self.owe_ack(now, segment);
+        self.owe_ack(now, segment.unit);
         Prediction::Taken
     }
 
     /// Something new is acknowledged, nothing is held out of order, lost or in doubt.
-    fn predicted_ack(&mut self, now: Now, segment: &Segment<'_>) -> Prediction {
-        let ack = segment.acknowledgment;
+    #[inline(never)]
+    fn predicted_ack(
+        &mut self,
+        now: Now,
+        sequence: Seq,
+        ack: Seq,
+        window: u16,
+        echo: u32,
+    ) -> Prediction {
         let new = self.una.before(ack) && ack.at_or_before(self.nxt);
         if !new || !self.is_well() {
             return Prediction::Other;
         }
-        self.take_window(segment.sequence, ack, u32::from(segment.window) << self.shift_out);
+        self.take_window(sequence, ack, u32::from(window) << self.shift_out);
         let mut told = Told {
             acked: 0,
             sacked: 0,
@@ -133,7 +142,7 @@ impl<P: Profile> Endpoint<P> {
                 original: false,
             },
         };
-        self.advance(now, segment, ack, &mut told);
+        self.advance(now, Some(echo), ack, &mut told);
         self.rate.delivered(now.micros, told.delivered);
         self.go_on(now, &told);
         Prediction::Taken

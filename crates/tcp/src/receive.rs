@@ -47,13 +47,13 @@ impl<P: Profile> Endpoint<P> {
             self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
             return;
         }
-        self.owe_ack(now, segment);
+        self.owe_ack(now, segment.unit);
     }
 
     /// In sequence: now, or a little later (TCP-410, TCP-411, TCP-475).
     #[inline]
-    pub(crate) fn owe_ack(&mut self, now: Now, segment: &Segment<'_>) {
-        let unit = segment.unit.unwrap_or(self.rcv_mss).max(1);
+    pub(crate) fn owe_ack(&mut self, now: Now, unit: Option<u16>) {
+        let unit = unit.unwrap_or(self.rcv_mss).max(1);
         let every = self.ack_every();
         let full = every * u32::from(unit.min(self.rcv_mss));
         let small = self.capacity() < 2 * usize::from(self.rcv_mss);

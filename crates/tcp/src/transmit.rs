@@ -50,9 +50,12 @@ struct Part {
 }
 
 impl<P: Profile> Endpoint<P> {
-    /// The next segment that is not one of those in `full`.
+    /// The next segment, its header written to `out`; `None` when nothing may leave now.
     #[inline(never)]
-    pub(crate) fn poll_any(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
+    pub(crate) fn poll_transmit(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
+        if !self.bits.has(Bits::OUTPUT) {
+            return None;
+        }
         let nxt = self.nxt;
         let outgoing = match self.state {
             State::Closed | State::Armed => None,

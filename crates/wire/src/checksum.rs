@@ -211,11 +211,20 @@ const fn plus(a: u16, b: u16) -> u16 {
     sum.wrapping_add(carry as u16) // cannot carry again
 }
 
+/// Each half is added to the other: what is carried out of the lower one is what is carried around in the upper one.
 #[inline]
 fn fold(sum: u64) -> u16 {
-    let [a, b, c, d, e, f, g, h] = sum.to_ne_bytes();
-    let quarter = |x, y| u16::from_ne_bytes([x, y]);
-    plus(plus(quarter(a, b), quarter(c, d)), plus(quarter(e, f), quarter(g, h)))
+    let [_, half] = halves(sum.wrapping_add(sum.rotate_left(32)));
+    let both = half.wrapping_add(half.rotate_left(16));
+    let [high, low, _, _] = both.to_be_bytes();
+    u16::from_be_bytes([high, low])
+}
+
+/// The lower and the upper half.
+#[inline]
+fn halves(wide: u64) -> [u32; 2] {
+    let [a, b, c, d, e, f, g, h] = wide.to_le_bytes();
+    [u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])]
 }
 
 #[cfg(test)]

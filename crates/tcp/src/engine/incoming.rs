@@ -7,6 +7,7 @@ use super::{Engine, Memory as _, Tables, Unknown};
 use crate::bits::Bits;
 use crate::endpoint::{Address as _, Birth, Endpoint, clamp};
 use crate::event::{Disconnected, State};
+use crate::extras::Extras as _;
 use crate::predict::Prediction;
 use crate::prf::Tuple;
 use crate::profile::Profile;
@@ -92,6 +93,8 @@ impl<T: Tables> Engine<T> {
                 Prediction::Other if is_unharmed(meta, bytes) => {}
                 Prediction::Other => return self.damaged(Ignored::Checksum),
             }
+            // Made again, so that it need not stand in memory where it is not needed.
+            let segment = Segment::plain(&plain, payload, meta.ecn, meta.unit);
             if let Some(endpoint) = self.endpoint_mut(slot) {
                 endpoint.note_arrival(now, &segment, bytes.len());
             }
@@ -294,7 +297,7 @@ impl<T: Tables> Engine<T> {
 }
 
 /// Gives a segment to the endpoint it was sent to, if it expects it and the checksum is right.
-#[inline]
+#[inline(always)]
 fn predict<P: Profile>(
     endpoint: &mut Endpoint<P>,
     now: Now,
@@ -302,6 +305,9 @@ fn predict<P: Profile>(
     bytes: &[u8],
     segment: &Segment<'_>,
 ) -> Prediction {
+    if endpoint.extra.get().is_some() {
+        return Prediction::Other; // what arrives is counted
+    }
     if meta.verified {
         return endpoint.predicted(now, segment, None);
     }

@@ -1,7 +1,7 @@
 //! What leaves the engine (TCP-007).
 
 use super::reply::Reply;
-use super::unsent::Last;
+use super::unsent::{Before, Last};
 use super::{Engine, Memory as _, Tables};
 use crate::endpoint::{Address as _, Endpoint, clamp};
 use crate::index::{Index as _, List};
@@ -60,8 +60,69 @@ impl<T: Tables> Engine<T> {
         if let Some(reply) = self.next_reply(now) {
             return self.transmit_reply(&reply);
         }
-        let (slot, out) = self.next_segment(now)?;
+        let now = self.clock(now);
+        loop {
+            let slot = self.next_turn()?;
+            let Some(endpoint) =
+                self.slots.as_mut().get_mut(slot).and_then(|slot| slot.endpoint.as_mut())
+            else {
+                continue;
+            };
+            let before = endpoint.before();
+            if let Some(out) = endpoint.poll_usual(now, &mut self.header) {
+                self.has_left(now, slot, before, &out);
+                return self.lend(slot, &out);
+            }
+            if let Some(out) = self.poll_any(now, slot) {
+                return self.lend(slot, &out);
+            }
+        }
+    }
+
+    /// Whose turn it is.
+    #[inline]
+    fn next_turn(&mut self) -> Option<usize> {
+        let slots = self.slots.as_ref();
+        let wants = |slot: usize| {
+            slots
+                .get(slot)
+                .and_then(|slot| slot.endpoint.as_ref())
+                .is_some_and(Endpoint::has_output)
+        };
+        self.index.take(List::Transmit, slots.len(), wants)
+    }
+
+    /// The next segment of an endpoint, if there is one; its header stands in the engine's.
+    #[inline(never)]
+    fn poll_any(&mut self, now: Now, slot: usize) -> Option<Outgoing> {
+        let endpoint = self.slots.as_mut().get_mut(slot)?.endpoint.as_mut()?;
+        let before = endpoint.before();
+        let Some(mut out) = endpoint.poll_transmit(now, &mut self.header) else {
+            self.touch(now, slot);
+            return None;
+        };
+        self.has_left(now, slot, before, &out);
+        if out.fast_open {
+            out.header_len = self.write_cookie(now, slot, &out)?;
+        }
+        Some(out)
+    }
+
+    /// Remembers what left, for the driver may say that it did not.
+    #[inline]
+    fn has_left(&mut self, now: Now, slot: usize, mut before: Before, out: &Outgoing) {
+        let Some(place) = self.slots.as_ref().get(slot) else { return };
+        if let Some(endpoint) = place.endpoint.as_ref() {
+            endpoint.after(&mut before, out);
+        }
+        self.last = Some(Last::Segment(slot, place.generation, before));
         self.counters.sent += 1;
+        self.touch(now, slot);
+    }
+
+    /// Lends a segment to the driver.
+    #[inline]
+    fn lend(&mut self, slot: usize, out: &Outgoing) -> Option<Transmit<'_>> {
         let endpoint = self.slots.as_ref().get(slot)?.endpoint.as_ref()?;
         let settings = endpoint.settings.as_ref();
         let header = self.header.get_mut(..out.header_len)?;
@@ -146,40 +207,6 @@ impl<T: Tables> Engine<T> {
         let (mut header, _) = Header::parse(self.header.get(..out.header_len)?)?;
         self.fill_cookie(now, &tuple, &mut header, out.len > 0);
         header.emit(&mut self.header)
-    }
-
-    /// Whose turn it is, and what leaves; its header stands in the engine's.
-    fn next_segment(&mut self, now: Instant) -> Option<(usize, Outgoing)> {
-        let now = self.clock(now);
-        let count = self.slots.as_ref().len();
-        loop {
-            let slots = self.slots.as_ref();
-            let wants = |slot: usize| {
-                slots
-                    .get(slot)
-                    .and_then(|slot| slot.endpoint.as_ref())
-                    .is_some_and(Endpoint::has_output)
-            };
-            let slot = self.index.take(List::Transmit, count, wants)?;
-            let Some(endpoint) =
-                self.slots.as_mut().get_mut(slot).and_then(|slot| slot.endpoint.as_mut())
-            else {
-                continue;
-            };
-            let mut before = endpoint.before();
-            let out = endpoint.poll_transmit(now, &mut self.header);
-            if let Some(out) = &out {
-                endpoint.after(&mut before, out);
-            }
-            self.touch(now, slot);
-            let Some(mut out) = out else { continue };
-            let generation = self.slots.as_ref().get(slot).map_or(0, |slot| slot.generation);
-            self.last = Some(Last::Segment(slot, generation, before));
-            if out.fast_open {
-                out.header_len = self.write_cookie(now, slot, &out)?;
-            }
-            return Some((slot, out));
-        }
     }
 }
 

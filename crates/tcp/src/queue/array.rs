@@ -187,6 +187,7 @@ impl<B: TxBuf, S: Slots<B>> TxQueue for SlotQueue<B, S> {
     fn slices(&self, offset: usize, len: usize) -> Slices<'_> {
         match self.whole(offset, len) {
             Some(all) => Slices::one(all),
+            None if len == 0 => Slices::EMPTY,
             None => self.gather(self.acknowledged + offset, len),
         }
     }
