@@ -443,7 +443,7 @@ impl<T: Tables> Engine<T> {
         self.slots.as_ref().get(slot)?.endpoint.as_ref()
     }
 
-    fn endpoint_mut(&mut self, slot: usize) -> Option<&mut Endpoint<T::Profile>> {
+    pub(crate) fn endpoint_mut(&mut self, slot: usize) -> Option<&mut Endpoint<T::Profile>> {
         self.slots.as_mut().get_mut(slot)?.endpoint.as_mut()
     }
 
