@@ -202,7 +202,15 @@ where
                 Event::Disconnected(why) => {
                     assert!(matches!(why, Disconnected::TimeWait | Disconnected::Normal));
                 }
-                _ => {}
+                Event::Accepted
+                | Event::Established
+                | Event::SendDone(_)
+                | Event::Progress { .. }
+                | Event::SendReady
+                | Event::Urgent { .. }
+                | Event::Error(_)
+                | Event::Reclaimed(_)
+                | _ => {}
             }
         }
         assert_eq!(self.told_end == 1, self.receiver.is_over(), "the end is told");
