@@ -385,6 +385,8 @@ impl<P: Profile> Endpoint<P> {
         if !self.ring.commit(self.storage.as_ref().len(), count) {
             return Err(TcpError::InvalidArgs);
         }
+        // Or it would lie ahead after two gigabytes (TCP-165).
+        self.urgent_in = self.urgent_in.later(self.rcv_nxt - clamp(self.ring.unread()));
         if count > 0 && self.state.can_receive() && self.window_may_open() {
             self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
         }

@@ -108,15 +108,15 @@ impl Extra {
 
     /// The handshake is over.
     pub(crate) const fn establish(&mut self, now: Now) {
-        self.begun = now.instant;
+        self.begun = now.instant();
     }
 
     /// The peer's window is closed, or not.
     pub(crate) fn note_window(&mut self, now: Now, closed: bool) {
         match (closed, self.closed_since) {
-            (true, None) => self.closed_since = Some(now.instant),
+            (true, None) => self.closed_since = Some(now.instant()),
             (false, Some(since)) => {
-                self.closed_for += now.instant.since(since);
+                self.closed_for += now.instant().since(since);
                 self.closed_since = None;
             }
             (true, Some(_)) | (false, None) => {}
@@ -235,10 +235,10 @@ impl<P: Profile> Endpoint<P> {
     /// How it stands; `None` where nothing is counted.
     pub(crate) fn standing(&self, now: Now) -> Option<Standing> {
         let extra = self.extra.get()?;
-        let closed = extra.closed_since.map_or(Duration::ZERO, |since| now.instant.since(since));
+        let closed = extra.closed_since.map_or(Duration::ZERO, |since| now.instant().since(since));
         let open = self.state.is_synchronized();
         Some(Standing {
-            age: if open { now.instant.since(extra.begun) } else { Duration::ZERO },
+            age: if open { now.instant().since(extra.begun) } else { Duration::ZERO },
             zero_window: extra.closed_for + closed,
             queued: self.queue.len(),
             unread: self.ring.unread(),

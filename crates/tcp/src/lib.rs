@@ -32,6 +32,7 @@ mod error;
 mod event;
 mod extras;
 mod fine;
+mod frto;
 mod head;
 mod limits;
 mod negotiate;

@@ -116,9 +116,9 @@ impl<P: Profile> Endpoint<P> {
     pub(crate) fn moment(&self, slot: Slot, now: Now) -> Instant {
         let ticks = self.tick_of(slot).wrapping_sub(now.tick(P::TICK_SHIFT));
         if ticks & (1 << 31) != 0 {
-            return now.instant;
+            return now.instant();
         }
-        let tick = (now.instant.as_micros() >> P::TICK_SHIFT) + u64::from(ticks);
+        let tick = (now.instant().as_micros() >> P::TICK_SHIFT) + u64::from(ticks);
         Instant::from_micros(tick << P::TICK_SHIFT)
     }
 

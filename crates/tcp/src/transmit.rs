@@ -148,6 +148,7 @@ impl<P: Profile> Endpoint<P> {
         let unit = self.unit();
         let edge = self.una + self.wnd().max(1);
         let want = (hole.end - hole.start).min(edge.since(hole.start));
+        let want = want.min(self.repeat_max(hole.start));
         if want == 0 || (!force && (room < unit.min(want) || self.paced(now))) {
             return None;
         }
@@ -219,6 +220,7 @@ impl<P: Profile> Endpoint<P> {
         }
         let edge = (self.una + self.wnd()).since(self.nxt);
         let room = (self.cwnd() + self.limited_transmit()).saturating_sub(self.outstanding());
+        let room = room.min(self.new_data_max());
         let unit = self.unit();
         if edge == 0 {
             if self.una == self.nxt {
@@ -503,7 +505,7 @@ impl<P: Profile> Endpoint<P> {
         let idle = now.micros.wrapping_sub(self.sent_at);
         let rto = self.rto();
         if idle > rto && self.trip.smoothed().is_some() {
-            self.congestion.on_idle(now.instant, idle, rto);
+            self.congestion.on_idle(now.instant(), idle, rto);
             self.sent_at = now.micros.wrapping_sub(rto); // once
         }
     }

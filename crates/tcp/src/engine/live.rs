@@ -429,7 +429,7 @@ impl<T: Tables> Engine<T> {
         let hash = (!local.ip().is_unspecified())
             .then(|| Ended::address_hash::<super::PrfOf<T>>(&self.secret, &local));
         let Some(kept) = self.memory.kept_mut() else { return false };
-        kept.time_wait.holds_port(now.instant, local.port(), hash)
+        kept.time_wait.holds_port(now.instant(), local.port(), hash)
     }
 
     /// A port nobody can guess that leads to `peer` from `source` and is free (TCP-522).

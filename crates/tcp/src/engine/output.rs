@@ -57,7 +57,7 @@ impl<T: Tables> Engine<T> {
         if self.is_blocked(now) {
             return None;
         }
-        if let Some(reply) = self.next_reply() {
+        if let Some(reply) = self.next_reply(now) {
             return self.transmit_reply(&reply);
         }
         let (slot, out) = self.next_segment(now)?;
@@ -84,13 +84,24 @@ impl<T: Tables> Engine<T> {
         })
     }
 
-    fn next_reply(&mut self) -> Option<Reply> {
-        let reply = self
-            .replies
-            .pop()
-            .or_else(|| self.memory.kept_mut().and_then(|kept| kept.replies.pop()))?;
+    fn next_reply(&mut self, now: Instant) -> Option<Reply> {
+        let reply = self.replies.pop().or_else(|| self.next_kept_reply(now))?;
         self.last = Some(Last::Reply(reply));
         Some(reply)
+    }
+
+    /// Of those beside endpoints; where many were due at once, the last makes room for more.
+    fn next_kept_reply(&mut self, now: Instant) -> Option<Reply> {
+        let kept = self.memory.kept_mut()?;
+        if let Some(reply) = kept.replies.pop() {
+            return Some(reply);
+        }
+        if kept.syns.deadline().is_none_or(|at| at > now) {
+            return None;
+        }
+        let now = self.clock(now);
+        self.handshakes_due(now);
+        self.memory.kept_mut()?.replies.pop()
     }
 
     #[inline(never)]

@@ -77,7 +77,7 @@ impl<T: Tables> Engine<T> {
                 }
             }
         }
-        self.blocked_until = Some(now.instant + wait);
+        self.blocked_until = Some(now.instant() + wait);
     }
 
     /// There is room again.
