@@ -17,6 +17,9 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+// Deferred TCP-707: all mutants take hours of building, so no whole run has shown the nine of ten; of the first that were
+// tried those that passed unnoticed have scripts now.
+
 /// What arrives and what is acknowledged (sections 2.5 to 2.7 of the specification), and what the peer holds (3.2).
 const FILES: &[&str] = &[
     "crates/tcp/src/segment_arrives.rs",
@@ -159,7 +162,6 @@ fn ends_well(command: &mut Command) -> bool {
 mod tests {
     use super::*;
 
-    // Covers TCP-707
     #[test]
     fn more_than_one_unnoticed_in_ten_is_a_finding() {
         let names = |count: usize| vec![String::new(); count];
@@ -169,7 +171,6 @@ mod tests {
         assert!(share(5, names(0)).is_ok());
     }
 
-    // Covers TCP-707
     #[test]
     fn mutants_are_tried_from_everywhere_and_each_file_has_some() {
         assert_eq!(spread(10, 5, 0), [0, 2, 4, 6, 8]);

@@ -96,7 +96,6 @@ mod tests {
 
     const SOURCE: &str = "use a::b;\n// a == b\nif a == b && !c { // d < e\n    f(x.before(y), 1 + 10);\n}\nif let A = b\n    && let Some(c) = d\n{}\n#[cfg(test)]\nif a > b {}\n";
 
-    // Covers TCP-707
     #[test]
     fn each_operator_of_the_code_is_exchanged_alone() {
         let all = mutants("x.rs", SOURCE);
