@@ -215,8 +215,8 @@ mod tests {
         assert!(said.contains("less than a segment"), "{said}");
         let said = spoiled(|e| {
             use crate::congestion::{CongestionControl as _, Signal};
-            e.congestion.on_congestion(NOW.instant, Signal::Loss, 1072);
-            e.congestion.on_recovery_end(NOW.instant);
+            e.congestion.on_congestion(NOW.instant(), Signal::Loss, 1072);
+            e.congestion.on_recovery_end(NOW.instant());
             e.mss = 700;
         });
         assert!(said.contains("less than two segments"), "{said}");
@@ -237,8 +237,8 @@ mod tests {
     #[test]
     fn the_engine_looks_after_every_call() {
         let calls: [fn(&mut Engine<One>, crate::engine::Handle); 3] = [
-            |engine, handle| engine.at(NOW.instant, handle).unwrap().set_nagle(true),
-            |engine, _| assert!(engine.poll_transmit(NOW.instant).is_none()),
+            |engine, handle| engine.at(NOW.instant(), handle).unwrap().set_nagle(true),
+            |engine, _| assert!(engine.poll_transmit(NOW.instant()).is_none()),
             |engine, _| engine.handle_timeout(Instant::from_millis(60_000)),
         ];
         for call in calls {
