@@ -39,7 +39,7 @@ const SERVERS: &[Server] = &[
         goal: 16 << 10,
         most: 40_000,
         stack_goal: 512,
-        stack: 2_100,
+        stack: 1_950,
     },
     Server {
         entry: "echo_std",
@@ -47,7 +47,7 @@ const SERVERS: &[Server] = &[
         goal: 28 << 10,
         most: 47_000,
         stack_goal: 1024,
-        stack: 2_132,
+        stack: 1_970,
     },
 ];
 
