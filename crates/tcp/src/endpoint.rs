@@ -156,8 +156,7 @@ impl<P: Profile> Endpoint<P> {
         settings: P::Settings,
         context: P::Context,
     ) -> Result<Self, TcpError> {
-        let capacity = Ring::<P::Offset, P::Assembly>::capacity(storage.as_ref());
-        (capacity > 0).then_some(()).ok_or(TcpError::BufferTooSmall)?;
+        Self::check_room(storage.as_ref())?;
         let congestion = P::Congestion::new(settings.as_ref().congestion, 536, 4 * 536);
         let mut endpoint = Self {
             state: State::Closed,
@@ -220,6 +219,11 @@ impl<P: Profile> Endpoint<P> {
         endpoint.ring.clear(endpoint.storage.as_mut());
         endpoint.bits.put(Bits::NO_DELAY, !endpoint.settings.as_ref().nagle);
         Ok(endpoint)
+    }
+
+    fn check_room(storage: &[u8]) -> Result<(), TcpError> {
+        let capacity = Ring::<P::Offset, P::Assembly>::capacity(storage);
+        (capacity > 0).then_some(()).ok_or(TcpError::BufferTooSmall)
     }
 
     /// What it was made of; buffers that were not polled are still in the queue.

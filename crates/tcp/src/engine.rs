@@ -398,16 +398,6 @@ impl<T: Tables> Engine<T> {
         }
     }
 
-    /// The latest time that was said.
-    pub(crate) const fn latest(&self) -> Instant {
-        self.now
-    }
-
-    /// All endpoints.
-    pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Endpoint<T::Profile>> {
-        self.slots.as_ref().iter().filter_map(|slot| slot.endpoint.as_ref())
-    }
-
     /// Whether a segment that comes now is answered even if it belongs to no connection. Where not, what leaves should be
     /// taken before more is handed in, or a flood drowns the answers to honest peers.
     #[must_use]
@@ -451,7 +441,7 @@ impl<T: Tables> Engine<T> {
     }
 
     #[cfg_attr(target_os = "none", inline(never))]
-    fn endpoint_mut(&mut self, slot: usize) -> Option<&mut Endpoint<T::Profile>> {
+    pub(crate) fn endpoint_mut(&mut self, slot: usize) -> Option<&mut Endpoint<T::Profile>> {
         self.slots.as_mut().get_mut(slot)?.endpoint.as_mut()
     }
 

@@ -31,11 +31,18 @@ impl core::fmt::Debug for Secret {
     }
 }
 
-impl Drop for Secret {
-    fn drop(&mut self) {
+impl Secret {
+    /// Nothing is left of it.
+    fn wipe(&mut self) {
         self.0 = [0; 2];
         // Else the compiler may leave out a write that nobody reads.
         core::hint::black_box(&self.0);
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.wipe();
     }
 }
 
@@ -180,6 +187,17 @@ mod tests {
         let message: [u8; 15] = core::array::from_fn(|n| u8::try_from(n).unwrap());
         assert_eq!(SipHash::hash(&key, &message), 0xa129_ca61_49be_45e5); // the paper, appendix A
         assert_eq!(SipHash::hash(&key, &[]), 0x726f_db47_dd0e_0e31); // the authors' first vector
+    }
+
+    // Covers TCP-546
+    #[test]
+    fn a_secret_is_overwritten_when_it_goes_and_is_never_shown() {
+        extern crate std;
+        let mut secret = Secret::new([0xee; 16]);
+        assert_eq!(std::format!("{secret:?}"), "Secret(..)");
+        assert!(core::mem::needs_drop::<Secret>(), "it goes without notice");
+        secret.wipe();
+        assert_eq!(secret.0, [0; 2]);
     }
 
     // Covers TCP-521

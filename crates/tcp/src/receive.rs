@@ -12,6 +12,9 @@ use crate::time::Now;
 use crate::timers::{Slot, Watch};
 use mainstay_wire::tcp::{SackBlock, SackBlocks};
 
+// Deferred TCP-459: a slot of the ring for a device to write to is of use where a device places payload by itself; TAP
+// and the radios at hand deliver whole frames.
+// Deferred TCP-612: a MAY; sums are verified before anything is copied, and one pass of both would have to copy first.
 impl<P: Profile> Endpoint<P> {
     /// Seventh: the text (TCP-450 to TCP-454), already cut to the window.
     pub(crate) fn take_text(&mut self, now: Now, segment: &Segment<'_>, start: Seq, bytes: &[u8]) {

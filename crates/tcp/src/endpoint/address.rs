@@ -3,6 +3,8 @@
 use core::fmt::Debug;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+// Deferred TCP-561: addresses of 16 bytes with IPv4 as ::ffff/96 are the C ABI's, which comes with crates/capi.
+
 /// How a connection keeps an address.
 pub trait Address: Copy + Debug + PartialEq {
     /// None yet.

@@ -71,6 +71,11 @@ impl<B: TxBuf, S: Slots<B>> SlotQueue<B, S> {
         }
     }
 
+    /// How many buffers are in it, acknowledged or not.
+    pub const fn count(&self) -> usize {
+        self.count
+    }
+
     fn place(&self, index: usize) -> usize {
         let (place, size) = (self.head + index, self.slots.slots().len());
         if place >= size { place - size } else { place }

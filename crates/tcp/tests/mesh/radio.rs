@@ -178,7 +178,6 @@ fn every_segment_asks_for_protection_and_data_may_be_marked() {
     assert!(reset.link_security, "what has no connection as well");
 }
 
-// Covers TCP-556, TCP-650
 #[test]
 fn what_is_not_asked_for_takes_no_byte() {
     assert_eq!(size_of::<()>(), 0);
