@@ -1,16 +1,58 @@
 //! What only profiles with a fine clock and records keep of a connection; the smallest profile has none of it (TCP-652).
 
+use crate::accurate::Accurate;
 use crate::limits::MIN_RTT_SECONDS;
 use crate::seq::Seq;
 use core::fmt::Debug;
 
-/// [`Fine`], or nothing at all.
+/// [`Fine`], that and more, or nothing at all.
 pub trait Finer: Copy + Default + Debug {
     /// What there is.
     fn get(&self) -> Option<&Fine>;
 
     /// The same, to change it.
     fn get_mut(&mut self) -> Option<&mut Fine>;
+
+    /// What counts marks (TCP-305); only [`Finest`] has it.
+    #[inline]
+    fn accurate(&self) -> Option<&Accurate> {
+        None
+    }
+
+    /// The same, to change it.
+    #[inline]
+    fn accurate_mut(&mut self) -> Option<&mut Accurate> {
+        None
+    }
+}
+
+/// [`Fine`], and what counts marks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Finest {
+    fine: Fine,
+    accurate: Accurate,
+}
+
+impl Finer for Finest {
+    #[inline]
+    fn get(&self) -> Option<&Fine> {
+        Some(&self.fine)
+    }
+
+    #[inline]
+    fn get_mut(&mut self) -> Option<&mut Fine> {
+        Some(&mut self.fine)
+    }
+
+    #[inline]
+    fn accurate(&self) -> Option<&Accurate> {
+        Some(&self.accurate)
+    }
+
+    #[inline]
+    fn accurate_mut(&mut self) -> Option<&mut Accurate> {
+        Some(&mut self.accurate)
+    }
 }
 
 /// See the module.

@@ -23,6 +23,7 @@ pub mod syn_cookie;
 pub mod syn_queue;
 pub mod time_wait;
 
+mod accurate;
 mod acknowledge;
 mod bits;
 mod challenge;
@@ -52,6 +53,7 @@ mod timeout;
 mod timers;
 mod transmit;
 
+pub use accurate::Accurate;
 pub use endpoint::{Address, Either, Endpoint, Facts, Push};
 pub use engine::{
     Answers, Config, Counters, Engine, EventOf, FastOpen, FastOpenPolicy, Handle, IcmpError,
@@ -60,7 +62,7 @@ pub use engine::{
 };
 pub use error::{SendError, TcpError};
 pub use event::{Disconnected, Event, Soft, State};
-pub use fine::{Fine, Finer};
+pub use fine::{Fine, Finer, Finest};
 pub use prf::{Prf, Secret, SipHash, Tuple};
 pub use profile::{Host, Profile, SettingsOf, Std, Tiny};
 pub use segment_arrives::Ignored;

@@ -9,6 +9,7 @@ use crate::reassembly::Ring;
 use crate::seq::Seq;
 use crate::time::Now;
 use core::net::IpAddr;
+use mainstay_wire::ip::Ecn;
 use mainstay_wire::tcp::{Flags, Header, Options, Timestamps, UserTimeout};
 
 /// The shortest user timeout that is told or believed, in seconds (TCP-374). RFC 5482 §3.1
@@ -82,7 +83,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Takes the peer's SYN or SYN-ACK.
-    pub(crate) fn take_syn(&mut self, now: Now, header: &Header) {
+    pub(crate) fn take_syn(&mut self, now: Now, header: &Header, arrived: Ecn) {
         let options = &header.options;
         let answer = header.flags.contains(Flags::ACK);
         let default = match self.peer.ip() {
@@ -99,7 +100,10 @@ impl<P: Profile> Endpoint<P> {
         } else {
             (settings.sack, settings.timestamps)
         };
-        let ecn = settings.ecn && self.ecn_agreed(header.flags, answer);
+        let ecn = settings.ecn && {
+            let accurate = self.agree_on_accurate(header.flags, arrived, answer).is_some();
+            accurate || self.ecn_agreed(header.flags, answer)
+        };
         let scale = options.window_scale.filter(|_| !answer || self.offers_scale(false));
         // Timestamps that would leave no room for payload are not worth it (TCP-541).
         let room = self.mss >= TIMESTAMPS_LEN + 36;

@@ -41,6 +41,7 @@ impl<P: Profile> Endpoint<P> {
             || segment.ecn == Ecn::Ce
             || self.bits.has(UNUSUAL)
             || !self.bits.has(Bits::TIMESTAMPS)
+            || self.is_accurate()
             || later(self.ts_recent, stamps.value)
         {
             return false;
@@ -87,7 +88,7 @@ impl<P: Profile> Endpoint<P> {
             newest: None,
             rtt: None,
             duplicate: false,
-            marked: false,
+            ce_bytes: 0,
             original: false,
             trips: Trips {
                 min: self.min_rtt(),

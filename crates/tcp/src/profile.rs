@@ -3,7 +3,7 @@
 use crate::congestion::hystart::Standard;
 use crate::congestion::{CongestionControl, Cubic, NewReno};
 use crate::endpoint::{Address, Either};
-use crate::fine::{Fine, Finer};
+use crate::fine::{Fine, Finer, Finest};
 use crate::losses::{Episode, Losses, Rack, Record, Ring};
 use crate::offset::Offset;
 use crate::prf::{Prf, SipHash};
@@ -123,6 +123,6 @@ where
     type Settings = &'static SettingsOf<Self>;
     type Prf = SipHash;
     type Slots = [u32; 5];
-    type Finer = Fine;
+    type Finer = Finest;
     const TICK_SHIFT: u32 = 3;
 }

@@ -88,10 +88,11 @@ impl<P: Profile> Endpoint<P> {
         self.rate.lost(found.lost);
         if found.lost > 0 && !self.bits.has(Bits::RECOVERY) {
             self.begin_recovery(now, Signal::Loss, told.flight_before);
-        } else if told.marked && !self.bits.has(Bits::RECOVERY) && told.acked > 0 {
-            let ce_bytes = told.acked;
+        } else if told.ce_bytes > 0 && !self.bits.has(Bits::RECOVERY) && told.acked > 0 {
+            let ce_bytes = told.ce_bytes;
             self.begin_recovery(now, Signal::Ecn { ce_bytes }, told.flight_before);
-            self.bits.set(Bits::REDUCED.and(Bits::AFTER_MARK));
+            self.bits.set(Bits::AFTER_MARK);
+            self.bits.put(Bits::REDUCED, !self.is_accurate());
         }
         self.reduce(told, found);
         if self.bits.has(Bits::BURST_LIMITED) {
@@ -305,7 +306,7 @@ impl<P: Profile> Endpoint<P> {
             in_recovery: shrinking || self.bits.has(Bits::RECOVERY) && !after_rto,
             after_rto,
             round_start,
-            ce_bytes: if told.marked { told.acked } else { 0 },
+            ce_bytes: told.ce_bytes,
         };
         self.congestion.on_ack(&sample);
     }

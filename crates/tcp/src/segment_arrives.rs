@@ -137,7 +137,7 @@ impl<P: Profile> Endpoint<P> {
         let Some(header) = segment.header.filter(|_| flags.contains(Flags::SYN)) else {
             return Err(Arrival::Dropped(Ignored::Flags));
         };
-        self.take_syn(now, header);
+        self.take_syn(now, header, segment.ecn);
         if !acknowledges {
             // Simultaneous open (TCP-122): the same SYN again, now as an answer.
             self.state = State::SynReceived;
@@ -330,6 +330,7 @@ impl<P: Profile> Endpoint<P> {
             self.set_wnd(self.scaled(segment));
             self.wl1 = segment.sequence;
             self.establish(now);
+            self.take_first_marks(segment);
         }
         let oldest = self.una - self.wnd_max();
         if ack.before(oldest) || ack.after(self.nxt) {
@@ -414,13 +415,17 @@ impl<P: Profile> Endpoint<P> {
     /// RFC 3168 §6.1.3 (TCP-302).
     #[inline]
     pub(crate) fn note_ecn(&mut self, segment: &Segment<'_>) {
+        let accurate = self.is_accurate();
+        if accurate {
+            self.count_marks(segment);
+        }
         if !self.bits.has(Bits::ECN) {
             return;
         }
         if segment.flags.contains(Flags::CWR) {
             self.bits.unset(Bits::ECHO);
         }
-        if segment.ecn == Ecn::Ce {
+        if segment.ecn == Ecn::Ce && !accurate {
             self.bits.set(Bits::ECHO);
         }
         if self.hints.marked < MARKED_MAX {

@@ -86,6 +86,9 @@ impl<P: Profile> Endpoint<P> {
     }
 
     fn poll_open(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
+        if self.acknowledges_first() {
+            return self.poll_ack(now, out);
+        }
         if let Some(outgoing) = self.poll_lost(now, out) {
             return Some(outgoing);
         }
@@ -418,7 +421,7 @@ impl<P: Profile> Endpoint<P> {
     fn super_len(&self, room: u32, unit: u32) -> u32 {
         let most = u32::from(self.settings.as_ref().gso_max);
         let urgent = self.bits.has(Bits::URGENT_OUT); // such a segment cannot be cut (TCP-601)
-        if most <= unit || unit < self.payload_max() || urgent {
+        if most <= unit || unit < self.payload_max() || urgent || self.count_is_cut() {
             return unit;
         }
         let most = most.min(room).min((self.wnd_max() / 2).max(unit)).min(self.quantum().max(unit));

@@ -310,12 +310,12 @@ impl<P: Profile> Endpoint<P> {
         now: Now,
         birth: crate::endpoint::Birth,
         tuple: Tuple,
-        header: &Header,
+        (header, arrived): (&Header, Ecn),
     ) {
         self.set_tuple(&tuple);
         self.begin(birth);
         self.bits.set(Bits::PASSIVE);
-        self.take_syn(now, header);
+        self.take_syn(now, header, arrived);
         self.state = State::SynReceived;
         self.repeating_since = now.seconds();
         self.bits.set(Bits::SEND_SYN.and(Bits::OUTPUT));
