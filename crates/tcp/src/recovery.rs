@@ -88,7 +88,11 @@ impl<P: Profile> Endpoint<P> {
         self.rate.lost(found.lost);
         if found.lost > 0 && !self.bits.has(Bits::RECOVERY) {
             self.begin_recovery(now, Signal::Loss, told.flight_before);
-        } else if told.ce_bytes > 0 && !self.bits.has(Bits::RECOVERY) && told.acked > 0 {
+        } else if told.ce_bytes > 0
+            && !self.bits.has(Bits::RECOVERY)
+            && !shrinking // what ends an episode speaks of what left before the window shrank (TCP-303)
+            && told.acked > 0
+        {
             let ce_bytes = told.ce_bytes;
             self.begin_recovery(now, Signal::Ecn { ce_bytes }, told.flight_before);
             self.bits.set(Bits::AFTER_MARK);
