@@ -2,6 +2,7 @@
 
 use crate::accurate::Accurate;
 use crate::limits::MIN_RTT_SECONDS;
+use crate::path_search::PathSearch;
 use crate::seq::Seq;
 use core::fmt::Debug;
 
@@ -24,12 +25,25 @@ pub trait Finer: Copy + Default + Debug {
     fn accurate_mut(&mut self) -> Option<&mut Accurate> {
         None
     }
+
+    /// What searches for the size of segments (TCP-179); only [`Finest`] has it.
+    #[inline]
+    fn search(&self) -> Option<&PathSearch> {
+        None
+    }
+
+    /// The same, to change it.
+    #[inline]
+    fn search_mut(&mut self) -> Option<&mut PathSearch> {
+        None
+    }
 }
 
-/// [`Fine`], and what counts marks.
+/// [`Fine`], and what counts marks and searches for what the path takes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Finest {
     fine: Fine,
+    search: PathSearch,
     accurate: Accurate,
 }
 
@@ -52,6 +66,16 @@ impl Finer for Finest {
     #[inline]
     fn accurate_mut(&mut self) -> Option<&mut Accurate> {
         Some(&mut self.accurate)
+    }
+
+    #[inline]
+    fn search(&self) -> Option<&PathSearch> {
+        Some(&self.search)
+    }
+
+    #[inline]
+    fn search_mut(&mut self) -> Option<&mut PathSearch> {
+        Some(&mut self.search)
     }
 }
 

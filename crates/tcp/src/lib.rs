@@ -36,6 +36,7 @@ mod frto;
 mod head;
 mod limits;
 mod negotiate;
+mod path_search;
 mod predict;
 mod prf;
 mod receive;
@@ -63,6 +64,7 @@ pub use engine::{
 pub use error::{SendError, TcpError};
 pub use event::{Disconnected, Event, Soft, State};
 pub use fine::{Fine, Finer, Finest};
+pub use path_search::PathSearch;
 pub use prf::{Prf, Secret, SipHash, Tuple};
 pub use profile::{Host, Profile, SettingsOf, Std, Tiny};
 pub use segment_arrives::Ignored;

@@ -85,6 +85,8 @@ impl<P: Profile> Endpoint<P> {
             self.end_recovery(now);
         }
         let found = self.find_losses(now, told);
+        let probe = self.judge_probe(now, found.lost);
+        let found = if probe { Found { lost: 0, ..found } } else { found };
         self.rate.lost(found.lost);
         if found.lost > 0 && !self.bits.has(Bits::RECOVERY) {
             self.begin_recovery(now, Signal::Loss, told.flight_before);

@@ -237,13 +237,16 @@ impl<P: Profile> Endpoint<P> {
         if self.paced(now) {
             return None;
         }
+        if let Some(probe) = self.poll_probe(now, room, out) {
+            return Some(probe);
+        }
         let len = self.reach(self.nxt, len, unit);
         Some(self.send_new(now, len, unit, out))
     }
 
     /// How many of the `len` bytes and FIN from `start` on one segment can refer to (TCP-607): whole segments, if that is
     /// more than one.
-    fn reach(&self, start: Seq, len: u32, unit: u32) -> u32 {
+    pub(crate) fn reach(&self, start: Seq, len: u32, unit: u32) -> u32 {
         let offset = start.since(self.data_base()) as usize;
         let bytes = len.min(clamp(self.queue.len().saturating_sub(offset)));
         let reach = clamp(self.queue.reach(offset, bytes as usize));
@@ -299,7 +302,7 @@ impl<P: Profile> Endpoint<P> {
         self.bits.set(Bits::HELD);
     }
 
-    fn send_new(&mut self, now: Now, len: u32, unit: u32, out: &mut Head) -> Outgoing {
+    pub(crate) fn send_new(&mut self, now: Now, len: u32, unit: u32, out: &mut Head) -> Outgoing {
         let start = self.nxt;
         self.bits.unset(Bits::HELD);
         let short = !len.is_multiple_of(unit) && len == self.backlog();
