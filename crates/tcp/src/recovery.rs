@@ -66,11 +66,15 @@ impl<P: Profile> Endpoint<P> {
     /// The same without what only spreads it.
     #[inline]
     pub(crate) fn congestion_window(&self) -> u32 {
-        let shrinking = self.bits.has(Bits::RECOVERY) && !self.bits.has(Bits::AFTER_RTO);
-        if shrinking && !self.congestion.owns_recovery() {
-            return self.episode.cwnd.wide();
+        if !self.bits.has(Bits::RECOVERY) || self.congestion.owns_recovery() {
+            return self.congestion.cwnd();
         }
-        self.congestion.cwnd()
+        if self.bits.has(Bits::AFTER_RTO) {
+            // One segment, and no more than what arrived since, whatever the controller makes of a timeout (TCP-254, TCP-262).
+            let most = self.payload_max().saturating_add(self.episode.delivered.wide());
+            return self.congestion.cwnd().min(most);
+        }
+        self.episode.cwnd.wide()
     }
 
     /// What an acknowledgement means for recovery and for the window.
@@ -177,6 +181,7 @@ impl<P: Profile> Endpoint<P> {
         } else {
             // Another expiry of the same: the controller was told, and undoing means going back to before the first.
             self.episode.recover = self.nxt;
+            self.episode.delivered = P::Offset::default();
         }
         self.board.clear();
         let view = Flight {
@@ -231,7 +236,12 @@ impl<P: Profile> Endpoint<P> {
 
     /// Proportional rate reduction (RFC 9937 §6, TCP-290).
     fn reduce(&mut self, told: &Told<<P::Rate as Rate>::Stamp>, found: Found) {
-        if !self.bits.has(Bits::RECOVERY) || self.bits.has(Bits::AFTER_RTO) {
+        if !self.bits.has(Bits::RECOVERY) {
+            return;
+        }
+        if self.bits.has(Bits::AFTER_RTO) {
+            let delivered = self.episode.delivered.wide().saturating_add(told.delivered);
+            self.episode.delivered = P::Offset::narrow(delivered);
             return;
         }
         let (pipe, ssthresh) = (self.outstanding(), self.congestion.ssthresh());
