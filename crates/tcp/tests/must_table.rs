@@ -1,7 +1,6 @@
 //! Every MUST of RFC 9293 appendix B has a row in `tests/scripts/tcp/must.txt`, and every row a test that runs.
 //!
 //! A script that is named runs, and a run in which it fails fails; likewise a function with `#[test]`.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::path::Path;
 
