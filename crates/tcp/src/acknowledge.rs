@@ -249,7 +249,7 @@ impl<P: Profile> Endpoint<P> {
         told: &Told<<P::Rate as Rate>::Stamp>,
     ) -> Option<u32> {
         if P::Losses::BY_TIME {
-            let newest = told.newest.filter(|newest| !newest.resent)?;
+            let newest = told.newest.filter(|newest| !newest.ambiguous)?;
             return Some(now.micros.wrapping_sub(newest.sent).max(1));
         }
         if let Some(rtt) = self.echoed(now, segment) {

@@ -52,6 +52,9 @@ pub struct Newest<S> {
     pub end: Seq,
     /// It had been sent before.
     pub resent: bool,
+    /// It was acknowledged together with something that had been sent before, and may have arrived long ago: nobody knows
+    /// for which of the two the acknowledgement waited (RFC 6298 §3, TCP-402).
+    pub ambiguous: bool,
     /// What the delivery rate is measured by.
     pub stamp: S,
 }

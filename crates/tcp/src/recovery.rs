@@ -164,7 +164,7 @@ impl<P: Profile> Endpoint<P> {
             resent: 0,
             first_resent: stamp,
         };
-        self.congestion.on_congestion(now.instant, signal, size);
+        self.congestion.on_congestion(now.instant(), signal, size);
         let old = Bits::AFTER_RTO.and(Bits::AFTER_MARK).and(Bits::TLP_OUT).and(DOUBT);
         self.bits.unset(old.and(Bits::TIMING).and(Bits::BURST_LIMITED));
         self.bits.set(Bits::RECOVERY.and(Bits::OUTPUT).and(Bits::UNDO));
@@ -216,7 +216,7 @@ impl<P: Profile> Endpoint<P> {
         );
         self.losses.recovered();
         if shrank {
-            self.congestion.on_recovery_end(now.instant);
+            self.congestion.on_recovery_end(now.instant());
         }
         self.limit_burst(0);
     }
@@ -308,7 +308,7 @@ impl<P: Profile> Endpoint<P> {
         let cwnd = self.congestion.cwnd();
         let slow = cwnd < self.congestion.ssthresh();
         let sample = AckSample {
-            now: now.instant,
+            now: now.instant(),
             acked: told.acked,
             sacked: told.sacked,
             lost: found.lost,
@@ -379,8 +379,8 @@ impl<P: Profile> Endpoint<P> {
             // Only one copy arrived, so the original was lost: one response, and nothing left to repair.
             self.bits.unset(Bits::TLP_OUT);
             if !self.bits.has(Bits::RECOVERY) {
-                self.congestion.on_congestion(now.instant, Signal::Loss, told.flight_before);
-                self.congestion.on_recovery_end(now.instant);
+                self.congestion.on_congestion(now.instant(), Signal::Loss, told.flight_before);
+                self.congestion.on_recovery_end(now.instant());
             }
         }
     }

@@ -93,6 +93,23 @@ pub enum Ignored {
     Overload,
 }
 
+impl Ignored {
+    /// All of them, in the order of their numbers. Only ever appended to.
+    pub const ALL: &'static [Self] = &[
+        Self::Malformed,
+        Self::Checksum,
+        Self::Address,
+        Self::Stranger,
+        Self::Window,
+        Self::Old,
+        Self::Acknowledgment,
+        Self::Flags,
+        Self::Reset,
+        Self::Syn,
+        Self::Overload,
+    ];
+}
+
 /// What comes of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arrival {

@@ -4,6 +4,7 @@ use crate::bits::Bits;
 use crate::congestion::{CongestionControl as _, Signal};
 use crate::endpoint::{Address as _, Endpoint};
 use crate::event::{Disconnected, Soft, State};
+use crate::extras::Extras as _;
 use crate::limits::{MSS_DEFAULT_V4, MSS_DEFAULT_V6, TLP_ACK_DELAY};
 use crate::losses::{Flight, Losses, Trips};
 use crate::profile::Profile;
@@ -283,7 +284,9 @@ impl<P: Profile> Endpoint<P> {
     fn tail_wait(&self) -> u32 {
         let Some(smoothed) = self.trip.smoothed() else { return 1_000_000 };
         let single = self.nxt - self.una <= self.payload_max();
+        // A peer that sleeps may do so whatever is in flight.
         let delay = if single { TLP_ACK_DELAY } else { 0 };
+        let delay = delay + self.peer_latency();
         smoothed.saturating_mul(2).saturating_add(delay).max(1000)
     }
 
@@ -307,6 +310,10 @@ impl<P: Profile> Endpoint<P> {
 
     /// After an acknowledgement: a window that opens ends the probing at once (TCP-161).
     pub(crate) fn window_moved(&mut self, now: Now) {
+        let closed = self.wnd() == 0;
+        if let Some(extra) = self.extra.get_mut() {
+            extra.note_window(now, closed);
+        }
         if self.wnd() > 0 && self.bits.take(Bits::PERSISTING) {
             // What was in flight when it closed found no room, if a timeout has passed since. Before that nobody knows, and
             // a window that flutters must not make us send it all each time.

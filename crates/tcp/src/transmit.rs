@@ -55,6 +55,7 @@ impl<P: Profile> Endpoint<P> {
         if !self.bits.has(Bits::OUTPUT) {
             return None;
         }
+        let nxt = self.nxt;
         let outgoing = match self.state {
             State::Closed | State::Armed => None,
             State::SynSent => self.poll_syn(now, out),
@@ -79,8 +80,9 @@ impl<P: Profile> Endpoint<P> {
             | State::Closing
             | State::LastAck => self.poll_open(now, out),
         };
-        if outgoing.is_none() {
-            self.bits.unset(Bits::OUTPUT);
+        match &outgoing {
+            Some(outgoing) => self.note_departure(nxt, outgoing, out),
+            None => self.bits.unset(Bits::OUTPUT),
         }
         outgoing
     }
@@ -424,7 +426,8 @@ impl<P: Profile> Endpoint<P> {
     fn super_len(&self, room: u32, unit: u32) -> u32 {
         let most = u32::from(self.settings.as_ref().gso_max);
         let urgent = self.bits.has(Bits::URGENT_OUT); // such a segment cannot be cut (TCP-601)
-        if most <= unit || unit < self.payload_max() || urgent || self.count_is_cut() {
+        let whole = self.count_is_cut() || self.leaves_gaps();
+        if most <= unit || unit < self.payload_max() || urgent || whole {
             return unit;
         }
         let most = most.min(room).min((self.wnd_max() / 2).max(unit)).min(self.quantum().max(unit));
@@ -464,6 +467,11 @@ impl<P: Profile> Endpoint<P> {
     /// Whether the next segment has to wait for its time.
     #[inline]
     fn paced(&mut self, now: Now) -> bool {
+        let gap = self.gap(now);
+        if gap > 0 {
+            self.arm(Slot::Pace, now, u64::from(gap));
+            return true;
+        }
         let pacing = self.is_pacing();
         let Some(fine) = self.fine.get_mut() else { return false };
         if !pacing || !later(fine.pace_at, now.micros) {
@@ -481,6 +489,7 @@ impl<P: Profile> Endpoint<P> {
     /// So much has left: when the next may.
     #[inline]
     fn pace(&mut self, now: Now, len: u32) {
+        self.begin_gap(now);
         let Some(rate) = self.pacing_rate() else { return };
         let gap = u64::from(len) * 1_000_000 / rate;
         // What was late by less than a round of the clock is made up for.
@@ -503,7 +512,7 @@ impl<P: Profile> Endpoint<P> {
         let idle = now.micros.wrapping_sub(self.sent_at);
         let rto = self.rto();
         if idle > rto && self.trip.smoothed().is_some() {
-            self.congestion.on_idle(now.instant, idle, rto);
+            self.congestion.on_idle(now.instant(), idle, rto);
             self.sent_at = now.micros.wrapping_sub(rto); // once
         }
     }

@@ -110,6 +110,7 @@ impl Profile for Parts {
     type Prf = SipHash;
     type Slots = [u32; 5];
     type Finer = Finest;
+    type Extras = ();
     const TICK_SHIFT: u32 = 3;
 }
 
