@@ -17,6 +17,8 @@ const TIMEOUT_MIN: u16 = 100;
 /// The longest, in seconds (TCP-374). chosen: the specification's
 const TIMEOUT_MAX: u16 = 3600;
 
+// Deferred TCP-376: the ACK rate request is an Internet-Draft still: its revisions change the option, and it has no kind of its own.
+
 /// What timestamps take in every segment. RFC 7323 appendix A
 pub(crate) const TIMESTAMPS_LEN: u16 = 12;
 
