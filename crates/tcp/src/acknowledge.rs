@@ -27,8 +27,8 @@ pub(crate) struct Told<S> {
     pub(crate) rtt: Option<u32>,
     /// A duplicate was reported.
     pub(crate) duplicate: bool,
-    /// Marks are echoed.
-    pub(crate) marked: bool,
+    /// Bytes the peer says were marked; all, where marks are not counted.
+    pub(crate) ce_bytes: u32,
     /// What it echoes left before the first retransmission of the episode (RFC 3522).
     pub(crate) original: bool,
     pub(crate) trips: Trips,
@@ -44,6 +44,7 @@ impl<P: Profile> Endpoint<P> {
         let same_window = P::Offset::narrow(window) == self.wnd;
         self.take_window(segment.sequence, ack, window);
         if ack == self.nxt && self.una == ack && segment.sack.is_empty() {
+            self.told_marks(segment, 0);
             self.window_moved(now);
             return; // nothing was outstanding
         }
@@ -68,6 +69,13 @@ impl<P: Profile> Endpoint<P> {
         if told.delivered > 0 {
             self.rate.delivered(now.micros, told.delivered);
         }
+        told.ce_bytes = if self.is_accurate() {
+            self.told_marks(segment, told.delivered)
+        } else if self.bits.has(Bits::ECN) && segment.flags.contains(Flags::ECE) {
+            told.acked
+        } else {
+            0
+        };
         self.recover(now, ack, &told);
         self.window_moved(now);
     }
@@ -95,7 +103,7 @@ impl<P: Profile> Endpoint<P> {
             newest: None,
             rtt: None,
             duplicate: false,
-            marked: self.bits.has(Bits::ECN) && segment.flags.contains(Flags::ECE),
+            ce_bytes: 0,
             original,
             trips,
         }

@@ -1,10 +1,12 @@
 //! What only profiles with a fine clock and records keep of a connection; the smallest profile has none of it (TCP-652).
 
+use crate::accurate::Accurate;
 use crate::limits::MIN_RTT_SECONDS;
+use crate::path_search::PathSearch;
 use crate::seq::Seq;
 use core::fmt::Debug;
 
-/// [`Fine`], [`Rounds`], or nothing at all.
+/// [`Fine`], that and more, [`Rounds`] alone, or nothing at all.
 pub trait Finer: Copy + Default + Debug {
     /// What there is of rounds.
     fn get(&self) -> Option<&Rounds>;
@@ -23,6 +25,89 @@ pub trait Finer: Copy + Default + Debug {
 
     /// One more has.
     fn count_resent(&mut self);
+
+    /// What counts marks (TCP-305); only [`Finest`] has it.
+    #[inline]
+    fn accurate(&self) -> Option<&Accurate> {
+        None
+    }
+
+    /// The same, to change it.
+    #[inline]
+    fn accurate_mut(&mut self) -> Option<&mut Accurate> {
+        None
+    }
+
+    /// What searches for the size of segments (TCP-179); only [`Finest`] has it.
+    #[inline]
+    fn search(&self) -> Option<&PathSearch> {
+        None
+    }
+
+    /// The same, to change it.
+    #[inline]
+    fn search_mut(&mut self) -> Option<&mut PathSearch> {
+        None
+    }
+}
+
+/// [`Fine`], and what counts marks and searches for what the path takes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Finest {
+    fine: Fine,
+    search: PathSearch,
+    accurate: Accurate,
+}
+
+impl Finer for Finest {
+    #[inline]
+    fn get(&self) -> Option<&Rounds> {
+        self.fine.get()
+    }
+
+    #[inline]
+    fn get_mut(&mut self) -> Option<&mut Rounds> {
+        self.fine.get_mut()
+    }
+
+    #[inline]
+    fn pace_at(&self) -> Option<u32> {
+        self.fine.pace_at()
+    }
+
+    #[inline]
+    fn set_pace_at(&mut self, micros: u32) {
+        self.fine.set_pace_at(micros);
+    }
+
+    fn resent(&self) -> u32 {
+        self.fine.resent()
+    }
+
+    #[inline]
+    fn count_resent(&mut self) {
+        self.fine.count_resent();
+    }
+
+    #[inline]
+    fn accurate(&self) -> Option<&Accurate> {
+        Some(&self.accurate)
+    }
+
+    #[inline]
+    fn accurate_mut(&mut self) -> Option<&mut Accurate> {
+        Some(&mut self.accurate)
+    }
+
+    #[inline]
+    fn search(&self) -> Option<&PathSearch> {
+        Some(&self.search)
+    }
+
+    #[inline]
+    fn search_mut(&mut self) -> Option<&mut PathSearch> {
+        Some(&mut self.search)
+    }
 }
 
 /// For profiles that send as soon as they may.

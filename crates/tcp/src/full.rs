@@ -41,6 +41,8 @@ impl<P: Profile> Endpoint<P> {
             && !self.bits.has(UNUSUAL)
             && self.bits.has(Bits::TIMESTAMPS)
             && !self.reports_blocks()
+            && !self.is_accurate()
+            && !self.is_searching()
             && self.is_well();
         if !usual {
             return None;

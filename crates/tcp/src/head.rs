@@ -73,6 +73,9 @@ impl<P: Profile> Endpoint<P> {
     /// The flags of every segment: with the peer's marks echoed until it says so (TCP-302).
     #[inline]
     fn standing_flags(&self) -> Flags {
+        if let Some(count) = self.count_flags() {
+            return Flags::ACK | count;
+        }
         if self.bits.has(Bits::ECHO) { Flags::ACK | Flags::ECE } else { Flags::ACK }
     }
 
@@ -88,7 +91,7 @@ impl<P: Profile> Endpoint<P> {
             self.bits.unset(Bits::ECN); // something on the way may drop it for that (TCP-300)
         }
         if self.bits.has(Bits::ECN) {
-            flags |= if answer { Flags::ECE } else { Flags::ECE | Flags::CWR };
+            flags |= self.syn_flags(answer);
         }
         let mut options = self.syn_options(now, answer);
         if self.bits.has(Bits::FAST_OPEN) && !self.bits.has(Bits::SYN_REPEATED) {

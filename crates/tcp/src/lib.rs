@@ -23,6 +23,7 @@ pub mod syn_cookie;
 pub mod syn_queue;
 pub mod time_wait;
 
+mod accurate;
 mod acknowledge;
 mod bits;
 mod challenge;
@@ -37,6 +38,7 @@ mod full;
 mod head;
 mod limits;
 mod negotiate;
+mod path_search;
 mod predict;
 mod prf;
 mod receive;
@@ -54,6 +56,7 @@ mod timeout;
 mod timers;
 mod transmit;
 
+pub use accurate::Accurate;
 pub use endpoint::{Address, Either, Endpoint, Facts, Push};
 pub use engine::{
     Answers, Config, Counters, Engine, EventOf, FastOpen, FastOpenPolicy, Handle, IcmpError,
@@ -63,7 +66,8 @@ pub use engine::{
 pub use error::{SendError, TcpError};
 pub use event::{Disconnected, Event, Soft, State};
 pub use extras::{Budget, Expect, Extra, Extras, Standing, Traffic};
-pub use fine::{Fine, Finer, Rounds};
+pub use fine::{Fine, Finer, Finest, Rounds};
+pub use path_search::PathSearch;
 pub use prf::{Prf, Secret, SipHash, Tuple};
 pub use profile::{Extended, Host, Profile, SettingsOf, Std, Tiny};
 pub use segment_arrives::Ignored;

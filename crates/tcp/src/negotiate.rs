@@ -9,12 +9,15 @@ use crate::reassembly::Ring;
 use crate::seq::Seq;
 use crate::time::Now;
 use core::net::IpAddr;
+use mainstay_wire::ip::Ecn;
 use mainstay_wire::tcp::{Flags, Header, Options, Timestamps, UserTimeout};
 
 /// The shortest user timeout that is told or believed, in seconds (TCP-374). RFC 5482 §3.1
 const TIMEOUT_MIN: u16 = 100;
 /// The longest, in seconds (TCP-374). chosen: the specification's
 const TIMEOUT_MAX: u16 = 3600;
+
+// Deferred TCP-376: the ACK rate request is an Internet-Draft still: its revisions change the option, and it has no kind of its own.
 
 /// What timestamps take in every segment. RFC 7323 appendix A
 pub(crate) const TIMESTAMPS_LEN: u16 = 12;
@@ -84,7 +87,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Takes the peer's SYN or SYN-ACK.
-    pub(crate) fn take_syn(&mut self, now: Now, header: &Header) {
+    pub(crate) fn take_syn(&mut self, now: Now, header: &Header, arrived: Ecn) {
         let options = &header.options;
         let answer = header.flags.contains(Flags::ACK);
         let default = match self.peer.ip() {
@@ -101,7 +104,10 @@ impl<P: Profile> Endpoint<P> {
         } else {
             (settings.sack, settings.timestamps)
         };
-        let ecn = settings.ecn && self.ecn_agreed(header.flags, answer);
+        let ecn = settings.ecn && {
+            let accurate = self.agree_on_accurate(header.flags, arrived, answer).is_some();
+            accurate || self.ecn_agreed(header.flags, answer)
+        };
         let scale = options.window_scale.filter(|_| !answer || self.offers_scale(false));
         // Timestamps that would leave no room for payload are not worth it (TCP-541).
         let room = self.mss >= TIMESTAMPS_LEN + 36;

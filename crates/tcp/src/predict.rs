@@ -62,6 +62,8 @@ impl<P: Profile> Endpoint<P> {
             || self.bits.has(UNUSUAL)
             || self.extra.get().is_some()
             || !self.bits.has(Bits::TIMESTAMPS)
+            || self.is_accurate()
+            || self.is_searching()
             || later(self.ts_recent, stamps.value)
         {
             return Prediction::Other;
@@ -134,7 +136,7 @@ impl<P: Profile> Endpoint<P> {
             newest: None,
             rtt: None,
             duplicate: false,
-            marked: false,
+            ce_bytes: 0,
             original: false,
             trips: Trips {
                 min: self.min_rtt(),

@@ -4,7 +4,7 @@ use crate::congestion::hystart::Standard;
 use crate::congestion::{CongestionControl, Cubic, NewReno};
 use crate::endpoint::{Address, Either};
 use crate::extras::{Extra, Extras};
-use crate::fine::{Fine, Finer, Rounds};
+use crate::fine::{Finer, Finest, Rounds};
 use crate::losses::{Episode, Losses, Rack, Record, Ring};
 use crate::offset::Offset;
 use crate::prf::{Prf, SipHash};
@@ -134,7 +134,7 @@ where
     type Settings = &'static SettingsOf<Self>;
     type Prf = SipHash;
     type Slots = [u32; 5];
-    type Finer = Fine;
+    type Finer = Finest;
     type Extras = ();
     const TICK_SHIFT: u32 = 3;
 }

@@ -3,6 +3,7 @@
 use crate::bits::{ARMED, Bits};
 use crate::endpoint::{Endpoint, clamp};
 use crate::event::{Disconnected, State};
+use crate::fine::Finer as _;
 use crate::limits::{ACK_DELAY_MAX, DUPLICATES_MAX};
 use crate::profile::Profile;
 use crate::rtt::millis;
@@ -190,6 +191,9 @@ impl<P: Profile> Endpoint<P> {
     #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn acknowledged_peer(&mut self) {
         self.ack_sent = self.rcv_nxt;
+        if let Some(accurate) = self.fine.accurate_mut() {
+            accurate.told();
+        }
         if !self.bits.has(Bits::HELD) {
             self.disarm(Slot::Ack); // what is held does not wait longer for it (TCP-040)
         }

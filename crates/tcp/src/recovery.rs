@@ -68,11 +68,15 @@ impl<P: Profile> Endpoint<P> {
     #[cfg_attr(not(target_os = "none"), inline)]
     #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn congestion_window(&self) -> u32 {
-        let shrinking = self.bits.has(Bits::RECOVERY) && !self.bits.has(Bits::AFTER_RTO);
-        if shrinking && !self.congestion.owns_recovery() {
-            return self.episode.cwnd.wide();
+        if !self.bits.has(Bits::RECOVERY) || self.congestion.owns_recovery() {
+            return self.congestion.cwnd();
         }
-        self.congestion.cwnd()
+        if self.bits.has(Bits::AFTER_RTO) {
+            // One segment, and no more than what arrived since, whatever the controller makes of a timeout (TCP-254, TCP-262).
+            let most = self.payload_max().saturating_add(self.episode.delivered.wide());
+            return self.congestion.cwnd().min(most);
+        }
+        self.episode.cwnd.wide()
     }
 
     /// What an acknowledgement means for recovery and for the window.
@@ -87,13 +91,20 @@ impl<P: Profile> Endpoint<P> {
             self.end_recovery(now);
         }
         let found = self.find_losses(now, told);
+        let probe = self.judge_probe(now, found.lost);
+        let found = if probe { Found { lost: 0, ..found } } else { found };
         self.rate.lost(found.lost);
         if found.lost > 0 && !self.bits.has(Bits::RECOVERY) {
             self.begin_recovery(now, Signal::Loss, told.flight_before);
-        } else if told.marked && !self.bits.has(Bits::RECOVERY) && told.acked > 0 {
-            let ce_bytes = told.acked;
+        } else if told.ce_bytes > 0
+            && !self.bits.has(Bits::RECOVERY)
+            && !shrinking // what ends an episode speaks of what left before the window shrank (TCP-303)
+            && told.acked > 0
+        {
+            let ce_bytes = told.ce_bytes;
             self.begin_recovery(now, Signal::Ecn { ce_bytes }, told.flight_before);
-            self.bits.set(Bits::REDUCED.and(Bits::AFTER_MARK));
+            self.bits.set(Bits::AFTER_MARK);
+            self.bits.put(Bits::REDUCED, !self.is_accurate());
         }
         self.reduce(told, found);
         if self.bits.has(Bits::BURST_LIMITED) {
@@ -182,6 +193,7 @@ impl<P: Profile> Endpoint<P> {
         } else {
             // Another expiry of the same: the controller was told, and undoing means going back to before the first.
             self.episode.recover = self.nxt;
+            self.episode.delivered = P::Offset::default();
         }
         self.board.clear();
         let view = Flight {
@@ -236,7 +248,12 @@ impl<P: Profile> Endpoint<P> {
 
     /// Proportional rate reduction (RFC 9937 §6, TCP-290).
     fn reduce(&mut self, told: &Told<<P::Rate as Rate>::Stamp>, found: Found) {
-        if !self.bits.has(Bits::RECOVERY) || self.bits.has(Bits::AFTER_RTO) {
+        if !self.bits.has(Bits::RECOVERY) {
+            return;
+        }
+        if self.bits.has(Bits::AFTER_RTO) {
+            let delivered = self.episode.delivered.wide().saturating_add(told.delivered);
+            self.episode.delivered = P::Offset::narrow(delivered);
             return;
         }
         let (pipe, ssthresh) = (self.outstanding(), self.congestion.ssthresh());
@@ -317,7 +334,7 @@ impl<P: Profile> Endpoint<P> {
             in_recovery: shrinking || self.bits.has(Bits::RECOVERY) && !after_rto,
             after_rto,
             round_start,
-            ce_bytes: if told.marked { told.acked } else { 0 },
+            ce_bytes: told.ce_bytes,
         };
         self.congestion.on_ack(&sample);
     }

@@ -159,7 +159,7 @@ impl<P: Profile> Endpoint<P> {
         let Some(header) = segment.header.filter(|_| flags.contains(Flags::SYN)) else {
             return Err(Arrival::Dropped(Ignored::Flags));
         };
-        self.take_syn(now, header);
+        self.take_syn(now, header, segment.ecn);
         if !acknowledges {
             // Simultaneous open (TCP-122): the same SYN again, now as an answer.
             self.state = State::SynReceived;
@@ -187,6 +187,9 @@ impl<P: Profile> Endpoint<P> {
         self.heard(now);
         if let Some(stamps) = segment.timestamps.filter(|_| self.bits.has(Bits::TIMESTAMPS)) {
             self.remember_timestamp(now, segment.sequence, stamps);
+        }
+        if self.is_accurate() {
+            self.count_marks(segment);
         }
         self.note_ecn(segment.flags, segment.ecn);
         if self.state == State::TimeWait && !text.bytes.is_empty() {
@@ -354,6 +357,7 @@ impl<P: Profile> Endpoint<P> {
             self.set_wnd(self.scaled(segment));
             self.wl1 = segment.sequence;
             self.establish(now);
+            self.take_first_marks(segment);
         }
         let oldest = self.una - self.wnd_max();
         if ack.before(oldest) || ack.after(self.nxt) {
@@ -443,7 +447,7 @@ impl<P: Profile> Endpoint<P> {
         if flags.contains(Flags::CWR) {
             self.bits.unset(Bits::ECHO);
         }
-        if ecn == Ecn::Ce {
+        if ecn == Ecn::Ce && !self.is_accurate() {
             self.bits.set(Bits::ECHO);
         }
         if self.hints.marked < MARKED_MAX {

@@ -40,6 +40,8 @@ pub struct Settings<C> {
     pub nagle: bool,
     /// Explicit congestion notification (TCP-300).
     pub ecn: bool,
+    /// With it, marks are counted (RFC 9768, TCP-305), if the peer does so too and the profile has [`Finest`](crate::Finest).
+    pub accurate_ecn: bool,
     /// RFC 7323 timestamps.
     pub timestamps: bool,
     /// RFC 2018 selective acknowledgement.
@@ -99,6 +101,7 @@ impl<C> Settings<C> {
             strict_seed_send: false,
             nagle: true,
             ecn: true,
+            accurate_ecn: false,
             timestamps: true,
             sack: true,
             window_scale: true,

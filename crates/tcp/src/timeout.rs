@@ -111,6 +111,7 @@ impl<P: Profile> Endpoint<P> {
             self.bits.unset(Bits::TIMING);
             return;
         }
+        self.give_up_probe();
         if self.retries >= BLACK_HOLE_TIMEOUTS {
             self.suspect_black_hole(now);
         }
@@ -123,6 +124,7 @@ impl<P: Profile> Endpoint<P> {
         let v4 = self.peer.ip().is_ipv4();
         let floor = if v4 { MSS_DEFAULT_V4 } else { MSS_DEFAULT_V6 };
         if self.mss > floor && self.nxt - self.una > u32::from(floor) {
+            self.path_is_below(self.mss);
             self.set_mss(now, (self.mss / 2).max(floor));
         }
     }
@@ -137,7 +139,7 @@ impl<P: Profile> Endpoint<P> {
     /// Whether it is time to try what was agreed on.
     pub(crate) fn restore_mss(&mut self, now: Now) {
         let passed = now.seconds().wrapping_sub(self.hints.shrunk_at);
-        if self.mss < self.hints.mss_full && passed > RESTORE_SECONDS {
+        if self.mss < self.hints.mss_full && passed > RESTORE_SECONDS && !self.search_again() {
             self.set_mss(now, self.hints.mss_full);
         }
     }
@@ -178,8 +180,9 @@ impl<P: Profile> Endpoint<P> {
             Flight { una: self.una, nxt: self.nxt, board: &self.board, mss, now: now.micros };
         let duplicates = u32::try_from(self.board.sacked()).unwrap_or(u32::MAX).div_ceil(mss);
         let found = self.losses.detect(&flight, trips, recovering, duplicates);
-        self.rate.lost(found.lost);
-        if found.lost > 0 && !recovering {
+        let lost = if self.judge_probe(now, found.lost) { 0 } else { found.lost };
+        self.rate.lost(lost);
+        if lost > 0 && !recovering {
             self.begin_recovery(now, Signal::Loss, before);
         }
         self.bits.set(Bits::OUTPUT);

@@ -89,6 +89,9 @@ impl<P: Profile> Endpoint<P> {
     }
 
     fn poll_open(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
+        if self.acknowledges_first() {
+            return self.poll_ack(now, out);
+        }
         if let Some(outgoing) = self.poll_lost(now, out) {
             return Some(outgoing);
         }
@@ -235,6 +238,9 @@ impl<P: Profile> Endpoint<P> {
         if self.paced(now) {
             return None;
         }
+        if let Some(probe) = self.poll_probe(now, room, out) {
+            return Some(probe);
+        }
         let len = self.reach(self.nxt, len, unit);
         Some(self.send_new(now, len, unit, out))
     }
@@ -300,7 +306,7 @@ impl<P: Profile> Endpoint<P> {
         self.bits.set(Bits::HELD);
     }
 
-    fn send_new(&mut self, now: Now, len: u32, unit: u32, out: &mut Head) -> Outgoing {
+    pub(crate) fn send_new(&mut self, now: Now, len: u32, unit: u32, out: &mut Head) -> Outgoing {
         let start = self.nxt;
         self.bits.unset(Bits::HELD);
         let short = !len.is_multiple_of(unit) && len == self.backlog();
@@ -427,7 +433,8 @@ impl<P: Profile> Endpoint<P> {
         }
         let most = u32::from(self.settings.as_ref().gso_max);
         let urgent = self.bits.has(Bits::URGENT_OUT); // such a segment cannot be cut (TCP-601)
-        if most <= unit || unit < self.payload_max() || urgent || self.leaves_gaps() {
+        let whole = self.count_is_cut() || self.leaves_gaps();
+        if most <= unit || unit < self.payload_max() || urgent || whole {
             return unit;
         }
         let most = most.min(room).min((self.wnd_max() / 2).max(unit)).min(self.quantum().max(unit));

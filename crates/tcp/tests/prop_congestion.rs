@@ -120,7 +120,7 @@ fn heard() -> impl Strategy<Value = Heard> {
 }
 
 proptest! {
-    // Covers TCP-260, TCP-263
+    // Covers TCP-260, TCP-263, TCP-714
     #[test]
     fn whatever_a_controller_hears_its_window_holds_a_segment_and_its_rate_is_not_zero(
         story in prop::collection::vec((heard(), amount()), 1..200),
@@ -156,6 +156,8 @@ proptest! {
                 }
             }
             prop_assert!((segment..=LARGEST).contains(&cc.cwnd()), "{} of {segment}: {cc:?}", cc.cwnd());
+            let least = 2 * segment.min(LARGEST / 2);
+            prop_assert!(cc.ssthresh() >= least, "{} of {segment}: {cc:?}", cc.ssthresh());
             prop_assert!(cc.pacing_rate() != Some(0), "{cc:?}");
         }
     }

@@ -15,7 +15,7 @@ use mainstay_tcp::reassembly::Ranges;
 use mainstay_tcp::scoreboard::Scoreboard;
 use mainstay_tcp::syn_queue::SynEntry;
 use mainstay_tcp::time_wait::TimeWaitRecord;
-use mainstay_tcp::{Fine, Kept, Listener, Profile, SipHash, Slot, Tables};
+use mainstay_tcp::{Finest, Kept, Listener, Profile, SipHash, Slot, Tables};
 
 /// How connections of a network behave.
 pub type Settings = SettingsOf<Own>;
@@ -34,7 +34,7 @@ impl Profile for Own {
     type Board = Scoreboard<u32, 128>;
     type Losses = Rack<RateStamp, Records>;
     type Rate = DeliveryRate;
-    type Finer = Fine;
+    type Finer = Finest;
     type Extras = ();
     type Congestion = AnyCc;
     type Settings = Arc<Settings>;

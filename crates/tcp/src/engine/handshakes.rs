@@ -332,7 +332,7 @@ impl<P: Profile> Endpoint<P> {
         syn: &Syn,
         (shift, window): (u8, u16),
     ) {
-        self.accept(now, birth, tuple, &syn_header(syn, &tuple));
+        self.accept(now, birth, tuple, (&syn_header(syn, &tuple), Ecn::NotEct));
         self.accept_completed_at(shift, window);
     }
 }

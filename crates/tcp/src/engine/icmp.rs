@@ -94,6 +94,7 @@ impl<P: Profile> Endpoint<P> {
         if mss >= self.mss {
             return;
         }
+        self.path_is_below(mss);
         self.set_mss(now, mss);
         let payload = self.payload_max();
         let flight = Flight {

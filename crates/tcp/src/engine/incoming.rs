@@ -343,11 +343,17 @@ fn plausible(meta: &Meta) -> bool {
 
 impl<P: Profile> Endpoint<P> {
     /// A SYN was accepted (RFC 9293 §3.10.7.2, TCP-116).
-    pub(crate) fn accept(&mut self, now: Now, birth: Birth, tuple: Tuple, header: &Header) {
+    pub(crate) fn accept(
+        &mut self,
+        now: Now,
+        birth: Birth,
+        tuple: Tuple,
+        (header, arrived): (&Header, Ecn),
+    ) {
         self.set_tuple(&tuple);
         self.begin(birth);
         self.bits.set(Bits::PASSIVE);
-        self.take_syn(now, header);
+        self.take_syn(now, header, arrived);
         self.state = State::SynReceived;
         self.repeating_since = now.seconds();
         self.bits.set(Bits::SEND_SYN.and(Bits::OUTPUT));

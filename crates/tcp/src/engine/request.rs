@@ -105,7 +105,7 @@ impl<T: Tables> Incoming<'_, T> {
             Opening::Syn { early, give } => {
                 let data = if early { self.payload } else { &[] };
                 if let Some(endpoint) = engine.endpoint_mut(slot) {
-                    endpoint.accept(now, birth, tuple, &self.header);
+                    endpoint.accept(now, birth, tuple, (&self.header, self.ecn));
                     endpoint.take_early_data(data, give);
                 }
                 engine.count_early(self.listener, early);

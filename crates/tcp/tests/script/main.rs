@@ -81,12 +81,6 @@ fn main() -> ExitCode {
     if wanted.list {
         return ExitCode::SUCCESS;
     }
-    if wanted.has("must") {
-        let report = rows(&top).err();
-        println!("test must ... {}", if report.is_none() { "ok" } else { "FAILED" });
-        passed += i32::from(report.is_none());
-        failures.extend(report.map(|report| format!("---- must ----\n{report}\n")));
-    }
     for failure in &failures {
         println!("\n{failure}");
     }
@@ -96,37 +90,6 @@ fn main() -> ExitCode {
         "\ntest result: {word}. {passed} passed; {failed} failed; 0 ignored; 0 measured; {skipped} filtered out\n"
     );
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(101) }
-}
-
-/// How many rows of RFC 9293 appendix B say MUST.
-const MUST_ROWS: usize = 69;
-
-/// Each MUST of RFC 9293 has a row in `must.txt`, and each row names scripts that run, or where else it is shown, or
-/// why it is not kept (TCP-196).
-fn rows(top: &Path) -> Result<(), String> {
-    let text = std::fs::read_to_string(top.join("must.txt")).map_err(|error| error.to_string())?;
-    let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("MUST-")).collect();
-    for row in 1..=MUST_ROWS {
-        let head = format!("MUST-{row} ");
-        let line = lines.iter().find(|line| line.starts_with(&head));
-        let line = line.ok_or_else(|| format!("must.txt has no row MUST-{row}"))?;
-        let mut words = line[head.len()..].split_whitespace();
-        match words.next() {
-            Some("script") => {
-                let gone = words.clone().find(|name| {
-                    name.starts_with("open/") || !top.join(format!("{name}.script")).exists()
-                });
-                if words.next().is_none() || gone.is_some() {
-                    return Err(format!(
-                        "must.txt: MUST-{row} names no script that runs: {gone:?}"
-                    ));
-                }
-            }
-            Some("elsewhere" | "deviation") if words.next().is_some() => {}
-            _ => return Err(format!("must.txt: MUST-{row} says neither where nor why not")),
-        }
-    }
-    Ok(())
 }
 
 /// Every script below `folder` that is to be run.

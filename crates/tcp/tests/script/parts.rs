@@ -103,6 +103,7 @@ const KEYS: &[&str] = &[
     "quick",
     "nagle",
     "ecn",
+    "accecn",
     "ts",
     "sack",
     "wscale",
@@ -197,6 +198,7 @@ impl Config {
         settings.hop_limit = self.number("hop_limit", 64)?;
         settings.nagle = self.switch("nagle", true)?;
         settings.ecn = self.switch("ecn", false)?;
+        settings.accurate_ecn = self.switch("accecn", false)?;
         settings.timestamps = self.switch("ts", true)?;
         settings.sack = self.switch("sack", true)?;
         settings.window_scale = self.switch("wscale", settings.window_scale)?;

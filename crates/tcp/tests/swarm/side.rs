@@ -289,6 +289,7 @@ fn apply<C>(settings: &mut Settings<C>, knobs: &Knobs) {
     settings.timestamps = knobs.timestamps;
     settings.window_scale = knobs.window_scale;
     settings.ecn = knobs.ecn;
+    settings.accurate_ecn = knobs.delayed_ack != 40; // as often as not
     settings.nagle = knobs.nagle;
     settings.pacing = knobs.pacing;
     settings.gso_max = knobs.gso_max;
