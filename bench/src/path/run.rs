@@ -70,6 +70,8 @@ impl Drop for Process {
 
 /// What a process gets beyond its window before it is given up on.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How much longer a sender goes on than a taker, so that it does not end before it.
+const GRACE: Duration = Duration::from_millis(500);
 /// How often is looked whether something has happened.
 const STEP: Duration = Duration::from_millis(10);
 
@@ -125,6 +127,12 @@ fn ends(myself: &Path, plan: &Plan, near: &str, far: &str, link: String) -> Fall
         namespace: near.to_owned(),
         ..far.clone()
     };
+    // Who takes ends it.
+    let later = |mut end: End| {
+        end.window[1] += if end.sends { GRACE } else { Duration::ZERO };
+        end
+    };
+    let (near, far) = (later(near), later(far));
     let before = machine_ns()?;
     let command = |end: &End| -> Vec<String> {
         core::iter::once("path-end".to_owned()).chain(end.words()).collect()
