@@ -132,8 +132,7 @@ impl<P: Profile> Endpoint<P> {
         self.queue_acknowledged(told.acked - u32::from(fin));
         told.rtt = self.measure(now, segment, ack, told);
         if let Some(rtt) = told.rtt {
-            let flight = told.flight_before / self.payload_max().max(1);
-            self.sample(now, rtt, if P::Losses::BY_TIME { flight.div_ceil(2) } else { 1 });
+            self.sample(now, rtt, self.samples_in(told.flight_before));
         }
         self.retries = 0;
         self.duplicates = 0;
@@ -147,6 +146,16 @@ impl<P: Profile> Endpoint<P> {
         if fin {
             self.fin_acknowledged(now);
         }
+    }
+
+    /// How many round trips are told while so much is in flight: one for two segments, where each acknowledgement tells one.
+    #[inline]
+    fn samples_in(&self, flight: u32) -> u32 {
+        let segment = self.payload_max();
+        if !P::Losses::BY_TIME || flight <= 2 * segment {
+            return 1;
+        }
+        (flight / segment).div_ceil(2)
     }
 
     /// Payload is acknowledged: buffers go back (TCP-034, TCP-043, TCP-044).
@@ -208,7 +217,9 @@ impl<P: Profile> Endpoint<P> {
                 told.duplicate = true;
                 continue;
             }
-            if hole.start.before(self.una) || hole.end.after(self.nxt) || old {
+            // Nobody holds the byte that is asked for: such a block would be believed, forgotten as what the peer took
+            // back, and believed again.
+            if hole.start.at_or_before(ack) || hole.end.after(self.nxt) {
                 continue;
             }
             let left = (hole.start - self.una) as usize;
@@ -239,7 +250,7 @@ impl<P: Profile> Endpoint<P> {
         told: &Told<<P::Rate as Rate>::Stamp>,
     ) -> Option<u32> {
         if P::Losses::BY_TIME {
-            let newest = told.newest.filter(|newest| !newest.resent)?;
+            let newest = told.newest.filter(|newest| !newest.ambiguous)?;
             return Some(now.micros.wrapping_sub(newest.sent).max(1));
         }
         if let Some(rtt) = self.echoed(now, segment) {

@@ -3,7 +3,7 @@
 use crate::bits::Bits;
 use crate::endpoint::{Endpoint, clamp};
 use crate::event::{Disconnected, State};
-use crate::limits::DUPLICATES_MAX;
+use crate::limits::{ACK_DELAY_MAX, DUPLICATES_MAX};
 use crate::profile::Profile;
 use crate::rtt::millis;
 use crate::segment_arrives::Segment;
@@ -52,20 +52,25 @@ impl<P: Profile> Endpoint<P> {
 
     /// In sequence: now, or a little later (TCP-410, TCP-411, TCP-475).
     #[inline]
-    fn owe_ack(&mut self, now: Now, segment: &Segment<'_>) {
+    pub(crate) fn owe_ack(&mut self, now: Now, segment: &Segment<'_>) {
         let unit = segment.unit.unwrap_or(self.rcv_mss).max(1);
-        let two = 2 * u32::from(unit.min(self.rcv_mss));
+        let every = self.ack_every();
+        let full = every * u32::from(unit.min(self.rcv_mss));
         let small = self.capacity() < 2 * usize::from(self.rcv_mss);
         // Options make a full segment a little shorter than what was offered.
-        let delay = u32::from(self.settings.as_ref().delayed_ack).min(499);
-        if self.quick > 0 || small || delay == 0 || self.unacknowledged() + 2 * 40 >= two {
+        let delay = self.ack_delay();
+        if self.quick > 0 || small || delay == 0 || self.unacknowledged() + every * 40 >= full {
             self.quick = self.quick.saturating_sub(1);
             self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
-        } else if !self.is_armed(Slot::Ack)
-            || self.remaining(Slot::Ack, now) > u64::from(millis(delay))
-        {
-            self.arm(Slot::Ack, now, u64::from(millis(delay)));
+        } else if !self.is_armed(Slot::Ack) || self.remaining(Slot::Ack, now) > u64::from(delay) {
+            self.arm(Slot::Ack, now, u64::from(delay));
         }
+    }
+
+    /// How long an acknowledgement may wait, in microseconds (TCP-410).
+    #[inline]
+    pub(crate) fn ack_delay(&self) -> u32 {
+        millis(self.settings.as_ref().delayed_ack.into()).min(ACK_DELAY_MAX)
     }
 
     /// Bytes in sequence that came and are not acknowledged.
@@ -131,19 +136,33 @@ impl<P: Profile> Endpoint<P> {
         }
     }
 
-    /// The most that can be offered: what there is room for and a header can say (TCP-470, TCP-354).
+    /// The most that can be offered (TCP-470, TCP-354): no more than is wished (TCP-476).
     #[inline]
     fn offerable(&self) -> u32 {
+        self.limited(self.sayable())
+    }
+
+    /// What there is room for and a header can say.
+    #[inline]
+    fn sayable(&self) -> u32 {
         clamp(self.ring.room(self.storage.as_ref())).min(u32::from(u16::MAX) << self.shift_in)
     }
 
     /// Whether the right edge can move far enough to be worth saying (RFC 9293 §3.8.6.2.2, TCP-474).
     pub(crate) fn window_may_open(&self) -> bool {
-        let edge = self.rcv_nxt + self.offerable();
-        let gain = edge.since(self.rcv_adv);
+        self.is_worth_telling(self.offerable())
+    }
+
+    /// The same of a window that can be offered.
+    #[inline]
+    fn is_worth_telling(&self, window: u32) -> bool {
+        let gain = (self.rcv_nxt + window).since(self.rcv_adv);
+        if gain == 0 {
+            return false;
+        }
         let full = clamp(self.capacity());
         let step = if self.rcv_adv.after(self.rcv_nxt) { full / 2 } else { full / 4 };
-        gain > 0 && gain >= step.min(u32::from(self.rcv_mss)).max(1)
+        gain >= step.min(u32::from(self.rcv_mss)).max(1)
     }
 
     /// The window for the next segment; moves the advertised edge, never to the left (TCP-470, TCP-472).
@@ -155,9 +174,9 @@ impl<P: Profile> Endpoint<P> {
     pub(crate) fn advertise(&mut self) -> u16 {
         let room = self.offerable();
         let told = self.rcv_adv.since(self.rcv_nxt);
-        let window = if self.window_may_open() { room } else { told };
+        let window = if self.is_worth_telling(room) { room } else { told };
         let shift = self.shift_in;
-        let rounded = window.div_ceil(1 << shift).min(room >> shift);
+        let rounded = window.div_ceil(1 << shift).min(self.sayable() >> shift);
         let field = u16::try_from(rounded).unwrap_or(u16::MAX);
         self.rcv_adv = self.rcv_adv.later(self.rcv_nxt + (u32::from(field) << shift));
         field

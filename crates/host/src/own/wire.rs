@@ -119,7 +119,7 @@ impl Wire {
     ) -> io::Result<bool> {
         let mut bytes = 0;
         for _ in 0..FRAMES_MAX {
-            if bytes > BYTES_MAX {
+            if bytes > BYTES_MAX || !network.can_answer() {
                 break;
             }
             let Some((len, facts)) = self.link.receive(&mut self.buffer)? else {

@@ -3,7 +3,7 @@
 use super::reply::Reply;
 use super::unsent::Last;
 use super::{Engine, Memory as _, Tables};
-use crate::endpoint::{Address as _, Endpoint};
+use crate::endpoint::{Address as _, Endpoint, clamp};
 use crate::index::{Index as _, List};
 use crate::queue::{Slices, TxQueue as _};
 use crate::time::Now;
@@ -37,6 +37,8 @@ pub struct Transmit<'a> {
     pub dscp: u8,
     /// May be marked instead of dropped.
     pub ecn: Ecn,
+    /// The link is to protect it, where it can (TCP-552).
+    pub link_security: bool,
     /// The IPv6 flow label, the same for a whole connection.
     pub flow_label: u32,
     /// The TCP header with its options.
@@ -55,39 +57,58 @@ impl<T: Tables> Engine<T> {
         if self.is_blocked(now) {
             return None;
         }
-        if let Some(reply) = self.next_reply() {
+        if let Some(reply) = self.next_reply(now) {
             return self.transmit_reply(&reply);
         }
         let (slot, out) = self.next_segment(now)?;
         self.counters.sent += 1;
         let endpoint = self.slots.as_ref().get(slot)?.endpoint.as_ref()?;
         let settings = endpoint.settings.as_ref();
-        let payload = endpoint.queue.slices(out.offset, out.len);
-        let (source, destination) = (endpoint.local.ip(), endpoint.peer.ip());
         let header = self.header.get_mut(..out.header_len)?;
+        let len = clamp(header.len() + out.len);
+        let (local, peer) = (endpoint.local.mapped(), endpoint.peer.mapped());
+        let mut sum = Checksum::pseudo_mapped(local, peer, Protocol::TCP.0, len);
         let partial = self.config.partial_checksums;
-        let summed = fill_checksum(header, &payload, source, destination, partial);
+        if !partial {
+            sum.add(header);
+            for part in endpoint.queue.slices(out.offset, out.len).as_slice() {
+                sum.add(part);
+            }
+        }
         Some(Transmit {
-            source,
-            destination,
+            source: endpoint.local.ip(),
+            destination: endpoint.peer.ip(),
             hop_limit: settings.hop_limit,
             dscp: settings.dscp,
             ecn: if out.ecn { Ecn::Ect0 } else { Ecn::NotEct },
+            link_security: true,
             flow_label: endpoint.flow_label(),
+            summed: fill_checksum(header, sum, partial),
             header,
-            payload,
+            // Made where it will stand: copying it takes longer than making it.
+            payload: endpoint.queue.slices(out.offset, out.len),
             unit: out.unit,
-            summed,
         })
     }
 
-    fn next_reply(&mut self) -> Option<Reply> {
-        let reply = self
-            .replies
-            .pop()
-            .or_else(|| self.memory.kept_mut().and_then(|kept| kept.replies.pop()))?;
+    fn next_reply(&mut self, now: Instant) -> Option<Reply> {
+        let reply = self.replies.pop().or_else(|| self.next_kept_reply(now))?;
         self.last = Some(Last::Reply(reply));
         Some(reply)
+    }
+
+    /// Of those beside endpoints; where many were due at once, the last makes room for more.
+    fn next_kept_reply(&mut self, now: Instant) -> Option<Reply> {
+        let kept = self.memory.kept_mut()?;
+        if let Some(reply) = kept.replies.pop() {
+            return Some(reply);
+        }
+        if kept.syns.deadline().is_none_or(|at| at > now) {
+            return None;
+        }
+        let now = self.clock(now);
+        self.handshakes_due(now);
+        self.memory.kept_mut()?.replies.pop()
     }
 
     #[inline(never)]
@@ -97,13 +118,19 @@ impl<T: Tables> Engine<T> {
         let (source, destination) = (reply.tuple.local.ip(), reply.tuple.peer.ip());
         let header = self.header.get_mut(..header_len)?;
         let partial = self.config.partial_checksums;
-        let summed = fill_checksum(header, &Slices::EMPTY, source, destination, partial);
+        let len = clamp(header.len());
+        let mut sum = Checksum::pseudo(source, destination, Protocol::TCP.0, len);
+        if !partial {
+            sum.add(header);
+        }
+        let summed = fill_checksum(header, sum, partial);
         Some(Transmit {
             source,
             destination,
             hop_limit: 64,
             dscp: 0,
             ecn: Ecn::NotEct,
+            link_security: true,
             flow_label: 0,
             header,
             payload: Slices::EMPTY,
@@ -158,24 +185,8 @@ impl<T: Tables> Engine<T> {
 
 /// Fills in the checksum of a header that says zero there (TCP-610).
 #[inline]
-fn fill_checksum(
-    header: &mut [u8],
-    payload: &Slices<'_>,
-    source: IpAddr,
-    destination: IpAddr,
-    partial: bool,
-) -> Summed {
-    let len = u32::try_from(header.len() + payload.len()).unwrap_or(u32::MAX);
-    let mut sum = Checksum::pseudo(source, destination, Protocol::TCP.0, len);
-    let field = if partial {
-        sum.partial()
-    } else {
-        sum.add(header);
-        for part in payload.as_slice() {
-            sum.add(part);
-        }
-        sum.finish()
-    };
+fn fill_checksum(header: &mut [u8], sum: Checksum, partial: bool) -> Summed {
+    let field = if partial { sum.partial() } else { sum.finish() };
     if let Some(place) = header.get_mut(CHECKSUM_OFFSET..CHECKSUM_OFFSET + 2) {
         place.copy_from_slice(&field.to_be_bytes());
     }
