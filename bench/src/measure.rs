@@ -98,9 +98,11 @@ pub(crate) fn run(words: &[&str]) -> Fallible {
         if wants("memory") {
             results.tcp = Some(tcp::measure(&bench.myself, pairs, quick)?);
         }
-        results.path = path::measure(&bench.myself, pairs, quick, wants)?;
+        results.path = path::measure(&bench.myself, pairs, quick, wants);
     }
-    report::write(&results, &bench.arguments, &bench.folder)
+    report::write(&results, &bench.arguments, &bench.folder)?;
+    let failed = results.path.failed.join("; ");
+    if failed.is_empty() { Ok(()) } else { Err(format!("not measured: {failed}").into()) }
 }
 
 impl Results {

@@ -107,6 +107,8 @@ pub(crate) struct Findings {
     lossy: Option<lossy::Findings>,
     offload: Option<offload::Findings>,
     frames: Option<frames::Findings>,
+    /// What could not be measured, and why.
+    pub(crate) failed: Vec<String>,
 }
 
 impl Findings {
@@ -126,26 +128,39 @@ impl Findings {
     }
 }
 
-/// Lets everybody run in turn; `wants` says which of `relay`, `tap`, `frames`.
+/// Lets everybody run in turn; `wants` says which of `relay`, `tap`, `frames`. A part that fails leaves the others alone.
 pub(crate) fn measure(
     myself: &Path,
     pairs: usize,
     quick: bool,
     wants: impl Fn(&str) -> bool,
-) -> Fallible<Findings> {
+) -> Findings {
     ground::sweep();
     let pairs = if quick { pairs } else { pairs.max(7) };
-    let mut findings = Findings::default();
-    if wants("tap") {
-        findings.offload = Some(offload::measure(myself, pairs)?);
+    let mut failed = Vec::new();
+    let offload = part("tap", &wants, &mut failed, || offload::measure(myself, pairs));
+    let frames = part("frames", &wants, &mut failed, || frames::measure(myself, pairs));
+    let lossy = part("relay", &wants, &mut failed, || lossy::measure(myself, pairs));
+    Findings { lossy, offload, frames, failed }
+}
+
+fn part<T>(
+    name: &str,
+    wants: impl Fn(&str) -> bool,
+    failed: &mut Vec<String>,
+    measure: impl FnOnce() -> Fallible<T>,
+) -> Option<T> {
+    if !wants(name) {
+        return None;
     }
-    if wants("frames") {
-        findings.frames = Some(frames::measure(myself, pairs)?);
+    match measure() {
+        Ok(findings) => Some(findings),
+        Err(error) => {
+            println!("{name}: FAILED, {error}");
+            failed.push(format!("{name}: {error}"));
+            None
+        }
     }
-    if wants("relay") {
-        findings.lossy = Some(lossy::measure(myself, pairs)?);
-    }
-    Ok(findings)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Bytes over a window of time, and the CPU time of the whole process.
 
-use crate::clock::cpu_ns;
+use crate::clock::{cpu_ns, system_ns};
 use core::time::Duration;
 use std::time::Instant;
 
@@ -44,11 +44,12 @@ impl Gauge {
         let (from, first) = self.begin.unwrap_or_default();
         let (until, last) = self.end.unwrap_or((from, first));
         format!(
-            "bytes={} wall_ns={} total={} cpu_ns={}",
+            "bytes={} wall_ns={} total={} cpu_ns={} system_ns={}",
             last.saturating_sub(first),
             until.saturating_sub(from).as_nanos(),
             self.total,
             cpu_ns(),
+            system_ns(),
         )
     }
 }

@@ -43,30 +43,45 @@ struct Case {
     loss: u32,
     who: &'static [Who],
     against: &'static [Against],
-    /// How many run at the same time, each with namespaces and a relay of its own.
-    together: usize,
 }
 
-const fn case(rate: u32, loss: u32, together: usize) -> Case {
+const fn case(rate: u32, loss: u32) -> Case {
     let (who, against) = if loss < 50 { (ALL, GOALS) } else { (WORST, GOALS_WORST) };
-    Case { rate, loss, who, against, together }
+    Case { rate, loss, who, against }
 }
 
-/// Slow links are run all at once; fast ones two by two, which are those that are compared.
 const CASES: &[Case] = &[
-    case(10, 0, 5),
-    case(10, 1, 5),
-    case(10, 10, 5),
-    case(10, 50, 3),
-    case(100, 0, 2),
-    case(100, 1, 2),
-    case(100, 10, 2),
-    case(100, 50, 2),
+    case(10, 0),
+    case(10, 1),
+    case(10, 10),
+    case(10, 50),
+    case(100, 0),
+    case(100, 1),
+    case(100, 10),
+    case(100, 50),
 ];
+
+/// Who runs at the same time, each with namespaces and a relay of its own: of one loss, everybody on the slow link
+/// together with BBR on the fast one; then the others on the fast one. A case's and its member's place.
+fn waves() -> Vec<Vec<(usize, usize)>> {
+    let mut waves = Vec::new();
+    for loss in [0, 1, 10, 50] {
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        for (number, case) in CASES.iter().enumerate().filter(|(_, case)| case.loss == loss) {
+            for (place, (_, _, congestion)) in case.who.iter().enumerate() {
+                let early = case.rate < 100 || congestion.starts_with("bbr");
+                if early { &mut first } else { &mut second }.push((number, place));
+            }
+        }
+        waves.extend([first, second].into_iter().filter(|wave| !wave.is_empty()));
+    }
+    waves
+}
 
 /// Each way, in milliseconds: half of the round trip.
 const DELAY: u32 = 25;
-const WINDOW: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(7)];
+/// Ten seconds, in which BBR of either kind looks for the shortest round trip once or twice and sends little meanwhile.
+const WINDOW: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(12)];
 /// Six times what a link of 100 Mbit/s and 50 ms holds: at 5 % some bytes are sent four times.
 const BUFFER: usize = 4 << 20;
 
@@ -79,32 +94,39 @@ pub(super) struct Findings {
 
 /// Runs everything, pair by pair.
 pub(super) fn measure(myself: &Path, pairs: usize) -> Fallible<Findings> {
-    let mut cases = Vec::new();
-    for case in CASES {
-        let mut outcomes: Vec<Vec<Outcome>> = vec![Vec::new(); case.who.len()];
-        for pair in 0..pairs {
-            for (group, who) in case.who.chunks(case.together).enumerate() {
-                let got = at_once(myself, case, who, pair)?;
-                let places = outcomes.iter_mut().skip(group * case.together);
-                places.zip(got).for_each(|(place, outcome)| place.push(outcome));
+    let mut cases: Vec<(Case, Vec<Vec<Outcome>>)> =
+        CASES.iter().map(|case| (*case, vec![Vec::new(); case.who.len()])).collect();
+    for pair in 0..pairs {
+        for wave in waves() {
+            let got = at_once(myself, &wave, pair)?;
+            for ((number, place), outcome) in wave.into_iter().zip(got) {
+                if let Some(outcomes) =
+                    cases.get_mut(number).and_then(|(_, who)| who.get_mut(place))
+                {
+                    outcomes.push(outcome);
+                }
             }
         }
-        println!("{}", line(case, &outcomes));
-        cases.push((*case, outcomes));
+        println!("relay: {} of {pairs} pairs", pair + 1);
+    }
+    for (case, outcomes) in &cases {
+        println!("{}", line(case, outcomes));
     }
     Ok(Findings { cases, pairs })
 }
 
 /// Some that run at the same time, over links with the same seed.
-fn at_once(myself: &Path, case: &Case, who: &[Who], pair: usize) -> Fallible<Vec<Outcome>> {
-    let link = case.link();
-    let one = |(_, near, congestion): Who| {
-        let way = Way::Relayed { link: link.clone(), seed: pair as u64 + 1, offload: false };
+fn at_once(myself: &Path, wave: &[(usize, usize)], pair: usize) -> Fallible<Vec<Outcome>> {
+    let one = |(number, place): (usize, usize)| {
+        let case = CASES.get(number).ok_or("no case")?;
+        let &(name, near, congestion) = case.who.get(place).ok_or("nobody")?;
+        let way = Way::Relayed { link: case.link(), seed: pair as u64 + 1, offload: false };
         let plan = Plan { near, sends: true, congestion, way, window: WINDOW, buffer: BUFFER };
-        run(myself, &plan).map_err(|error| format!("{near} {congestion}: {error}"))
+        let words = |error| format!("{} Mbit/s, {name}: {error}", case.rate);
+        run(myself, &plan).map_err(words)
     };
     std::thread::scope(|scope| {
-        let running: Vec<_> = who.iter().map(|who| scope.spawn(|| one(*who))).collect();
+        let running: Vec<_> = wave.iter().map(|who| scope.spawn(|| one(*who))).collect();
         let ended = running.into_iter().map(std::thread::ScopedJoinHandle::join);
         ended.map(|ended| Ok(ended.map_err(|_| "it panicked")??)).collect()
     })
@@ -197,13 +219,13 @@ pub(super) fn section(findings: &Findings) -> String {
 }
 
 const INTRODUCTION: &str = "\
-Bytes that the receiving program had between the seconds 2 and 7 of a connection, through the relay of `tests/support`: a
+Bytes that the receiving program had between the seconds 2 and 12 of a connection, through the relay of `tests/support`: a
 rate, a queue of one round trip before it (tail drop), 25 ms each way, and loss of single frames, each way, drawn from the
 same seed for everybody of a pair. Two namespaces, a TAP in each, the relay on both. The receiver is always the kernel, in the second
 one; in the first one is who is measured, on the same TAP: the kernel with an address on it, or a program with a packet socket on
 it and no address of the kernel's (ours: host profile, records as needed; smoltcp: its `RawSocket`, one frame per call). Buffers
-of 4 MiB for everybody, frames of 1500 bytes, no offload, a namespace, a connection and a relay for each run. Everybody of a row with
-10 Mbit/s runs at the same time over links of their own, those with 100 Mbit/s two by two, side by side with whom they are compared with;
+of 4 MiB for everybody, frames of 1500 bytes, no offload, a namespace, a connection and a relay for each run. Of one loss,
+everybody with 10 Mbit/s and both BBRs with 100 Mbit/s run at the same time over links of their own, then the others with 100 Mbit/s;
 `late frames` counts what left a relay more than a millisecond after it was due, and the worst of them: that is what they
 cost each other.
 

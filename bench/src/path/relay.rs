@@ -1,7 +1,7 @@
 //! The process that carries frames between two links, as badly as it is told, until its input ends.
 
 use crate::Fallible;
-use crate::clock::cpu_ns;
+use crate::clock::{cpu_ns, system_ns};
 use mainstay_test_support::frame_relay::{LinkPort, Relay, Report, parse};
 use std::io::Read as _;
 
@@ -17,7 +17,7 @@ pub(crate) fn run(words: &[&str]) -> Fallible {
     relay.stop()?;
     let sum = |of: fn(&Report) -> u64| reports.iter().map(of).sum::<u64>();
     println!(
-        "frames={} late={} latest_us={} lost={} queue={} memory={} refused={} cpu_ns={}",
+        "frames={} late={} latest_us={} lost={} queue={} memory={} refused={} cpu_ns={} system_ns={}",
         sum(|report| report.counters.output.frames),
         sum(|report| report.late),
         reports.iter().map(|report| report.latest.as_micros()).max().unwrap_or_default(),
@@ -26,6 +26,7 @@ pub(crate) fn run(words: &[&str]) -> Fallible {
         sum(|report| report.counters.memory.frames),
         sum(|report| report.refused),
         cpu_ns(),
+        system_ns(),
     );
     Ok(())
 }

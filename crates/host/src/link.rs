@@ -99,8 +99,8 @@ pub struct LinkOptions {
     pub name: String,
     /// What its frames are; a persistent interface has to be of the same kind.
     pub kind: LinkKind,
-    /// The kernel may leave checksums and TCP segmentation to us. False: its frames come complete.
-    /// Either way every frame has its header, and either way we may leave that work to the kernel.
+    /// The kernel may leave checksums and TCP segmentation to us, and we to it. False: frames are complete
+    /// both ways, and have no header, which saves a tenth of what a short one costs.
     pub offload: bool,
 }
 

@@ -10,9 +10,10 @@ use mainstay_wire::offload::{Gso, GsoKind, Offload, Partial};
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// Frames taken from one link before what they cause is sent. chosen: a peer that waits for an acknowledgement of 2 MiB of
-/// super-segments would take some for lost
-const FRAMES_MAX: usize = 32;
+/// Frames taken from one link before what they cause is sent. chosen: bounds what is done between two looks at anything else
+const FRAMES_MAX: usize = 256;
+/// Bytes likewise. chosen: a peer that waits for an acknowledgement of 2 MiB of super-segments would take some for lost
+const BYTES_MAX: usize = 512 << 10;
 
 /// A link of the network.
 #[derive(Debug)]
@@ -116,14 +117,16 @@ impl Wire {
         network: &mut Network,
         mut seen: impl FnMut(&[u8]),
     ) -> io::Result<bool> {
+        let mut bytes = 0;
         for _ in 0..FRAMES_MAX {
-            if !network.can_answer() {
+            if bytes > BYTES_MAX || !network.can_answer() {
                 break;
             }
             let Some((len, facts)) = self.link.receive(&mut self.buffer)? else {
                 self.readable = false;
                 return Ok(false);
             };
+            bytes += len;
             let frame = self.buffer.get(..len).unwrap_or_default();
             seen(frame);
             let verdict = network.handle_input(now, self.interface, frame, from_link(facts));
