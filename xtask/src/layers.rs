@@ -103,6 +103,7 @@ const PICTURE: &[(&str, &[&str])] = &[
             "mainstay-policy",
             "mainstay-tcp",
             "mainstay-test-support",
+            "mainstay-wire",
         ],
     ),
     ("xtask", &[]),
