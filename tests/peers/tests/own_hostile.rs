@@ -9,9 +9,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use mainstay_base::Rng;
 use mainstay_host::link::{Link, Offload, Sent};
-use mainstay_peer_tests::own::{
-    KERNEL, LINK, Lan, OURS, Shape, Stack, accepted, exchange, listener, taking, talk,
-};
+use mainstay_peer_tests::own::{KERNEL, LINK, Lan, OURS, Shape, Stack, listener, taking, talk};
 use mainstay_peer_tests::pressure::is_full;
 use mainstay_tcp::{Disconnected, FastOpenPolicy, Handle, Push, State};
 use mainstay_test_support::{Site, program};
@@ -305,9 +303,9 @@ fn black_hole(test: &str) -> [Site; 2] {
         lan.set("ipv4/ip_forward", "1");
         lan.set("ipv6/conf/all/forwarding", "1");
         let nft = program("nft", "nftables");
-        let rules = "table inet quiet { chain out { type filter hook output priority 0; \
-                     icmp type destination-unreachable counter drop; \
-                     icmpv6 type packet-too-big counter drop; } }";
+        let rules = "table inet quiet {\n chain out {\n type filter hook output priority 0\n \
+                     icmp type destination-unreachable counter drop\n \
+                     icmpv6 type packet-too-big counter drop\n }\n}\n";
         let _empty = lan.site().run(&nft, &[rules]).ok();
     });
     Lan::over(&kernel, |lan| {
@@ -341,8 +339,12 @@ fn a_router_that_swallows_big_packets_and_says_nothing_is_found_out() {
             flow.lasts = true;
             let mut flows = [flow];
             let start = Instant::now();
-            stack.run(&mut flows, |flows| flows[0].sent() == 512 * KIB);
-            let facts = flows[0].facts(stack.network());
+            let mut facts = flows[0].facts(stack.network());
+            while flows[0].sent() < 512 * KIB || facts.queued > 0 {
+                assert!(start.elapsed() < Duration::from_secs(15), "{facts:?}");
+                stack.turn(&mut flows);
+                facts = flows[0].facts(stack.network());
+            }
             flows[0].lasts = false;
             stack.run(&mut flows, |flows| flows[0].is_over());
             assert_eq!(heard.join().unwrap(), 512 * KIB);
@@ -444,9 +446,5 @@ fn we_get_the_kernels_cookie_and_then_send_our_request_in_the_syn() {
             }
         }
         assert_eq!(counter(lan, "TcpExtTCPFastOpenPassiveFail"), 0);
-        // Without being asked nothing of it is seen.
-        let (heard, _) = exchange(lan.site(), &mut stack, 0, [1000, 1000]);
-        assert_eq!(heard.received, 1000);
-        let _ = accepted(lan.site(), &mut stack, 1, [1000, 1000]);
     });
 }
