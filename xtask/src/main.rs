@@ -12,6 +12,7 @@ mod layers;
 mod manifest;
 mod peers;
 mod runner;
+mod same;
 mod size;
 mod tidy;
 mod trace;
@@ -66,6 +67,7 @@ const COMMANDS: &[Command] = &[
         about: "every parser and machine under a fuzzer [SECONDS] [TARGET [INPUT]]",
         run: fuzz::run,
     },
+    Command { name: "same", about: "a seed is the same run on every machine", run: same::run },
     Command { name: "size", about: "how much code a connection is in firmware", run: size::run },
     Command {
         name: "bench",

@@ -8,13 +8,7 @@ use crate::console::say;
 use crate::runner::{cargo, succeeds};
 
 /// The test, and the words before what is compared.
-const TEST: &[&str] = &[
-    "test",
-    "-p",
-    "mainstay-tcp",
-    "--test",
-    "swarm_of_pairs",
-];
+const TEST: &[&str] = &["test", "-p", "mainstay-tcp", "--test", "swarm_of_pairs"];
 const NAME: &str = "a_story_is_told_the_same_way_each_time";
 const WORDS: &str = "the story of ";
 

@@ -209,3 +209,49 @@ fn a_flood_over_ipv4_takes_no_memory_and_no_time_from_who_means_it() {
 fn a_flood_over_ipv6_takes_no_memory_and_no_time_from_who_means_it() {
     flooded(1);
 }
+
+/// Many connections at once, each used and closed when its turn comes; whoever has the last word.
+fn crowd(flood: &mut Flood, rng: &mut Rng) {
+    let peer = (SERVER[flood.family], PORT).into();
+    let mut open: Vec<_> = (0..CROWD)
+        .map(|_| flood.link.client.network.connect(flood.now, peer, None, 0).unwrap())
+        .collect();
+    flood.pass(ROUND_TRIP * 4);
+    while !open.is_empty() {
+        let drawn = usize::try_from(rng.below(open.len() as u64)).unwrap();
+        let handle = open.swap_remove(drawn);
+        let now = flood.now;
+        let mut live = flood.link.client.network.at(now, handle).unwrap();
+        assert_eq!(live.endpoint().unwrap().state(), State::Established);
+        live.write(b"question", mainstay_tcp::Push::Now).unwrap();
+        live.finish().unwrap();
+        flood.waiting.push((handle, now, true));
+        if rng.below(4) == 0 {
+            flood.pass(Duration::from_millis(rng.below(30)));
+        }
+    }
+    flood.pass(ROUND_TRIP * 4);
+    assert!(flood.waiting.is_empty());
+}
+
+/// The scenario's number.
+const CROWD: usize = 1000;
+
+// S-69
+// Covers TCP-006, TCP-078
+#[test]
+fn a_thousand_connections_that_end_in_any_order_leave_nothing_behind() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut rng = Rng::from_run(69);
+    let mut flood = Flood::new(0);
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        crowd(&mut flood, &mut rng);
+        held.push(ALLOCATOR.allocated());
+    }
+    println!("{CROWD} connections, four times: {held:?} bytes held afterwards");
+    assert_eq!(flood.service.answered, 4 * CROWD);
+    assert_eq!(flood.link.server.guests(), 0);
+    // Tables have grown; what the second crowd leaves, the fourth does too.
+    assert!(held[3] <= held[1] + 1024, "{held:?}");
+}

@@ -88,7 +88,7 @@ impl Side {
         let mut config = Config {
             receive_bytes: BUFFER,
             send_bytes: BUFFER,
-            connections_max: 256,
+            connections_max: 1200,
             ..Config::default()
         };
         (config.stack.probes_v4, config.stack.probes_v6) = (0, 0);
@@ -119,6 +119,11 @@ impl Side {
     pub(crate) fn give(&mut self, now: Instant, packet: &[u8]) {
         let verdict = self.network.handle_input(now, self.interface, packet, Offload::default());
         assert_eq!(verdict, Verdict::Accepted);
+    }
+
+    /// Connections that are served.
+    pub(crate) fn guests(&self) -> usize {
+        self.guests.len()
     }
 
     fn next(&mut self, now: Instant) -> Option<&[u8]> {
@@ -172,7 +177,10 @@ impl Link {
         let mut quiet = false;
         while !quiet {
             quiet = true;
-            while self.flying.front().is_some_and(|(at, ..)| *at <= now) {
+            // A driver takes no more than can be answered.
+            while self.flying.front().is_some_and(|(at, ..)| *at <= now)
+                && self.server.network.can_answer()
+            {
                 let Some((_, to_client, packet)) = self.flying.pop_front() else { break };
                 let side = if to_client { &mut self.client } else { &mut self.server };
                 side.give(now, &packet);
