@@ -208,7 +208,9 @@ impl<P: Profile> Endpoint<P> {
                 told.duplicate = true;
                 continue;
             }
-            if hole.start.before(self.una) || hole.end.after(self.nxt) || old {
+            // Nobody holds the byte that is asked for: such a block would be believed, forgotten as what the peer took
+            // back, and believed again.
+            if hole.start.at_or_before(ack) || hole.end.after(self.nxt) {
                 continue;
             }
             let left = (hole.start - self.una) as usize;

@@ -128,6 +128,9 @@ pub trait Losses: Default + Debug {
     /// What to send again first.
     fn next<B: Sacked>(&self, flight: &Flight<'_, B>) -> Option<Hole>;
 
+    /// Whether the byte at `una`, the oldest in flight, was sent again.
+    fn is_resent(&self, una: Seq) -> bool;
+
     /// Bytes that are lost and were not sent again since.
     fn lost(&self) -> u32;
 

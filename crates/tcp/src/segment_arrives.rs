@@ -367,7 +367,7 @@ impl<P: Profile> Endpoint<P> {
         let end = end.earlier(self.rcv_adv.later(self.rcv_nxt + 1));
         if end.after(self.urgent_in) && end.after(self.rcv_nxt) {
             self.urgent_in = end;
-            self.bits.set(Bits::URGENT_IN.and(Bits::TELL_URGENT));
+            self.bits.set(Bits::TELL_URGENT);
         }
     }
 

@@ -36,5 +36,7 @@ mod share;
 mod syn_loss;
 #[path = "pair/transfer.rs"]
 mod transfer;
+#[path = "pair/urgent.rs"]
+mod urgent;
 #[path = "pair/world.rs"]
 mod world;

@@ -37,6 +37,8 @@ pub struct Transmit<'a> {
     pub dscp: u8,
     /// May be marked instead of dropped.
     pub ecn: Ecn,
+    /// The link is to protect it, where it can (TCP-552).
+    pub link_security: bool,
     /// The IPv6 flow label, the same for a whole connection.
     pub flow_label: u32,
     /// The TCP header with its options.
@@ -73,6 +75,7 @@ impl<T: Tables> Engine<T> {
             hop_limit: settings.hop_limit,
             dscp: settings.dscp,
             ecn: if out.ecn { Ecn::Ect0 } else { Ecn::NotEct },
+            link_security: true,
             flow_label: endpoint.flow_label(),
             header,
             payload,
@@ -115,6 +118,7 @@ impl<T: Tables> Engine<T> {
             hop_limit: 64,
             dscp: 0,
             ecn: Ecn::NotEct,
+            link_security: true,
             flow_label: 0,
             header,
             payload: Slices::EMPTY,

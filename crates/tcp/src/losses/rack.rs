@@ -227,6 +227,8 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
             }
         }
         self.lost = 0;
+        // What was taken for the arrival of something sent again may have been that of the original, sent before all this.
+        self.started = false;
     }
 
     fn next<B: Sacked>(&self, flight: &Flight<'_, B>) -> Option<Hole> {
@@ -246,6 +248,10 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
             start = record.end;
         }
         hole.and_then(|hole| first_hole(flight, hole.start, hole.end))
+    }
+
+    fn is_resent(&self, _una: Seq) -> bool {
+        self.records.get(0).is_some_and(Record::is_resent)
     }
 
     fn lost(&self) -> u32 {

@@ -208,9 +208,8 @@ impl Ticks {
     /// Whether it has come. One that is further ahead than any can be was missed long ago.
     pub(super) fn is_due(self, now: Instant) -> bool {
         let ahead = self.ahead(now);
-        // A part of a tick at each end.
         ahead == 0
-            || ahead > low((KEEP.as_micros() >> TICK_SHIFT).try_into().unwrap_or(u64::MAX)) + 2
+            || ahead > low((KEEP.as_micros() >> TICK_SHIFT).try_into().unwrap_or(u64::MAX)) + 2 // both ends rounded
     }
 
     /// The moment it means, or `now` if it has come.
