@@ -132,6 +132,7 @@ impl Flood {
     /// Lets a moment pass, and all that happens in it.
     fn pass(&mut self, wait: Duration) {
         let end = self.now + wait;
+        self.turn();
         while let Some(next) = self.link.next(self.now).filter(|at| *at <= end) {
             self.now = next;
             self.turn();
