@@ -126,13 +126,13 @@ impl Side {
         self.guests.len()
     }
 
-    fn next(&mut self, now: Instant) -> Option<&[u8]> {
+    pub(crate) fn next(&mut self, now: Instant) -> Option<&[u8]> {
         let out = self.network.poll_transmit(now, &mut self.buffer)?;
         self.buffer.get(..out.len)
     }
 
     /// Takes who came, answers who asked, and lets go who has finished.
-    fn serve(&mut self, now: Instant) {
+    pub(crate) fn serve(&mut self, now: Instant) {
         while let Some(event) = self.network.poll_event(now) {
             if let Event::Incoming(listener) = event {
                 self.guests.extend(self.network.accept(listener, 0));
@@ -140,10 +140,11 @@ impl Side {
         }
         let network = &mut self.network;
         self.guests.retain(|guest| {
-            let mut bytes = [0; 64];
+            let mut bytes = [0; 16 << 10];
             let mut live = network.at(now, *guest).unwrap();
-            if live.read(&mut bytes).is_ok_and(|count| count > 0) {
-                live.write(b"answer", Push::Now).unwrap();
+            if live.read(&mut bytes).is_ok_and(|count| count > 0)
+                && live.write(b"answer", Push::Now).is_ok()
+            {
                 live.finish().unwrap();
             }
             let over = live.endpoint().is_none_or(|endpoint| endpoint.state() == State::Closed);

@@ -108,6 +108,7 @@ fn main() -> ExitCode {
 /// How many rows of RFC 9293 appendix B say MUST.
 const MUST_ROWS: usize = 69;
 
+// Covers TCP-196
 /// Each MUST of RFC 9293 has a row in `must.txt`, and each row names scripts that run, or where else it is shown, or
 /// why it is not kept (TCP-196).
 fn rows(top: &Path) -> Result<(), String> {
