@@ -132,8 +132,7 @@ impl<P: Profile> Endpoint<P> {
         self.queue_acknowledged(told.acked - u32::from(fin));
         told.rtt = self.measure(now, segment, ack, told);
         if let Some(rtt) = told.rtt {
-            let flight = told.flight_before / self.payload_max().max(1);
-            self.sample(now, rtt, if P::Losses::BY_TIME { flight.div_ceil(2) } else { 1 });
+            self.sample(now, rtt, self.samples_in(told.flight_before));
         }
         self.retries = 0;
         self.duplicates = 0;
@@ -147,6 +146,16 @@ impl<P: Profile> Endpoint<P> {
         if fin {
             self.fin_acknowledged(now);
         }
+    }
+
+    /// How many round trips are told while so much is in flight: one for two segments, where each acknowledgement tells one.
+    #[inline]
+    fn samples_in(&self, flight: u32) -> u32 {
+        let segment = self.payload_max();
+        if !P::Losses::BY_TIME || flight <= 2 * segment {
+            return 1;
+        }
+        (flight / segment).div_ceil(2)
     }
 
     /// Payload is acknowledged: buffers go back (TCP-034, TCP-043, TCP-044).

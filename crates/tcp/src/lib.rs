@@ -33,6 +33,7 @@ mod event;
 mod extras;
 mod fine;
 mod frto;
+mod full;
 mod head;
 mod limits;
 mod negotiate;

@@ -52,7 +52,7 @@ impl<P: Profile> Endpoint<P> {
 
     /// In sequence: now, or a little later (TCP-410, TCP-411, TCP-475).
     #[inline]
-    fn owe_ack(&mut self, now: Now, segment: &Segment<'_>) {
+    pub(crate) fn owe_ack(&mut self, now: Now, segment: &Segment<'_>) {
         let unit = segment.unit.unwrap_or(self.rcv_mss).max(1);
         let every = self.ack_every();
         let full = every * u32::from(unit.min(self.rcv_mss));
@@ -150,11 +150,19 @@ impl<P: Profile> Endpoint<P> {
 
     /// Whether the right edge can move far enough to be worth saying (RFC 9293 §3.8.6.2.2, TCP-474).
     pub(crate) fn window_may_open(&self) -> bool {
-        let edge = self.rcv_nxt + self.offerable();
-        let gain = edge.since(self.rcv_adv);
+        self.is_worth_telling(self.offerable())
+    }
+
+    /// The same of a window that can be offered.
+    #[inline]
+    fn is_worth_telling(&self, window: u32) -> bool {
+        let gain = (self.rcv_nxt + window).since(self.rcv_adv);
+        if gain == 0 {
+            return false;
+        }
         let full = clamp(self.capacity());
         let step = if self.rcv_adv.after(self.rcv_nxt) { full / 2 } else { full / 4 };
-        gain > 0 && gain >= step.min(u32::from(self.rcv_mss)).max(1)
+        gain >= step.min(u32::from(self.rcv_mss)).max(1)
     }
 
     /// The window for the next segment; moves the advertised edge, never to the left (TCP-470, TCP-472).
@@ -166,7 +174,7 @@ impl<P: Profile> Endpoint<P> {
     pub(crate) fn advertise(&mut self) -> u16 {
         let room = self.offerable();
         let told = self.rcv_adv.since(self.rcv_nxt);
-        let window = if self.window_may_open() { room } else { told };
+        let window = if self.is_worth_telling(room) { room } else { told };
         let shift = self.shift_in;
         let rounded = window.div_ceil(1 << shift).min(self.sayable() >> shift);
         let field = u16::try_from(rounded).unwrap_or(u16::MAX);

@@ -105,6 +105,16 @@ impl<P: Profile> Endpoint<P> {
         self.bits.set(Bits::OUTPUT);
     }
 
+    /// What is left of that where something new is acknowledged, nothing is lost or marked and no episode is under way.
+    pub(crate) fn go_on(&mut self, now: Now, told: &Told<<P::Rate as Rate>::Stamp>) {
+        if self.bits.has(Bits::BURST_LIMITED) {
+            self.limit_burst(told.delivered);
+        }
+        self.tell_controller(now, told, Found::default(), false);
+        self.rearm(now, None);
+        self.bits.set(Bits::OUTPUT);
+    }
+
     /// What acknowledges nothing new does not put the timeout off (RFC 6298 §5.3, TCP-404).
     fn keeps_timer(&self, told: &Told<<P::Rate as Rate>::Stamp>, recheck: Option<u32>) -> bool {
         let armed = self.is_armed(Slot::Rtx)

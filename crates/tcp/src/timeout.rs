@@ -255,20 +255,20 @@ impl<P: Profile> Endpoint<P> {
             self.arm_persist(now);
             return;
         }
-        let rto = self.rto_backed_off();
         if let Some(recheck) = recheck {
             self.rtx = Rtx::Reordering;
             self.arm(Slot::Rtx, now, u64::from(recheck.max(1)));
         } else if self.may_probe_tail() {
             self.rtx = Rtx::TailProbe;
-            self.arm(Slot::Rtx, now, u64::from(self.tail_wait().min(rto)));
+            self.arm(Slot::Rtx, now, u64::from(self.tail_wait().min(self.rto_backed_off())));
         } else {
             self.rtx = Rtx::Timeout;
-            self.arm(Slot::Rtx, now, u64::from(rto));
+            self.arm(Slot::Rtx, now, u64::from(self.rto_backed_off()));
         }
     }
 
     /// RFC 8985 §7.2.
+    #[inline]
     fn may_probe_tail(&self) -> bool {
         P::Losses::BY_TIME
             && self.bits.has(Bits::SACK)
@@ -278,6 +278,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// RFC 8985 §7.2: two round trips, and the peer's delay if only one segment is out.
+    #[inline]
     fn tail_wait(&self) -> u32 {
         let Some(smoothed) = self.trip.smoothed() else { return 1_000_000 };
         let single = self.nxt - self.una <= self.payload_max();

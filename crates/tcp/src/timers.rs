@@ -77,6 +77,13 @@ impl Slot {
     }
 }
 
+/// Any deadline.
+const ARMED: Bits = Bits::ARMED_ACK
+    .and(Bits::ARMED_RTX)
+    .and(Bits::ARMED_WATCH)
+    .and(Bits::ARMED_PACE)
+    .and(Bits::ARMED_USER);
+
 impl<P: Profile> Endpoint<P> {
     /// Sets a deadline `micros` from now, at least one so that it lies ahead; a profile without that slot ignores it.
     #[inline]
@@ -123,7 +130,11 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The earliest deadline, as late as it may be where nothing else is to be done before (TCP-408).
+    #[inline]
     pub(crate) fn next_deadline(&self, now: Now) -> Option<Instant> {
+        if !self.bits.has(ARMED) {
+            return None;
+        }
         let armed = Slot::ALL.into_iter().filter(|slot| self.is_armed(*slot));
         armed.map(|slot| self.moment(slot, now) + self.slack_of(slot)).min()
     }

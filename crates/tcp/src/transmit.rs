@@ -35,7 +35,7 @@ pub(crate) struct Outgoing {
 
 impl Outgoing {
     /// One without payload.
-    const fn bare(header_len: usize, sequence: Seq) -> Self {
+    pub(crate) const fn bare(header_len: usize, sequence: Seq) -> Self {
         Self { header_len, sequence, offset: 0, len: 0, unit: None, ecn: false, fast_open: false }
     }
 }
@@ -50,11 +50,9 @@ struct Part {
 }
 
 impl<P: Profile> Endpoint<P> {
-    /// The next segment, its header written to `out`; `None` when nothing may leave now.
-    pub(crate) fn poll_transmit(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
-        if !self.bits.has(Bits::OUTPUT) {
-            return None;
-        }
+    /// The next segment that is not one of those in `full`.
+    #[inline(never)]
+    pub(crate) fn poll_any(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
         let nxt = self.nxt;
         let outgoing = match self.state {
             State::Closed | State::Armed => None,
@@ -242,7 +240,7 @@ impl<P: Profile> Endpoint<P> {
 
     /// How many of the `len` bytes and FIN from `start` on one segment can refer to (TCP-607): whole segments, if that is
     /// more than one.
-    fn reach(&self, start: Seq, len: u32, unit: u32) -> u32 {
+    pub(crate) fn reach(&self, start: Seq, len: u32, unit: u32) -> u32 {
         let offset = start.since(self.data_base()) as usize;
         let bytes = len.min(clamp(self.queue.len().saturating_sub(offset)));
         let reach = clamp(self.queue.reach(offset, bytes as usize));
@@ -417,7 +415,7 @@ impl<P: Profile> Endpoint<P> {
 
     /// How long a super-segment may be (TCP-600, TCP-603).
     #[inline]
-    fn super_len(&self, room: u32, unit: u32) -> u32 {
+    pub(crate) fn super_len(&self, room: u32, unit: u32) -> u32 {
         let most = u32::from(self.settings.as_ref().gso_max);
         let urgent = self.bits.has(Bits::URGENT_OUT); // such a segment cannot be cut (TCP-601)
         if most <= unit || unit < self.payload_max() || urgent || self.leaves_gaps() {
@@ -428,7 +426,8 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Whether segments are spread, and there is a deadline to do it with.
-    fn is_pacing(&self) -> bool {
+    #[inline]
+    pub(crate) fn is_pacing(&self) -> bool {
         self.settings.as_ref().pacing && self.slots.as_ref().len() > Slot::Pace as usize
     }
 

@@ -3,7 +3,7 @@
 use super::reply::Reply;
 use super::unsent::Last;
 use super::{Engine, Memory as _, Tables};
-use crate::endpoint::{Address as _, Endpoint};
+use crate::endpoint::{Address as _, Endpoint, clamp};
 use crate::index::{Index as _, List};
 use crate::queue::{Slices, TxQueue as _};
 use crate::time::Now;
@@ -64,23 +64,30 @@ impl<T: Tables> Engine<T> {
         self.counters.sent += 1;
         let endpoint = self.slots.as_ref().get(slot)?.endpoint.as_ref()?;
         let settings = endpoint.settings.as_ref();
-        let payload = endpoint.queue.slices(out.offset, out.len);
-        let (source, destination) = (endpoint.local.ip(), endpoint.peer.ip());
         let header = self.header.get_mut(..out.header_len)?;
+        let len = clamp(header.len() + out.len);
+        let (local, peer) = (endpoint.local.mapped(), endpoint.peer.mapped());
+        let mut sum = Checksum::pseudo_mapped(local, peer, Protocol::TCP.0, len);
         let partial = self.config.partial_checksums;
-        let summed = fill_checksum(header, &payload, source, destination, partial);
+        if !partial {
+            sum.add(header);
+            for part in endpoint.queue.slices(out.offset, out.len).as_slice() {
+                sum.add(part);
+            }
+        }
         Some(Transmit {
-            source,
-            destination,
+            source: endpoint.local.ip(),
+            destination: endpoint.peer.ip(),
             hop_limit: settings.hop_limit,
             dscp: settings.dscp,
             ecn: if out.ecn { Ecn::Ect0 } else { Ecn::NotEct },
             link_security: true,
             flow_label: endpoint.flow_label(),
+            summed: fill_checksum(header, sum, partial),
             header,
-            payload,
+            // Made where it will stand: copying it takes longer than making it.
+            payload: endpoint.queue.slices(out.offset, out.len),
             unit: out.unit,
-            summed,
         })
     }
 
@@ -111,7 +118,12 @@ impl<T: Tables> Engine<T> {
         let (source, destination) = (reply.tuple.local.ip(), reply.tuple.peer.ip());
         let header = self.header.get_mut(..header_len)?;
         let partial = self.config.partial_checksums;
-        let summed = fill_checksum(header, &Slices::EMPTY, source, destination, partial);
+        let len = clamp(header.len());
+        let mut sum = Checksum::pseudo(source, destination, Protocol::TCP.0, len);
+        if !partial {
+            sum.add(header);
+        }
+        let summed = fill_checksum(header, sum, partial);
         Some(Transmit {
             source,
             destination,
@@ -173,24 +185,8 @@ impl<T: Tables> Engine<T> {
 
 /// Fills in the checksum of a header that says zero there (TCP-610).
 #[inline]
-fn fill_checksum(
-    header: &mut [u8],
-    payload: &Slices<'_>,
-    source: IpAddr,
-    destination: IpAddr,
-    partial: bool,
-) -> Summed {
-    let len = u32::try_from(header.len() + payload.len()).unwrap_or(u32::MAX);
-    let mut sum = Checksum::pseudo(source, destination, Protocol::TCP.0, len);
-    let field = if partial {
-        sum.partial()
-    } else {
-        sum.add(header);
-        for part in payload.as_slice() {
-            sum.add(part);
-        }
-        sum.finish()
-    };
+fn fill_checksum(header: &mut [u8], sum: Checksum, partial: bool) -> Summed {
+    let field = if partial { sum.partial() } else { sum.finish() };
     if let Some(place) = header.get_mut(CHECKSUM_OFFSET..CHECKSUM_OFFSET + 2) {
         place.copy_from_slice(&field.to_be_bytes());
     }

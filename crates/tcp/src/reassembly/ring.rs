@@ -106,6 +106,37 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
         Written { advanced: bytes.len(), fresh: bytes.len(), duplicate: None }
     }
 
+    /// Copies bytes that come next in sequence to where they will be read, by `copy` and in at most two pieces; nothing is
+    /// taken before [`take_next`](Self::take_next). `false`, and no effect, if there is not room for all or some are held
+    /// ahead of their turn: then [`write`](Self::write) knows what to do.
+    #[inline]
+    pub fn place_next(
+        &self,
+        storage: &mut [u8],
+        bytes: &[u8],
+        mut copy: impl FnMut(&[u8], &mut [u8]),
+    ) -> bool {
+        let Place { edge, capacity } = self.place(storage);
+        if self.out_of_order() > 0 || bytes.len() > capacity.saturating_sub(self.unread()) {
+            return false;
+        }
+        let data = storage.get_mut(..capacity).unwrap_or_default();
+        if let Some(place) = data.get_mut(edge..edge + bytes.len()) {
+            copy(bytes, place);
+        } else {
+            let (near, far) = bytes.split_at(capacity - edge);
+            copy(near, &mut data[edge..]);
+            copy(far, &mut data[..far.len()]);
+        }
+        true
+    }
+
+    /// Takes the `n` bytes placed by [`place_next`](Self::place_next).
+    #[inline]
+    pub fn take_next(&mut self, n: usize) {
+        self.unread = O::from_usize(self.unread() + n);
+    }
+
     /// The unread bytes in order, as at most two slices (TCP-050); the second is empty unless they wrap.
     #[must_use]
     #[inline]
