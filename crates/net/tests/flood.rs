@@ -19,13 +19,9 @@ use mainstay_tcp::State;
 use mainstay_wire::tcp::{Flags, Header, Options, Timestamps};
 use side::{CLIENT, Link, PORT, SERVER, Side, packet};
 use std::alloc::System;
-use std::sync::{Mutex, PoisonError};
 
 #[global_allocator]
 static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
-
-/// Memory is of the whole process: one test at a time.
-static ALONE: Mutex<()> = Mutex::new(());
 
 /// One SYN of the flood every 10 microseconds: 100 000 in a second (S-51).
 const GAP: Duration = Duration::from_micros(10);
@@ -143,7 +139,6 @@ impl Flood {
 }
 
 fn flooded(family: usize) {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut flood = Flood::new(family);
     let mut rng = Rng::from_run(51);
     let total = count();
@@ -197,20 +192,6 @@ fn flooded(family: usize) {
     assert_eq!(counters.unanswered, 0);
 }
 
-// S-51
-// Covers TCP-530, TCP-532, TCP-540
-#[test]
-fn a_flood_over_ipv4_takes_no_memory_and_no_time_from_who_means_it() {
-    flooded(0);
-}
-
-// S-51
-// Covers TCP-530, TCP-540
-#[test]
-fn a_flood_over_ipv6_takes_no_memory_and_no_time_from_who_means_it() {
-    flooded(1);
-}
-
 /// Many connections at once, each used and closed when its turn comes; whoever has the last word.
 fn crowd(flood: &mut Flood, rng: &mut Rng) {
     let peer = (SERVER[flood.family], PORT).into();
@@ -238,11 +219,8 @@ fn crowd(flood: &mut Flood, rng: &mut Rng) {
 /// The scenario's number.
 const CROWD: usize = 1000;
 
-// S-69
-// Covers TCP-006, TCP-078
-#[test]
-fn a_thousand_connections_that_end_in_any_order_leave_nothing_behind() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+/// A thousand connections, which end in any order, again and again.
+fn crowds() {
     let mut rng = Rng::from_run(69);
     let mut flood = Flood::new(0);
     let mut held = Vec::new();
@@ -255,4 +233,13 @@ fn a_thousand_connections_that_end_in_any_order_leave_nothing_behind() {
     assert_eq!(flood.link.server.guests(), 0);
     // Tables have grown; what the second crowd leaves, the fourth does too.
     assert!(held[3] <= held[1] + 1024, "{held:?}");
+}
+
+// S-51, S-69: one test, since memory is of the whole process
+// Covers TCP-530, TCP-532, TCP-540, TCP-006, TCP-078
+#[test]
+fn floods_and_crowds_take_no_memory_that_lasts_and_no_time_from_who_means_it() {
+    flooded(0);
+    flooded(1);
+    crowds();
 }

@@ -107,23 +107,18 @@ impl Story {
 
     fn act(&mut self, which: usize, event: &Event<&'static [u8]>) {
         let Some(mut live) = self.engines[which].at(self.now, self.handles[which]) else { return };
-        match event {
-            Event::Established => {
-                let pushes = [Push::Now, Push::Urgent, Push::Now];
-                for push in pushes {
-                    let _refused = live.send(&[5; 1500], push);
-                }
-                if self.plot == Plot::Aborted && which == 0 {
-                    live.abort();
-                }
+        if let Event::Established = event {
+            let pushes = [Push::Now, Push::Urgent, Push::Now];
+            for push in pushes {
+                let _refused = live.send(&[5; 1500], push);
             }
-            Event::SendReady => {
-                let _over = live.finish();
+            if self.plot == Plot::Aborted && which == 0 {
+                live.abort();
             }
-            Event::ReceiveAvailable { available, .. } => {
-                let _less = live.commit(*available);
-            }
-            _ => {}
+        } else if let Event::SendReady = event {
+            let _over = live.finish();
+        } else if let Event::ReceiveAvailable { available, .. } = event {
+            let _less = live.commit(*available);
         }
     }
 
