@@ -49,7 +49,7 @@ pub(crate) fn run(_args: &[String]) -> Findings {
 fn can_be_had(machine: &Machine) -> bool {
     let programs = [machine.linker.filter(|name| *name != "rust-lld"), machine.runner];
     let first = |words: &&'static str| words.split(' ').next().unwrap_or_default();
-    let there = programs.iter().flatten().all(|words| succeeds(first(&words), &["--version"]));
+    let there = programs.iter().flatten().all(|words| succeeds(first(words), &["--version"]));
     there && succeeds("rustup", &["target", "add", machine.target])
 }
 
