@@ -106,6 +106,7 @@ const PICTURE: &[(&str, &[&str])] = &[
             "mainstay-policy",
             "mainstay-tcp",
             "mainstay-test-support",
+            "mainstay-wire",
         ],
     ),
     ("xtask", &[]),

@@ -13,6 +13,7 @@ mod manifest;
 mod mutants;
 mod peers;
 mod runner;
+mod same;
 mod size;
 mod tidy;
 mod trace;
@@ -72,6 +73,7 @@ const COMMANDS: &[Command] = &[
         about: "whether the tests of TCP notice another operator in its conditions [COUNT [FIRST]]",
         run: mutants::run,
     },
+    Command { name: "same", about: "a seed is the same run on every machine", run: same::run },
     Command { name: "size", about: "how much code a connection is in firmware", run: size::run },
     Command {
         name: "bench",

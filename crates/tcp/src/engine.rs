@@ -398,13 +398,6 @@ impl<T: Tables> Engine<T> {
         }
     }
 
-    /// Whether a segment that comes now is answered even if it belongs to no connection. Where not, what leaves should be
-    /// taken before more is handed in, or a flood drowns the answers to honest peers.
-    #[must_use]
-    pub fn can_answer(&self) -> bool {
-        !self.replies.is_full() && self.memory.kept().is_none_or(|kept| !kept.replies.is_full())
-    }
-
     /// Counts.
     pub const fn counters(&self) -> &Counters {
         &self.counters

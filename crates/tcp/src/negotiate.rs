@@ -108,7 +108,9 @@ impl<P: Profile> Endpoint<P> {
             let accurate = self.agree_on_accurate(header.flags, arrived, answer).is_some();
             accurate || self.ecn_agreed(header.flags, answer)
         };
-        let scale = options.window_scale.filter(|_| !answer || self.offers_scale(false));
+        // Where SYNs crossed, ours has left already: if it offered nothing, an offer now would come too late (RFC 7323 §2.2).
+        let passive = self.bits.has(Bits::PASSIVE);
+        let scale = options.window_scale.filter(|_| passive || self.offers_scale(false));
         // Timestamps that would leave no room for payload are not worth it (TCP-541).
         let room = self.mss >= TIMESTAMPS_LEN + 36;
         let stamps = options.timestamps.filter(|_| timestamps && room);

@@ -8,17 +8,17 @@ mod node;
 use core::time::Duration;
 use mainstay_tcp::{Ignored, Ingress, Keepalive, Push, Settings, State};
 use mainstay_wire::tcp::{Flags, Header, Options, SackBlock};
-use node::{MSS, Node, PEER_ISS, PlainStd, PlainTiny, Seen, meta, quiet, segment};
+use node::{MSS, Node, PEER_ISS, PlainHost, PlainTiny, Seen, meta, quiet, segment};
 
 /// A node that leaves the cutting to its device.
-fn long() -> Node<PlainStd> {
+fn long() -> Node<PlainHost> {
     let mut settings = quiet(Settings::host(Default::default()));
     settings.gso_max = 60_000;
     Node::open(settings, 20_000)
 }
 
 /// The acknowledgement of `ack` by a peer that holds these runs.
-fn holds(node: &mut Node<PlainStd>, ack: u32, runs: &[(u32, u32)]) {
+fn holds(node: &mut Node<PlainHost>, ack: u32, runs: &[(u32, u32)]) {
     let mut header = node.header(Flags::ACK, PEER_ISS + 1, ack);
     for (left, right) in runs {
         let (left, right) = (node.iss.wrapping_add(*left), node.iss.wrapping_add(*right));
@@ -37,7 +37,7 @@ fn syn_reset_probes_and_urgent_data_are_never_long() {
     let mut settings = quiet(Settings::host(Default::default()));
     (settings.gso_max, settings.keepalive) =
         (60_000, Some(Keepalive { idle: 10, interval: 10, count: 3 }));
-    let mut node = Node::<PlainStd>::closed(settings, 4000);
+    let mut node = Node::<PlainHost>::closed(settings, 4000);
     assert!(node.live().write(&[0; 1000], Push::Now).is_err(), "there is nothing to send yet");
     let syn = node.connect(1280);
     assert!(syn.flags.contains(Flags::SYN));
@@ -107,7 +107,7 @@ fn a_long_segment_takes_no_more_than_half_the_window_and_what_the_congestion_win
     let mut node = long();
     node.window = 3000;
     // Whoever has seen a larger window counts by that.
-    let mut fresh = Node::<PlainStd>::closed(
+    let mut fresh = Node::<PlainHost>::closed(
         {
             let mut settings = quiet(Settings::host(Default::default()));
             settings.gso_max = 60_000;
@@ -156,7 +156,7 @@ fn a_wrong_sum_changes_nothing_unless_a_device_has_looked() {
 // Covers TCP-614, TCP-143
 #[test]
 fn a_batch_of_packets_is_acknowledged_once() {
-    let mut node = Node::<PlainStd>::open(quiet(Settings::host(Default::default())), 20_000);
+    let mut node = Node::<PlainHost>::open(quiet(Settings::host(Default::default())), 20_000);
     for n in 0..12 {
         node.text(1 + n * 1000, 1000, 1);
     }

@@ -1,5 +1,10 @@
 //! Two engines and a link between them, in virtual time.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests; the environment asks for the long form"
+)]
+#![expect(clippy::print_stdout, reason = "what was measured is worth seeing with --nocapture")]
 
 #[path = "pair/bare.rs"]
 mod bare;
@@ -9,16 +14,24 @@ mod close;
 mod early;
 #[path = "pair/flood.rs"]
 mod flood;
+#[path = "pair/gone.rs"]
+mod gone;
 #[path = "pair/handshake.rs"]
 mod handshake;
+#[path = "pair/held.rs"]
+mod held;
 #[path = "pair/linger.rs"]
 mod linger;
+#[path = "pair/offload.rs"]
+mod offload;
 #[path = "pair/path.rs"]
 mod path;
 #[path = "pair/peer.rs"]
 mod peer;
 #[path = "pair/predicted.rs"]
 mod predicted;
+#[path = "pair/share.rs"]
+mod share;
 #[path = "pair/syn_loss.rs"]
 mod syn_loss;
 #[path = "pair/transfer.rs"]

@@ -10,7 +10,7 @@ use mainstay_tcp::{Push, Settings};
 use mainstay_wire::ip::{Dscp, Protocol};
 use mainstay_wire::ipv6;
 use mainstay_wire::segment::Split;
-use node::{Node, PlainStd};
+use node::{Node, PlainHost};
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// The packets that leave now, as they are on the wire.
-fn packets(node: &mut Node<PlainStd>) -> Vec<Vec<u8>> {
+fn packets(node: &mut Node<PlainHost>) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     while let Some(out) = node.engine.poll_transmit(node.now) {
         let parts = out.payload.as_slice();
@@ -67,13 +67,13 @@ fn packets(node: &mut Node<PlainStd>) -> Vec<Vec<u8>> {
     all
 }
 
-fn open(gso_max: u16, timestamps: bool, nagle: bool) -> Node<PlainStd> {
+fn open(gso_max: u16, timestamps: bool, nagle: bool) -> Node<PlainHost> {
     let mut settings = Settings::host(Default::default());
     (settings.gso_max, settings.timestamps, settings.nagle) = (gso_max, timestamps, nagle);
     Node::open(settings, 4000)
 }
 
-fn apply(node: &mut Node<PlainStd>, step: &Step, acked: &mut u32) {
+fn apply(node: &mut Node<PlainHost>, step: &Step, acked: &mut u32) {
     match step {
         Step::Write(count, push) => {
             let _ = node.live().write(&vec![3; *count], *push);

@@ -43,7 +43,7 @@ fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-// Covers TCP-700, TCP-701, TCP-715, TCP-004
+// Covers TCP-700, TCP-701, TCP-004, TCP-715, TCP-713
 #[test]
 fn drawn_pairs_lose_no_byte_and_come_to_an_end() {
     if let Some(seed) = setting("MAINSTAY_SEED") {
@@ -80,3 +80,35 @@ fn drawn_pairs_lose_no_byte_and_come_to_an_end() {
     println!("segments, of them sent again, and bytes: {totals:?}");
     assert!(failures.is_empty(), "{} of {seeds}\n{}", failures.len(), failures.join("\n"));
 }
+
+/// So many seeds make the story that every machine tells the same way. chosen: all profiles and faults are in them
+const TOLD: u64 = 60;
+
+// S-71: `cargo xtask same` runs this for machines of other widths and byte orders, and compares what it prints.
+// Covers TCP-004, TCP-710, TCP-711, TCP-712, TCP-714
+#[test]
+fn a_story_is_told_the_same_way_each_time() {
+    let tell = || {
+        (0..TOLD).fold(0xcbf2_9ce4_8422_2325_u64, |hash, seed| {
+            let report = World::new(&Plan::draw(seed)).run();
+            (hash ^ report.hash).wrapping_mul(0x100_0000_01b3)
+        })
+    };
+    let story = tell();
+    println!("the story of {TOLD} pairs: {story:#018x}");
+    assert_eq!(story, tell());
+}
+
+// Covers TCP-548
+#[test]
+fn arithmetic_is_checked_where_tests_run() {
+    let most = core::hint::black_box(u8::MAX);
+    assert!(std::panic::catch_unwind(|| most + 1).is_err());
+}
+
+// Deferred TCP-704: the C face comes with crates/capi
+// Deferred TCP-705: the observer knows what may be in each segment; a second receiver and sender to compare with is not written
+// Deferred TCP-706: OpenThread's simulation build and lwIP are not among the peers that CI can install
+// Deferred TCP-707: mutation testing is a run of hours with a tool of its own, before a release
+// Deferred TCP-721: a rule for whoever writes tests; there is nothing to run
+// Deferred TCP-547: the targets exist and run in CI for seconds; 10^8 cases each, Miri and the C face wait for a release

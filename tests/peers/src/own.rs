@@ -23,7 +23,7 @@ use mainstay_host::own::{Wire, WireKind, WireOptions, send_all};
 use mainstay_net::network::{Config, Event};
 use mainstay_net::{Network, Prefix};
 use mainstay_tcp::congestion::any;
-use mainstay_tcp::{ListenerHandle, Settings};
+use mainstay_tcp::{FastOpenPolicy, ListenerHandle, Settings};
 use mainstay_test_support::{Deadline, Site, program, wait_until};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::sync::Arc;
@@ -154,6 +154,8 @@ pub struct Shape {
     pub receive_bytes: usize,
     /// Where packets to other networks go.
     pub gateways: Vec<IpAddr>,
+    /// Whether data may come and go in SYNs.
+    pub fast_open: FastOpenPolicy,
 }
 
 impl Default for Shape {
@@ -169,7 +171,9 @@ impl Shape {
         let mut settings = Settings::host(any::Config::default());
         settings.gso_max = if offload { 65_535 - 120 } else { 0 };
         let (kind, name) = (WireKind::Tap, LINK.to_owned());
-        Self { kind, name, offload, settings, receive_bytes: 1 << 20, gateways: Vec::new() }
+        let (receive_bytes, gateways) = (1 << 20, Vec::new());
+        let fast_open = FastOpenPolicy::Off;
+        Self { kind, name, offload, settings, receive_bytes, gateways, fast_open }
     }
 
     /// The link, as a builder takes it.
@@ -194,6 +198,7 @@ impl Shape {
             settings: Arc::new(self.settings),
             receive_bytes: self.receive_bytes,
             offload: self.offload,
+            fast_open: self.fast_open,
             ..Config::default()
         };
         // Nobody else is on the link.
@@ -254,6 +259,13 @@ impl Stack {
     pub fn connect(&mut self, peer: SocketAddr, to_send: u64) -> Flow {
         let now = self.now();
         Flow::new(self.network.connect(now, peer, None, 0).unwrap(), to_send, false)
+    }
+
+    /// Connects with the first bytes, which the SYN carries if the peer has given a cookie.
+    #[must_use]
+    pub fn connect_deferred(&mut self, peer: SocketAddr, to_send: u64) -> Flow {
+        let now = self.now();
+        Flow::deferred(self.network.connect_deferred(now, peer, None, 0).unwrap(), to_send)
     }
 
     /// Listens.

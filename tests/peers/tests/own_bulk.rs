@@ -64,6 +64,7 @@ fn both_ways_at_once_for_each_family_side_and_device() {
     }
 }
 
+// S-64
 // Covers TCP-702
 #[test]
 #[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]

@@ -88,7 +88,7 @@ impl Side {
         let mut config = Config {
             receive_bytes: BUFFER,
             send_bytes: BUFFER,
-            connections_max: 256,
+            connections_max: 1200,
             ..Config::default()
         };
         (config.stack.probes_v4, config.stack.probes_v6) = (0, 0);
@@ -121,13 +121,18 @@ impl Side {
         assert_eq!(verdict, Verdict::Accepted);
     }
 
-    fn next(&mut self, now: Instant) -> Option<&[u8]> {
+    /// Connections that are served.
+    pub(crate) fn guests(&self) -> usize {
+        self.guests.len()
+    }
+
+    pub(crate) fn next(&mut self, now: Instant) -> Option<&[u8]> {
         let out = self.network.poll_transmit(now, &mut self.buffer)?;
         self.buffer.get(..out.len)
     }
 
     /// Takes who came, answers who asked, and lets go who has finished.
-    fn serve(&mut self, now: Instant) {
+    pub(crate) fn serve(&mut self, now: Instant) {
         while let Some(event) = self.network.poll_event(now) {
             if let Event::Incoming(listener) = event {
                 self.guests.extend(self.network.accept(listener, 0));
@@ -135,10 +140,11 @@ impl Side {
         }
         let network = &mut self.network;
         self.guests.retain(|guest| {
-            let mut bytes = [0; 64];
+            let mut bytes = [0; 16 << 10];
             let mut live = network.at(now, *guest).unwrap();
-            if live.read(&mut bytes).is_ok_and(|count| count > 0) {
-                live.write(b"answer", Push::Now).unwrap();
+            if live.read(&mut bytes).is_ok_and(|count| count > 0)
+                && live.write(b"answer", Push::Now).is_ok()
+            {
                 live.finish().unwrap();
             }
             let over = live.endpoint().is_none_or(|endpoint| endpoint.state() == State::Closed);
@@ -172,7 +178,10 @@ impl Link {
         let mut quiet = false;
         while !quiet {
             quiet = true;
-            while self.flying.front().is_some_and(|(at, ..)| *at <= now) {
+            // A driver takes no more than can be answered.
+            while self.flying.front().is_some_and(|(at, ..)| *at <= now)
+                && self.server.network.can_answer()
+            {
                 let Some((_, to_client, packet)) = self.flying.pop_front() else { break };
                 let side = if to_client { &mut self.client } else { &mut self.server };
                 side.give(now, &packet);

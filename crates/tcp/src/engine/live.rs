@@ -306,6 +306,12 @@ impl<T: Tables> Live<'_, T> {
         self.ask(|endpoint, _| endpoint.commit(count))
     }
 
+    /// The unread bytes in sequence as one slice, moved in place where they were two (TCP-053); `None` if the endpoint is
+    /// gone.
+    pub fn contiguify(&mut self) -> Option<&[u8]> {
+        self.engine.endpoint_mut(self.slot).map(Endpoint::contiguify)
+    }
+
     /// Copies unread bytes and frees them; 0 when there are none (TCP-059).
     ///
     /// # Errors

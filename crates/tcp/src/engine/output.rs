@@ -152,6 +152,13 @@ impl<T: Tables> Engine<T> {
         })
     }
 
+    /// Whether a segment that comes now is answered even if it belongs to no connection. Where not, what leaves should be
+    /// taken before more is handed in, or a flood drowns the answers to honest peers.
+    #[must_use]
+    pub fn can_answer(&self) -> bool {
+        !self.replies.is_full() && self.memory.kept().is_none_or(|kept| !kept.replies.is_full())
+    }
+
     fn next_reply(&mut self, now: Instant) -> Option<Reply> {
         let reply = self.replies.pop().or_else(|| self.next_kept_reply(now))?;
         self.last = Some(Last::Reply(reply));

@@ -81,6 +81,16 @@ fn what_nobody_takes_is_over_after_the_handshake_limit() {
     assert_eq!(queue.poll_due(a_lap), Some(Due::Resend(syn(1))));
 }
 
+#[test]
+fn a_handshake_is_kept_whatever_part_of_a_tick_it_begins_in() {
+    for micros in 0..(1 << 15) {
+        let (mut queue, mut rng) = (queue::<4>(), Rng::from_run(1));
+        let now = NOW + Duration::from_micros(micros);
+        queue.insert(now, 7, &syn(1), Stage::Deferred, &mut rng);
+        assert!(queue.deadline().is_some_and(|at| at > now), "{micros}");
+    }
+}
+
 // Covers TCP-530
 #[test]
 fn of_a_full_queue_any_unanswered_one_gives_way_and_no_completed_one() {

@@ -29,9 +29,10 @@ impl<P: Profile> Tables for Vecs<P> {
 
 pub(crate) type PlainTiny = Tiny<Vec<u8>, RingQueue<Vec<u8>>>;
 pub(crate) type PlainStd = Std<Vec<u8>, RingQueue<Vec<u8>>>;
+pub(crate) type PlainHost = Host<Vec<u8>, RingQueue<Vec<u8>>>;
 pub(crate) type Mesh = Extended<PlainTiny>;
 pub(crate) type MeshStd = Extended<PlainStd>;
-pub(crate) type MeshHost = Extended<Host<Vec<u8>, RingQueue<Vec<u8>>>>;
+pub(crate) type MeshHost = Extended<PlainHost>;
 
 pub(crate) const OWN: &str = "fd00::1";
 pub(crate) const PEER: &str = "fd00::2";

@@ -78,6 +78,7 @@ fn slow_start<C: CongestionControl>(config: C::Config) -> (u64, u64) {
     (transfer.lost, queue)
 }
 
+// S-66
 // Covers TCP-253
 #[test]
 fn hystart_ends_slow_start_long_before_a_buffer_of_a_hundred_products_is_full() {

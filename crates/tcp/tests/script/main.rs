@@ -12,6 +12,7 @@ mod notation;
 mod options;
 mod parts;
 mod run;
+mod scenarios;
 mod world;
 
 use core::panic::AssertUnwindSafe;
@@ -80,6 +81,12 @@ fn main() -> ExitCode {
     }
     if wanted.list {
         return ExitCode::SUCCESS;
+    }
+    if wanted.has("scenarios") {
+        let report = scenarios::check(&top).err();
+        println!("test scenarios ... {}", if report.is_none() { "ok" } else { "FAILED" });
+        passed += i32::from(report.is_none());
+        failures.extend(report.map(|report| format!("---- scenarios ----\n{report}\n")));
     }
     for failure in &failures {
         println!("\n{failure}");

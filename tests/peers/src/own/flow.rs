@@ -22,6 +22,8 @@ pub struct Flow {
     /// It sends no end.
     pub lasts: bool,
     is_open: bool,
+    /// It writes before it is open.
+    eager: bool,
     finished: bool,
     peer_finished: bool,
     ended: Option<Disconnected>,
@@ -53,10 +55,15 @@ impl Flow {
             holds: false,
             lasts: false,
             is_open,
+            eager: false,
             finished: false,
             peer_finished: false,
             ended: None,
         }
+    }
+
+    pub(super) fn deferred(handle: Handle, to_send: u64) -> Self {
+        Self { eager: true, ..Self::new(handle, to_send, false) }
     }
 
     /// The connection.
@@ -124,7 +131,7 @@ impl Flow {
 
     /// Writes and reads what can be; whether there is more to read.
     pub(super) fn serve(&mut self, now: Instant, network: &mut Network) -> bool {
-        if !self.is_open || self.is_over() {
+        if !(self.is_open || self.eager) || self.is_over() {
             return false;
         }
         if self.ended.is_none() {
@@ -145,7 +152,7 @@ impl Flow {
             assert_eq!(count, next.len());
             self.sent.sent(count);
         }
-        if !self.lasts && !self.finished {
+        if self.is_open && !self.lasts && !self.finished {
             self.finished = true;
             live.finish().unwrap();
         }
