@@ -3,9 +3,7 @@
 use crate::node::{MSS, Mesh, MeshStd, Node, PlainTiny, quiet};
 use core::time::Duration;
 use mainstay_tcp::sizing::{FEW_HOPS, MANY_HOPS, mss_for_frames};
-use mainstay_tcp::{
-    Config, Expect, Extra, FastOpenPolicy, Settings, State, Transmitted,
-};
+use mainstay_tcp::{Config, Expect, Extra, FastOpenPolicy, Settings, State, Transmitted};
 use mainstay_wire::tcp::Flags;
 
 // Covers TCP-556
