@@ -174,7 +174,6 @@ fn the_traits_of_futures_do_the_same() {
     });
 }
 
-// Covers LAY-214
 #[test]
 fn nobody_there_nobody_listening_and_no_way_are_told_apart() {
     under_tokio(async |sockets| {

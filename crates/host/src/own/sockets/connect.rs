@@ -77,6 +77,14 @@ impl Future for Connect {
     }
 }
 
+impl Drop for Connect {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            connection.abort();
+        }
+    }
+}
+
 /// Connections that come to one address and port; none comes any more once it is dropped.
 #[derive(Debug)]
 pub struct Listener {
