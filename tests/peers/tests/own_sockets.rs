@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use mainstay::own::{Connection, Sockets};
-use mainstay_peer_tests::own::{KERNEL, Lan, OURS, PATIENCE, Pattern, Shape, coming, listener, taking};
+use mainstay_peer_tests::own::{KERNEL, Lan, OURS, PATIENCE, Shape, coming, listener, taking};
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -42,7 +42,7 @@ fn echo(mut stream: TcpStream) -> usize {
 
 /// Sends so much, ends, and reads until the peer's end; all of it came back.
 async fn converse(connection: &Connection, len: usize) {
-    let sent = Pattern::new().next(len).to_vec();
+    let sent: Vec<u8> = (0..len).map(|n| (n * n + 7 * n).to_le_bytes()[1]).collect();
     let (mut reader, mut writer) = (connection, connection);
     let mut back = Vec::new();
     let write = async {
