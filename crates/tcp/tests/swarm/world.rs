@@ -261,6 +261,7 @@ impl World {
     }
 
     /// What leaves, or comes.
+    #[expect(clippy::print_stdout, reason = "asked for by who looks into one seed")]
     fn tell(&self, words: &str, bytes: &[u8]) {
         if !self.told {
             return;
