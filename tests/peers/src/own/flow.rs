@@ -112,7 +112,7 @@ impl Flow {
         network.engine().endpoint(self.handle).unwrap().facts()
     }
 
-    pub(super) const fn note<B>(&mut self, event: &Event<B>) {
+    pub(super) fn note<B>(&mut self, event: &Event<B>) {
         if matches!(event, Event::Established | Event::Accepted) {
             self.is_open = true;
         }
