@@ -16,6 +16,10 @@
 //! | `traits.rs` | those of `tokio` and `futures` |
 //! | `thread.rs` | the thread that serves links |
 
+// Deferred LAY-089: endpoints of ours have no priority, since none is given up for another's sake
+// Deferred LAY-166: zero-copy reading would lend a slice under the lock that all connections share
+// Deferred LAY-212: the same test-suite over both bases comes with connections as layers' base, the asynchronous face
+
 mod connect;
 mod connection;
 mod hub;
@@ -62,13 +66,11 @@ impl Sockets {
 
     /// Connects; the future waits until that has succeeded or failed, and for an address of ours before. Dropping it ends
     /// the attempt.
-    #[must_use]
     pub fn connect(&self, peer: SocketAddr) -> Connect {
         Connect::new(self.share.clone(), peer, None)
     }
 
     /// The same with settings of its own, such as keepalive.
-    #[must_use]
     pub fn connect_with(&self, peer: SocketAddr, settings: Arc<Settings>) -> Connect {
         Connect::new(self.share.clone(), peer, Some(settings))
     }

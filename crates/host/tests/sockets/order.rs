@@ -61,7 +61,7 @@ impl Shelf {
     }
 }
 
-// Covers LAY-188, LAY-185, LAY-175
+// Covers LAY-188, LAY-175
 #[test]
 fn in_every_order_of_events_all_tasks_come_to_their_end() {
     for seed in 0..200 {
@@ -132,7 +132,7 @@ fn who_waits_is_woken_by_a_reset_in_every_order_of_events() {
     }
 }
 
-// Covers LAY-181
+// Covers LAY-188
 #[test]
 fn futures_that_are_dropped_leave_nothing_behind() {
     let mut world = World::new(1, &small());

@@ -90,7 +90,7 @@ fn text(len: usize) -> Vec<u8> {
     (0..len).map(|n| u8::try_from((n * n + 7 * n) % 251).unwrap()).collect()
 }
 
-// Covers LAY-177, LAY-179, LAY-185
+// Covers LAY-177, LAY-179
 #[test]
 fn tokio_copies_both_ways_and_half_a_connection_goes_on() {
     under_tokio(async |sockets| {
@@ -144,6 +144,30 @@ fn the_peer_of_an_abort_sees_a_reset_whatever_was_queued() {
         let error = theirs.write_all(b"anything").await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
         assert_eq!(sockets[0].leaving_count(), 0);
+    });
+}
+
+// Covers LAY-015
+#[test]
+fn who_drops_a_connection_with_bytes_unread_resets_it_and_else_ends_it() {
+    under_tokio(async |sockets| {
+        for unread in [false, true] {
+            let [mut ours, mut theirs] = pair(&sockets).await;
+            ours.write_all(b"question").await.unwrap();
+            theirs.write_all(&text(9000)).await.unwrap();
+            ours.acked().await.unwrap();
+            if !unread {
+                theirs.read_exact(&mut [0; 8]).await.unwrap();
+            }
+            drop(theirs);
+            let mut all = Vec::new();
+            let read = ours.read_to_end(&mut all).await;
+            if unread {
+                assert_eq!(read.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+            } else {
+                assert_eq!(read.unwrap(), 9000, "what was written goes on in the background");
+            }
+        }
     });
 }
 

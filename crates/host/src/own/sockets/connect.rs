@@ -167,6 +167,6 @@ const fn kind(error: TcpError) -> io::ErrorKind {
         TcpError::AddrInUse => io::ErrorKind::AddrInUse,
         TcpError::QueueFull | TcpError::BufferTooSmall => io::ErrorKind::OutOfMemory,
         TcpError::InvalidState | TcpError::InvalidArgs => io::ErrorKind::InvalidInput,
-        _ => io::ErrorKind::Other,
+        TcpError::NotOpen | TcpError::SendClosed | TcpError::Stale | _ => io::ErrorKind::Other,
     }
 }

@@ -143,10 +143,12 @@ impl Connection {
         if unreachable {
             return Poll::Ready(Err(io::ErrorKind::HostUnreachable.into()));
         }
-        self.poll(context, Side::Writer, |live| match state(live) {
-            State::SynSent | State::SynReceived => None,
-            State::Closed | State::Armed => Some(Err(end(live).unwrap_or_else(gone))),
-            _ => Some(Ok(())),
+        self.poll(context, Side::Writer, |live| {
+            let state = live.endpoint().map_or(State::Closed, Endpoint::state);
+            if is_over(state) {
+                return Some(Err(end(live).unwrap_or_else(gone)));
+            }
+            (!matches!(state, State::SynSent | State::SynReceived)).then_some(Ok(()))
         })
     }
 
@@ -192,8 +194,9 @@ fn gone() -> io::Error {
     io::ErrorKind::NotConnected.into()
 }
 
-fn state(live: &Lent<'_>) -> State {
-    live.endpoint().map_or(State::Closed, Endpoint::state)
+/// Whether there is no connection any more.
+const fn is_over(state: State) -> bool {
+    matches!(state, State::Closed | State::Armed)
 }
 
 /// Why there is no connection any more, if it was not both sides' wish.
@@ -202,7 +205,7 @@ fn end(live: &Lent<'_>) -> Option<io::Error> {
         Disconnected::Refused => io::ErrorKind::ConnectionRefused,
         Disconnected::Reset => io::ErrorKind::ConnectionReset,
         Disconnected::TimedOut => io::ErrorKind::TimedOut,
-        _ => return None,
+        Disconnected::Normal | Disconnected::TimeWait | _ => return None,
     };
     Some(kind.into())
 }
@@ -218,10 +221,7 @@ fn read(live: &mut Lent<'_>, out: &mut [u8]) -> Option<io::Result<usize>> {
     if endpoint.is_end_of_stream() {
         return Some(Ok(0));
     }
-    match endpoint.state() {
-        State::Closed | State::Armed => Some(end(live).map_or(Ok(0), Err)),
-        _ => None,
-    }
+    is_over(endpoint.state()).then(|| end(live).map_or(Ok(0), Err))
 }
 
 fn write(live: &mut Lent<'_>, bytes: &[u8], push: Push) -> Option<io::Result<usize>> {
@@ -238,8 +238,8 @@ fn write(live: &mut Lent<'_>, bytes: &[u8], push: Push) -> Option<io::Result<usi
 
 fn acked(live: &Lent<'_>) -> Option<io::Result<()>> {
     let endpoint = live.endpoint()?;
-    match endpoint.state() {
-        State::Closed | State::Armed => Some(end(live).map_or(Ok(()), Err)),
-        _ => endpoint.queue().is_empty().then_some(Ok(())),
+    if is_over(endpoint.state()) {
+        return Some(end(live).map_or(Ok(()), Err));
     }
+    endpoint.queue().is_empty().then_some(Ok(()))
 }
