@@ -199,10 +199,7 @@ impl Server<'_> {
                 self.stage = Stage::Draining;
                 return Ok(true);
             }
-            Some(state) => {
-                return Err(interrupted(self.args, state)
-                    .unwrap_or_else(|| strange(self.args, "does not speak as iperf3 does")));
-            }
+            Some(state) => return Err(interrupted(self.args, state)),
         }
         // By count, the peer says when it has enough; what it says is under way may be the last of it.
         let busy = match self.lanes.exchange(ground, wanted.bytes, report) {
