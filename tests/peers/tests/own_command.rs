@@ -1,7 +1,7 @@
 //! The command over our own stack and over the kernel's: tests of iperf3 with its unmodified client and server, bytes to and
 //! from socat, and streams of a policy over IPv6.
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 // Deferred LAY-319: the server half needs listeners of streams; openssl as a client's peer is in `own_streams.rs`
 // Deferred LAY-334: liblwip-dev has no programs, and its port needs C code beside the test
