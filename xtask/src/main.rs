@@ -10,6 +10,7 @@ mod console;
 mod fuzz;
 mod layers;
 mod manifest;
+mod mutants;
 mod peers;
 mod runner;
 mod size;
@@ -65,6 +66,11 @@ const COMMANDS: &[Command] = &[
         name: "fuzz",
         about: "every parser and machine under a fuzzer [SECONDS] [TARGET [INPUT]]",
         run: fuzz::run,
+    },
+    Command {
+        name: "mutants",
+        about: "whether the tests of TCP notice another operator in its conditions [COUNT [FIRST]]",
+        run: mutants::run,
     },
     Command { name: "size", about: "how much code a connection is in firmware", run: size::run },
     Command {

@@ -5,6 +5,7 @@
 //! already: the symbols are read from the ELF file in `size/elf.rs`.
 
 mod elf;
+mod stack;
 
 use crate::Findings;
 use crate::console::say;
@@ -23,12 +24,31 @@ struct Server {
     goal: u64,
     /// What there is, and a little for what is still to come.
     most: u64,
+    /// The same for the stack of one call (TCP-653).
+    stack_goal: u64,
+    stack: u64,
 }
 
+// Deferred TCP-653: the stack is measured below and may not grow, but the goals are not reached: 1.9 KiB, of which the
+// generator of random numbers takes 0.8 and a segment with unusual options 0.8 on its way to its connection.
 // Deferred TCP-654: the goals are not reached yet; until then text may not grow.
 const SERVERS: &[Server] = &[
-    Server { entry: "echo_tiny", profile: "tiny", goal: 16 << 10, most: 40_000 },
-    Server { entry: "echo_std", profile: "std", goal: 28 << 10, most: 47_000 },
+    Server {
+        entry: "echo_tiny",
+        profile: "tiny",
+        goal: 16 << 10,
+        most: 40_000,
+        stack_goal: 512,
+        stack: 1_950,
+    },
+    Server {
+        entry: "echo_std",
+        profile: "std",
+        goal: 28 << 10,
+        most: 47_000,
+        stack_goal: 1024,
+        stack: 1_970,
+    },
 ];
 
 /// Whose text is counted apart; a function belongs to the first that its name names.
@@ -102,6 +122,7 @@ fn measure(linker: &Path, rlibs: &[PathBuf], server: &Server) -> Result<Vec<u64>
     if !linked.is_ok_and(|status| status.success()) {
         return Err(format!("{} does not link", server.entry));
     }
+    judge_stack(server, &text)?;
     let functions = elf::functions(&text).ok_or("the program is no ELF of 32 bits")?;
     let mut sizes = vec![0; CRATES.len() + 1];
     for function in functions {
@@ -111,6 +132,22 @@ fn measure(linker: &Path, rlibs: &[PathBuf], server: &Server) -> Result<Vec<u64>
         }
     }
     Ok(sizes)
+}
+
+/// The deepest call into `mainstay-tcp` (TCP-653).
+fn judge_stack(server: &Server, program: &[u8]) -> Result<(), String> {
+    let deepest = stack::deepest(program, CRATES[0]).ok_or("the program calls itself")?;
+    let (stack::Deepest { bytes, path, blind }, profile) = (deepest, server.profile);
+    say(&format!("{profile}: stack {bytes} (goal {}), {blind} calls unknown", server.stack_goal));
+    if bytes <= server.stack {
+        return Ok(());
+    }
+    let path: Vec<String> = path.iter().map(|(name, frame)| format!("{name} {frame}")).collect();
+    Err(format!(
+        "{profile}: {bytes} bytes of stack, more than {}: {}",
+        server.stack,
+        path.join("; ")
+    ))
 }
 
 /// The mangled name of a function, among the names in a library.
@@ -144,7 +181,8 @@ fn judge(server: &Server, sizes: &[u64]) -> Option<String> {
 mod tests {
     use super::*;
 
-    const SERVER: Server = Server { entry: "f", profile: "p", goal: 5, most: 10 };
+    const SERVER: Server =
+        Server { entry: "f", profile: "p", goal: 5, most: 10, stack_goal: 0, stack: 0 };
 
     #[test]
     fn a_function_is_found_by_its_mangled_name() {

@@ -99,7 +99,7 @@ impl Side {
         while wire.has_room() {
             let Some(out) = self.engine.poll_transmit(now) else { return };
             let head = if packets { ipv4::HEADER_MIN } else { 0 };
-            let (header, payload) = (out.header, out.payload);
+            let (header, payload) = (out.header, &out.payload);
             let len = head + header.len() + payload.len();
             let frame = wire.put(len);
             if packets {

@@ -53,7 +53,7 @@ impl<P: Profile> Endpoint<P> {
             self.take_sack(now, segment.sack, ack, &mut told);
         }
         if ack.after(self.una) {
-            self.advance(now, segment, ack, &mut told);
+            self.advance(now, segment.echo(), ack, &mut told);
             if self.state == State::Closed {
                 return;
             }
@@ -80,7 +80,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     fn tell_apart(&self, now: Now, segment: &Segment<'_>) -> Told<<P::Rate as Rate>::Stamp> {
-        let original = self.predates_resending(segment.timestamps.map(|stamps| stamps.echo));
+        let original = self.predates_resending(segment.echo());
         let trips = Trips {
             min: self.min_rtt(),
             smoothed: self.trip.smoothed().unwrap_or(u32::MAX),
@@ -104,7 +104,8 @@ impl<P: Profile> Endpoint<P> {
     /// RFC 9293 §3.10.7.4: only a newer segment moves the window (TCP-138). One that acknowledges more is newer whatever
     /// its number: a retransmission has an old one, and the old window would be counted from the new acknowledgement.
     /// SND.WL2 is not kept: it is never after SND.UNA, and an acknowledgement before that does not come this far.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn take_window(&mut self, seq: Seq, ack: Seq, window: u32) {
         if self.wl1.at_or_before(seq) || ack.after(self.una) {
             self.set_wnd(window);
@@ -116,7 +117,7 @@ impl<P: Profile> Endpoint<P> {
     pub(crate) fn advance(
         &mut self,
         now: Now,
-        segment: &Segment<'_>,
+        echo: Option<u32>,
         ack: Seq,
         told: &mut Told<<P::Rate as Rate>::Stamp>,
     ) {
@@ -130,10 +131,9 @@ impl<P: Profile> Endpoint<P> {
         // Or it would lie ahead after two gigabytes of full segments, and hold back the first that is not (TCP-152).
         self.small = self.small.later(ack);
         self.queue_acknowledged(told.acked - u32::from(fin));
-        told.rtt = self.measure(now, segment, ack, told);
+        told.rtt = self.measure(now, echo, ack, told);
         if let Some(rtt) = told.rtt {
-            let flight = told.flight_before / self.payload_max().max(1);
-            self.sample(now, rtt, if P::Losses::BY_TIME { flight.div_ceil(2) } else { 1 });
+            self.sample(now, rtt, self.samples_in(told.flight_before));
         }
         self.retries = 0;
         self.duplicates = 0;
@@ -147,6 +147,16 @@ impl<P: Profile> Endpoint<P> {
         if fin {
             self.fin_acknowledged(now);
         }
+    }
+
+    /// How many round trips are told while so much is in flight: one for two segments, where each acknowledgement tells one.
+    #[inline]
+    fn samples_in(&self, flight: u32) -> u32 {
+        let segment = self.payload_max();
+        if !P::Losses::BY_TIME || flight <= 2 * segment {
+            return 1;
+        }
+        (flight / segment).div_ceil(2)
     }
 
     /// Payload is acknowledged: buffers go back (TCP-034, TCP-043, TCP-044).
@@ -236,7 +246,7 @@ impl<P: Profile> Endpoint<P> {
     fn measure(
         &mut self,
         now: Now,
-        segment: &Segment<'_>,
+        echo: Option<u32>,
         ack: Seq,
         told: &Told<<P::Rate as Rate>::Stamp>,
     ) -> Option<u32> {
@@ -244,15 +254,15 @@ impl<P: Profile> Endpoint<P> {
             let newest = told.newest.filter(|newest| !newest.ambiguous)?;
             return Some(now.micros.wrapping_sub(newest.sent).max(1));
         }
-        if let Some(rtt) = self.echoed(now, segment) {
+        if let Some(rtt) = self.echoed(now, echo) {
             return Some(rtt);
         }
         self.timed(now, ack)
     }
 
     /// How old the timestamp is that the peer echoes, in microseconds (TCP-359).
-    fn echoed(&self, now: Now, segment: &Segment<'_>) -> Option<u32> {
-        let echo = segment.timestamps.filter(|_| self.bits.has(Bits::TIMESTAMPS))?.echo;
+    fn echoed(&self, now: Now, echo: Option<u32>) -> Option<u32> {
+        let echo = echo.filter(|_| self.bits.has(Bits::TIMESTAMPS))?;
         let age = now.millis().wrapping_add(self.ts_offset).wrapping_sub(echo);
         (echo != 0 && age <= RTT_MAX_MILLIS).then(|| (age * 1000).max(1))
     }
@@ -261,7 +271,7 @@ impl<P: Profile> Endpoint<P> {
     pub(crate) fn sample_syn(&mut self, now: Now, segment: &Segment<'_>) {
         let timed =
             self.bits.take(Bits::TIMING).then(|| now.micros.wrapping_sub(self.sent_at).max(1));
-        if let Some(rtt) = timed.or_else(|| self.echoed(now, segment)) {
+        if let Some(rtt) = timed.or_else(|| self.echoed(now, segment.echo())) {
             self.sample(now, rtt, 1);
         }
     }

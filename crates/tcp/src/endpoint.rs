@@ -13,7 +13,7 @@ pub use view::Facts;
 
 pub(crate) use hints::Hints;
 
-use crate::bits::Bits;
+use crate::bits::{ARMED, Bits};
 use crate::challenge::Allowance;
 use crate::congestion::CongestionControl;
 use crate::error::TcpError;
@@ -29,7 +29,7 @@ use crate::recovery::Episode;
 use crate::rtt::RoundTrip;
 use crate::seq::Seq;
 use crate::time::Now;
-use crate::timers::{Rtx, Slot, Watch};
+use crate::timers::{Rtx, Watch};
 
 /// How a send ends (TCP-040, TCP-166).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,76 +47,15 @@ pub enum Push {
 /// One end of a connection.
 ///
 /// Its memory is this value, the receive storage and what the queue holds; nothing the peer does makes it grow.
+#[repr(C)] // what is small and asked for often stands first, where short instructions reach it
 pub struct Endpoint<P: Profile> {
+    pub(crate) bits: Bits,
+    pub(crate) settings: P::Settings,
     pub(crate) state: State,
     pub(crate) ended: Option<Disconnected>,
     pub(crate) soft: Option<Soft>,
     pub(crate) rtx: Rtx,
     pub(crate) watch: Watch,
-    pub(crate) bits: Bits,
-
-    pub(crate) local: P::Address,
-    pub(crate) peer: P::Address,
-    pub(crate) local_port: u16,
-    pub(crate) peer_port: u16,
-
-    // Send sequence (RFC 9293 §3.3.1); `nxt` never goes back.
-    pub(crate) una: Seq,
-    pub(crate) nxt: Seq,
-    /// The peer's window and the largest it ever was, as far as an offset can say.
-    pub(crate) wnd: P::Offset,
-    pub(crate) wnd_max: P::Offset,
-    pub(crate) wl1: Seq,
-    pub(crate) urgent_out: Seq,
-    /// The end of the newest small segment that is not acknowledged (TCP-152).
-    pub(crate) small: Seq,
-
-    // Receive sequence.
-    pub(crate) rcv_nxt: Seq,
-    /// The highest right edge that was advertised.
-    pub(crate) rcv_adv: Seq,
-    /// The last acknowledgement that was sent.
-    pub(crate) ack_sent: Seq,
-    pub(crate) fin: Seq,
-    pub(crate) urgent_in: Seq,
-    /// Bytes to report as a duplicate (TCP-482).
-    pub(crate) duplicate: Seq,
-    pub(crate) ring: Ring<P::Offset, P::Assembly>,
-
-    // Timestamps (RFC 7323).
-    /// The peer's newest; without timestamps, when what is timed left (see `rtt`).
-    pub(crate) ts_recent: u32,
-    pub(crate) ts_offset: u32,
-    pub(crate) flow: u32,
-
-    // Round trip and repetition.
-    pub(crate) trip: RoundTrip,
-    /// When something was last sent, in microseconds.
-    pub(crate) sent_at: u32,
-    pub(crate) fine: P::Finer,
-    pub(crate) extra: P::Extras,
-    pub(crate) slots: P::Slots,
-
-    // Recovery and congestion.
-    pub(crate) episode: Episode<P::Offset, <P::Congestion as CongestionControl>::Snapshot>,
-    pub(crate) congestion: P::Congestion,
-    pub(crate) board: P::Board,
-    pub(crate) losses: P::Losses,
-    pub(crate) rate: P::Rate,
-
-    pub(crate) acked_event: u32,
-    pub(crate) challenge: Allowance,
-    pub(crate) hints: Hints,
-    /// The payload the peer and the path take, options not subtracted.
-    pub(crate) mss: u16,
-    /// What we offered, the unit of acknowledging.
-    pub(crate) rcv_mss: u16,
-    /// When `ts_recent` was taken, in spans.
-    pub(crate) ts_recent_at: u16,
-    /// When repeating began, in coarse seconds.
-    pub(crate) repeating_since: u16,
-    /// How long the duplicate to report is.
-    pub(crate) duplicate_len: u16,
     pub(crate) shift_out: u8,
     pub(crate) shift_in: u8,
     pub(crate) retries: u8,
@@ -124,10 +63,69 @@ pub struct Endpoint<P: Profile> {
     pub(crate) probes: u8,
     pub(crate) owed: u8,
     pub(crate) quick: u8,
+    /// The payload the peer and the path take, options not subtracted.
+    pub(crate) mss: u16,
+    /// What we offered, the unit of acknowledging.
+    pub(crate) rcv_mss: u16,
+    pub(crate) local_port: u16,
+    pub(crate) peer_port: u16,
+    /// When repeating began, in coarse seconds.
+    pub(crate) repeating_since: u16,
+    /// When `ts_recent` was taken, in spans.
+    pub(crate) ts_recent_at: u16,
+    /// How long the duplicate to report is.
+    pub(crate) duplicate_len: u16,
+    pub(crate) challenge: Allowance,
+    pub(crate) hints: Hints,
+
+    // Send sequence (RFC 9293 §3.3.1); `nxt` never goes back.
+    pub(crate) una: Seq,
+    pub(crate) nxt: Seq,
+    /// The peer's window and the largest it ever was, as far as an offset can say.
+    pub(crate) wnd: P::Offset,
+    pub(crate) wnd_max: P::Offset,
+    // Receive sequence.
+    pub(crate) rcv_nxt: Seq,
+    /// The highest right edge that was advertised.
+    pub(crate) rcv_adv: Seq,
+    /// The last acknowledgement that was sent.
+    pub(crate) ack_sent: Seq,
+    pub(crate) wl1: Seq,
+    /// The end of the newest small segment that is not acknowledged (TCP-152).
+    pub(crate) small: Seq,
+
+    // Timestamps (RFC 7323).
+    /// The peer's newest; without timestamps, when what is timed left (see `rtt`).
+    pub(crate) ts_recent: u32,
+    pub(crate) ts_offset: u32,
+
+    // Round trip and repetition.
+    pub(crate) trip: RoundTrip,
+    /// When something was last sent, in microseconds.
+    pub(crate) sent_at: u32,
+    pub(crate) acked_event: u32,
+    pub(crate) fin: Seq,
+    pub(crate) urgent_in: Seq,
+    pub(crate) urgent_out: Seq,
+    /// Bytes to report as a duplicate (TCP-482).
+    pub(crate) duplicate: Seq,
+    pub(crate) flow: u32,
+    pub(crate) slots: P::Slots,
+    pub(crate) fine: P::Finer,
+    pub(crate) extra: P::Extras,
+
+    // Recovery and congestion.
+    pub(crate) episode: Episode<P::Offset, <P::Congestion as CongestionControl>::Snapshot>,
+    pub(crate) congestion: P::Congestion,
+    pub(crate) ring: Ring<P::Offset, P::Assembly>,
+    pub(crate) local: P::Address,
+    pub(crate) peer: P::Address,
+    pub(crate) losses: P::Losses,
+    pub(crate) board: P::Board,
+    pub(crate) rate: P::Rate,
 
     pub(crate) queue: P::Queue,
     pub(crate) storage: P::Storage,
-    pub(crate) settings: P::Settings,
     pub(crate) context: P::Context,
 }
 
@@ -158,8 +156,7 @@ impl<P: Profile> Endpoint<P> {
         settings: P::Settings,
         context: P::Context,
     ) -> Result<Self, TcpError> {
-        let capacity = Ring::<P::Offset, P::Assembly>::capacity(storage.as_ref());
-        (capacity > 0).then_some(()).ok_or(TcpError::BufferTooSmall)?;
+        Self::check_room(storage.as_ref())?;
         let congestion = P::Congestion::new(settings.as_ref().congestion, 536, 4 * 536);
         let mut endpoint = Self {
             state: State::Closed,
@@ -224,6 +221,11 @@ impl<P: Profile> Endpoint<P> {
         Ok(endpoint)
     }
 
+    fn check_room(storage: &[u8]) -> Result<(), TcpError> {
+        let capacity = Ring::<P::Offset, P::Assembly>::capacity(storage);
+        (capacity > 0).then_some(()).ok_or(TcpError::BufferTooSmall)
+    }
+
     /// What it was made of; buffers that were not polled are still in the queue.
     pub fn into_parts(self) -> (P::Storage, P::Queue, P::Context) {
         (self.storage, self.queue, self.context)
@@ -277,6 +279,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Whom it is about to be connected to; addresses of a kind it cannot keep were refused before.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn set_tuple(&mut self, tuple: &Tuple) {
         if let (Some(local), Some(peer)) =
             (P::Address::new(tuple.local.ip()), P::Address::new(tuple.peer.ip()))
@@ -304,6 +307,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Who it is connected to, or was.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn tuple(&self) -> Tuple {
         Tuple {
             local: (self.local.ip(), self.local_port).into(),
@@ -399,9 +403,7 @@ impl<P: Profile> Endpoint<P> {
         if !keep {
             self.ring.clear(self.storage.as_mut());
         }
-        for slot in Slot::ALL {
-            self.disarm(slot);
-        }
+        self.bits.unset(ARMED);
         self.state = State::Closed;
         self.ended = Some(reason);
         if let Some(extra) = self.extra.get_mut() {
@@ -451,14 +453,16 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Bytes, SYN and FIN that are neither acknowledged nor held nor lost (RFC 6675 §4, pipe).
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn outstanding(&self) -> u32 {
         let gone = clamp(crate::scoreboard::Sacked::sacked(&self.board)) + self.losses.lost();
         (self.nxt - self.una).saturating_sub(gone)
     }
 
     /// Queued bytes that were never sent.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn backlog(&self) -> u32 {
         let fin = u32::from(self.bits.has(Bits::FIN_SENT));
         let sent = self.nxt.since(self.data_base()).saturating_sub(fin);

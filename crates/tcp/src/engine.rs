@@ -33,12 +33,12 @@ use crate::event::{Event, State};
 use crate::index::{Index, List};
 use crate::isn;
 use crate::ports::{EPHEMERAL, Ports};
-use crate::prf::{Secret, Tuple};
+use crate::prf::{self, Domain, Secret, Tuple};
 use crate::profile::Profile;
 use crate::queue::TxQueue;
 use crate::seq::Seq;
 use crate::time::Now;
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use mainstay_base::{Instant, Rng};
 use reply::Replies;
 use unsent::Last;
@@ -355,10 +355,10 @@ impl<T: Tables> Engine<T> {
             if let Some(endpoint) = self.endpoint_mut(slot)
                 && endpoint.handle_timeout(now)
             {
-                reset = Some((endpoint.tuple(), endpoint.nxt, endpoint.rcv_nxt));
+                reset = Some((endpoint.nxt, endpoint.rcv_nxt));
             }
-            if let Some((tuple, sequence, acknowledgment)) = reset {
-                self.reset(tuple, sequence, Some(acknowledgment));
+            if let Some((sequence, acknowledgment)) = reset {
+                self.reset_peer(slot, sequence, Some(acknowledgment));
             }
             self.touch(now, slot);
         }
@@ -371,7 +371,7 @@ impl<T: Tables> Engine<T> {
             .index
             .deadline(slots.len(), |slot| slots.get(slot)?.endpoint.as_ref()?.next_deadline(now));
         let handshakes = self.memory.kept().and_then(|kept| kept.syns.deadline());
-        [first, handshakes, self.blocked_until].into_iter().flatten().min()
+        earlier(earlier(first, handshakes), self.blocked_until)
     }
 
     /// The next fact and whose it is.
@@ -396,16 +396,6 @@ impl<T: Tables> Engine<T> {
             let slot = u32::try_from(place).unwrap_or(u32::MAX);
             return Some((Handle { slot, generation }, event));
         }
-    }
-
-    /// The latest time that was said.
-    pub(crate) const fn latest(&self) -> Instant {
-        self.now
-    }
-
-    /// All endpoints.
-    pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Endpoint<T::Profile>> {
-        self.slots.as_ref().iter().filter_map(|slot| slot.endpoint.as_ref())
     }
 
     /// Whether a segment that comes now is answered even if it belongs to no connection. Where not, what leaves should be
@@ -450,12 +440,14 @@ impl<T: Tables> Engine<T> {
         self.slots.as_ref().get(slot)?.endpoint.as_ref()
     }
 
-    fn endpoint_mut(&mut self, slot: usize) -> Option<&mut Endpoint<T::Profile>> {
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(crate) fn endpoint_mut(&mut self, slot: usize) -> Option<&mut Endpoint<T::Profile>> {
         self.slots.as_mut().get_mut(slot)?.endpoint.as_mut()
     }
 
     /// After anything happened to an endpoint: its lists, its deadline and whether it can be found.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn touch(&mut self, now: Now, place: usize) {
         let Some(slot) = self.slots.as_mut().get_mut(place) else { return };
         let Some(endpoint) = slot.endpoint.as_ref() else { return };
@@ -505,7 +497,8 @@ impl<T: Tables> Engine<T> {
     }
 
     /// The same of addresses where they lie.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn find_between(&self, local: (&IpAddr, u16), peer: (&IpAddr, u16)) -> Option<usize> {
         let slots = self.slots.as_ref();
         let is = |slot: usize| {
@@ -518,10 +511,7 @@ impl<T: Tables> Engine<T> {
             })
         };
         let hash = if T::Index::HASHED {
-            self.bucket(&Tuple {
-                local: (*local.0, local.1).into(),
-                peer: (*peer.0, peer.1).into(),
-            })
+            prf::hash_between::<PrfOf<T>>(&self.secret, Domain::Bucket, local, peer)
         } else {
             0
         };
@@ -548,6 +538,13 @@ impl<T: Tables> Engine<T> {
         }
     }
 
+    /// The same to the peer of an endpoint, which may have none any more.
+    fn reset_peer(&mut self, slot: usize, sequence: Seq, acknowledgment: Option<Seq>) {
+        if let Some(endpoint) = self.endpoint_at(slot) {
+            self.reset(endpoint.tuple(), sequence, acknowledgment);
+        }
+    }
+
     /// Listens on an address that may be unspecified and a port that may not (TCP-072).
     ///
     /// # Errors
@@ -560,7 +557,8 @@ impl<T: Tables> Engine<T> {
             return Err(TcpError::InvalidArgs);
         };
         let listeners = self.listeners.as_mut();
-        if listeners.iter().any(|listener| listener.address() == Some(address)) {
+        let same = |it: &Listener| it.ip == Some(ip) && it.port == address.port();
+        if listeners.iter().any(same) {
             return Err(TcpError::AddrInUse);
         }
         let free = listeners.iter_mut().enumerate().find(|(_, listener)| listener.ip.is_none());
@@ -589,12 +587,14 @@ impl<T: Tables> Engine<T> {
     /// Who a SYN to `local` is for: an exact address before an unspecified one (TCP-073).
     fn listener(&self, local: SocketAddr) -> Option<ListenerHandle> {
         let mut found = None;
+        let wildcard: IpAddr = match local {
+            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
         for (slot, listener) in self.listeners.as_ref().iter().enumerate() {
-            let Some(address) = listener.address().filter(|it| it.port() == local.port()) else {
-                continue;
-            };
-            let exact = address.ip() == local.ip();
-            let wild = address.ip().is_unspecified() && address.is_ipv4() == local.is_ipv4();
+            let Some(ip) = listener.ip.filter(|_| listener.port == local.port()) else { continue };
+            let exact = ip.is(&local.ip());
+            let wild = ip.is(&wildcard);
             if exact || (wild && found.is_none()) {
                 let slot = u32::try_from(slot).unwrap_or(u32::MAX);
                 found = Some(ListenerHandle { slot, generation: listener.generation });
@@ -604,5 +604,14 @@ impl<T: Tables> Engine<T> {
             }
         }
         found
+    }
+}
+
+/// The earlier of what there is.
+#[inline]
+fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
     }
 }

@@ -28,9 +28,10 @@ impl Mark {
 impl<P: Profile> Endpoint<P> {
     /// Writes a header with the current acknowledgement and window (TCP-155) and says how long it is; what was owed is
     /// paid with it (TCP-412).
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn write_head(&mut self, now: Now, mark: Mark, out: &mut Head) -> usize {
-        if self.reports_blocks() {
+        if !P::BULK || self.reports_blocks() {
             return self.write_any_head(now, mark, out);
         }
         let Some(timestamps) = self.timestamps(now, true) else {

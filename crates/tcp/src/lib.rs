@@ -33,6 +33,7 @@ mod event;
 mod extras;
 mod fine;
 mod frto;
+mod full;
 mod head;
 mod limits;
 mod negotiate;
@@ -62,7 +63,7 @@ pub use engine::{
 pub use error::{SendError, TcpError};
 pub use event::{Disconnected, Event, Soft, State};
 pub use extras::{Budget, Expect, Extra, Extras, Standing, Traffic};
-pub use fine::{Fine, Finer};
+pub use fine::{Fine, Finer, Rounds};
 pub use prf::{Prf, Secret, SipHash, Tuple};
 pub use profile::{Extended, Host, Profile, SettingsOf, Std, Tiny};
 pub use segment_arrives::Ignored;

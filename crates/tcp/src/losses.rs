@@ -134,6 +134,10 @@ pub trait Losses: Default + Debug {
     /// Bytes that are lost and were not sent again since.
     fn lost(&self) -> u32;
 
+    /// Nothing was sent again or delivered out of its turn, so there is nothing for [`detect`](Self::detect) to find while
+    /// nothing is held or lost.
+    fn is_orderly(&self) -> bool;
+
     /// A duplicate was reported (TCP-276): what was sent again had arrived.
     fn duplicated(&mut self, round: Seq);
 

@@ -67,13 +67,15 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The bytes the receive storage has room for.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn capacity(&self) -> usize {
         Ring::<P::Offset, P::Assembly>::capacity(self.storage.as_ref())
     }
 
     /// Our timestamps, if they were agreed on or are offered (TCP-356, TCP-357).
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn timestamps(&self, now: Now, acknowledges: bool) -> Option<Timestamps> {
         self.bits.has(Bits::TIMESTAMPS).then(|| Timestamps {
             value: now.millis().wrapping_add(self.ts_offset),
@@ -134,7 +136,8 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The payload of a full segment without other options than timestamps.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn payload_max(&self) -> u32 {
         let stamps = if self.bits.has(Bits::TIMESTAMPS) { TIMESTAMPS_LEN } else { 0 };
         u32::from(self.mss.saturating_sub(stamps).max(1))

@@ -1,6 +1,7 @@
 //! The port a connection of ours starts from (TCP-522): the double hash of RFC 6056 §3.3.4.
 
 use crate::prf::{Domain, Prf, Secret, Tuple};
+use crate::time::low;
 use core::ops::RangeInclusive;
 
 /// Where ephemeral ports lie. IANA: the dynamic ports, RFC 6335 §6
@@ -46,13 +47,12 @@ impl<const N: usize> Ports<N> {
         tuple: &Tuple,
         mut taken: impl FnMut(u16) -> bool,
     ) -> Option<u16> {
-        let count = u64::from(self.count);
-        let offset = tuple.hash_addresses::<P>(secret, Domain::Port) % count;
-        let group =
-            tuple.hash_addresses::<P>(secret, Domain::PortTable) % u64::try_from(N).unwrap_or(1);
-        let counter = self.counters.get_mut(usize::try_from(group).unwrap_or(0))?;
+        let count = self.count;
+        let offset = low(tuple.hash_addresses::<P>(secret, Domain::Port)) % count;
+        let group = low(tuple.hash_addresses::<P>(secret, Domain::PortTable)) as usize % N;
+        let counter = self.counters.get_mut(group)?;
         for _ in 0..self.count {
-            let place = (offset + u64::from(*counter)) % count;
+            let place = (offset + *counter) % count;
             *counter = (*counter + 1) % self.count;
             let port = self.first + u16::try_from(place).unwrap_or(0);
             if !taken(port) {

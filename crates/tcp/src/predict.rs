@@ -8,12 +8,15 @@ use crate::acknowledge::Told;
 use crate::bits::Bits;
 use crate::endpoint::{Endpoint, clamp};
 use crate::event::State;
+use crate::extras::Extras as _;
 use crate::losses::{Losses as _, Trips};
 use crate::profile::Profile;
 use crate::rate::Rate;
 use crate::scoreboard::Sacked as _;
 use crate::segment_arrives::Segment;
+use crate::seq::Seq;
 use crate::time::{Now, later};
+use mainstay_wire::checksum::Checksum;
 use mainstay_wire::ip::Ecn;
 use mainstay_wire::tcp::Flags;
 
@@ -28,57 +31,101 @@ const UNUSUAL: Bits = Bits::RECOVERY
     .and(Bits::FIN_PENDING)
     .and(Bits::FIN_RECEIVED);
 
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Prediction {
+    /// It was one of the two.
+    Taken,
+    /// Its checksum is wrong; nothing has changed.
+    Damaged,
+    /// It is another, or may be; nothing has changed.
+    Other,
+}
+
 impl<P: Profile> Endpoint<P> {
-    /// Takes the segment if it is one of the two; otherwise nothing has changed.
-    #[inline]
-    pub(crate) fn predicted(&mut self, now: Now, segment: &Segment<'_>) -> bool {
+    /// Takes the segment if it is one of the two. With a `sum` of all before the payload that is added to it while it is
+    /// copied (TCP-612), and counts only if the sum is right (TCP-458).
+    #[inline(always)]
+    pub(crate) fn predicted(
+        &mut self,
+        now: Now,
+        segment: &Segment<'_>,
+        sum: Option<Checksum>,
+    ) -> Prediction {
         let Some(stamps) = segment.timestamps.filter(|_| segment.header.is_none()) else {
-            return false;
+            return Prediction::Other;
         };
         if self.state != State::Established
             || segment.flags.without(Flags::PSH) != Flags::ACK
             || segment.sequence != self.rcv_nxt
             || segment.ecn == Ecn::Ce
             || self.bits.has(UNUSUAL)
+            || self.extra.get().is_some()
             || !self.bits.has(Bits::TIMESTAMPS)
             || later(self.ts_recent, stamps.value)
         {
-            return false;
+            return Prediction::Other;
         }
         let taken = if segment.payload.is_empty() {
-            self.predicted_ack(now, segment)
+            let (sequence, ack) = (segment.sequence, segment.acknowledgment);
+            self.predicted_ack(now, sequence, ack, segment.window, stamps.echo)
         } else {
-            self.predicted_text(now, segment)
+            self.predicted_text(now, segment, sum)
         };
-        if taken {
+        if taken == Prediction::Taken {
             self.heard(now);
-            self.remember_timestamp(now, segment);
-            self.note_ecn(segment);
+            self.remember_timestamp(now, segment.sequence, stamps);
+            self.note_ecn(segment.flags, segment.ecn);
         }
         taken
     }
 
-    /// All of it in the window, and nothing of ours was outstanding.
-    fn predicted_text(&mut self, now: Now, segment: &Segment<'_>) -> bool {
-        let ack = segment.acknowledgment;
-        let fits = clamp(segment.payload.len()) <= self.rcv_adv.since(self.rcv_nxt);
+    /// All of it in the window, nothing held ahead of it, and nothing of ours was outstanding.
+    #[inline(always)]
+    fn predicted_text(
+        &mut self,
+        now: Now,
+        segment: &Segment<'_>,
+        mut sum: Option<Checksum>,
+    ) -> Prediction {
+        let (ack, bytes) = (segment.acknowledgment, segment.payload);
+        let fits = clamp(bytes.len()) <= self.rcv_adv.since(self.rcv_nxt);
         if !fits || ack != self.una || ack != self.nxt {
-            return false;
+            return Prediction::Other;
         }
+        let copy = |from: &[u8], to: &mut [u8]| match &mut sum {
+            Some(sum) => sum.copy(from, to),
+            None => to.copy_from_slice(from),
+        };
+        if !self.ring.place_next(self.storage.as_mut(), bytes, copy) {
+            return Prediction::Other;
+        }
+        if sum.is_some_and(|sum| !sum.is_valid()) {
+            return Prediction::Damaged;
+        }
+        self.ring.take_next(bytes.len());
         self.take_window(segment.sequence, ack, u32::from(segment.window) << self.shift_out);
-        self.window_moved(now);
-        self.take_text(now, segment, segment.sequence, segment.payload);
-        true
+        self.rcv_nxt += clamp(bytes.len());
+        self.bits.set(Bits::TELL_RECEIVE.and(Bits::OUTPUT));
+        self.owe_ack(now, segment.unit);
+        Prediction::Taken
     }
 
     /// Something new is acknowledged, nothing is held out of order, lost or in doubt.
-    fn predicted_ack(&mut self, now: Now, segment: &Segment<'_>) -> bool {
-        let ack = segment.acknowledgment;
+    #[inline(never)]
+    fn predicted_ack(
+        &mut self,
+        now: Now,
+        sequence: Seq,
+        ack: Seq,
+        window: u16,
+        echo: u32,
+    ) -> Prediction {
         let new = self.una.before(ack) && ack.at_or_before(self.nxt);
-        if !new || !self.board.is_empty() || self.losses.lost() > 0 {
-            return false;
+        if !new || !self.is_well() {
+            return Prediction::Other;
         }
-        self.take_window(segment.sequence, ack, u32::from(segment.window) << self.shift_out);
+        self.take_window(sequence, ack, u32::from(window) << self.shift_out);
         let mut told = Told {
             acked: 0,
             sacked: 0,
@@ -95,10 +142,15 @@ impl<P: Profile> Endpoint<P> {
                 original: false,
             },
         };
-        self.advance(now, segment, ack, &mut told);
+        self.advance(now, Some(echo), ack, &mut told);
         self.rate.delivered(now.micros, told.delivered);
-        self.recover(now, ack, &told);
-        self.window_moved(now);
-        true
+        self.go_on(now, &told);
+        Prediction::Taken
+    }
+
+    /// Nothing is lost, held out of order or sent again.
+    #[inline]
+    pub(crate) fn is_well(&self) -> bool {
+        self.losses.lost() == 0 && self.losses.is_orderly() && self.board.is_empty()
     }
 }

@@ -1,7 +1,7 @@
 //! The keyed function behind everything an outsider must not guess: initial sequence numbers, timestamp offsets,
 //! ports, cookies, flow labels, hash seeds (TCP-520, TCP-521).
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// A pseudo-random function with a 128-bit key. Provided: [`SipHash`].
 pub trait Prf {
@@ -31,11 +31,18 @@ impl core::fmt::Debug for Secret {
     }
 }
 
-impl Drop for Secret {
-    fn drop(&mut self) {
+impl Secret {
+    /// Nothing is left of it.
+    fn wipe(&mut self) {
         self.0 = [0; 2];
         // Else the compiler may leave out a write that nobody reads.
         core::hint::black_box(&self.0);
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.wipe();
     }
 }
 
@@ -64,11 +71,8 @@ pub struct Tuple {
 impl Tuple {
     /// 64 bits of the tuple in one domain.
     pub(crate) fn hash<F: Prf>(&self, key: &Secret, domain: Domain) -> u64 {
-        let mut message = [0; 40];
-        message[0] = domain as u8;
-        write_address(&self.local, &mut message, 1);
-        write_address(&self.peer, &mut message, 20);
-        F::hash(key, &message)
+        let (local, peer) = (self.local, self.peer);
+        hash_between::<F>(key, domain, (&local.ip(), local.port()), (&peer.ip(), peer.port()))
     }
 
     /// 64 bits of the addresses without the ports.
@@ -79,23 +83,42 @@ impl Tuple {
     }
 }
 
-/// Family, address and port in 19 bytes.
-fn write_address(address: &SocketAddr, message: &mut [u8; 40], at: usize) {
-    let mut field = [0; 19];
+/// The same of addresses and ports where they lie. In words of eight bytes, as wide as they are read again: what is read
+/// wider than it was written is waited for.
+#[inline]
+pub(crate) fn hash_between<F: Prf>(
+    key: &Secret,
+    domain: Domain,
+    local: (&IpAddr, u16),
+    peer: (&IpAddr, u16),
+) -> u64 {
+    let (ours, theirs) = (bits(local.0), bits(peer.0));
+    let [a, b, c, d] = [ours >> 64, ours, theirs >> 64, theirs].map(low);
+    let families = u64::from(local.0.is_ipv4()) << 1 | u64::from(peer.0.is_ipv4());
+    let ports = u64::from(local.1) << 16 | u64::from(peer.1);
+    let last = ports << 32 | families << 8 | domain as u64;
+    F::hash(key, [a, b, c, d, last].map(u64::to_le_bytes).as_flattened())
+}
+
+#[inline]
+fn bits(address: &IpAddr) -> u128 {
     match address {
-        SocketAddr::V4(v4) => {
-            field[0] = 4;
-            field[1..5].copy_from_slice(&v4.ip().octets());
-        }
-        SocketAddr::V6(v6) => {
-            field[0] = 6;
-            field[1..17].copy_from_slice(&v6.ip().octets());
-        }
+        IpAddr::V4(address) => address.to_bits().into(),
+        IpAddr::V6(address) => bits_of_v6(address),
     }
-    field[17..].copy_from_slice(&address.port().to_be_bytes());
-    if let Some(place) = message.get_mut(at..at + 19) {
-        place.copy_from_slice(&field);
-    }
+}
+
+/// Not inlined, or the sixteen octets would be read before it is known that there are so many.
+#[inline(never)]
+fn bits_of_v6(address: &Ipv6Addr) -> u128 {
+    address.to_bits()
+}
+
+/// The low half, on purpose.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
+const fn low(wide: u128) -> u64 {
+    wide as u64
 }
 
 /// `SipHash-2-4` (Aumasson and Bernstein, 2012).
@@ -112,17 +135,12 @@ impl Prf for SipHash {
             k1 ^ 0x7465_6462_7974_6573,
         ];
         let (words, tail) = message.as_chunks::<8>();
-        let mut last = [0; 8];
-        last[..tail.len()].copy_from_slice(tail);
-        last[7] = message.len().to_le_bytes()[0];
-        for word in words.iter().chain([&last]) {
-            let word = u64::from_le_bytes(*word);
-            v[3] ^= word;
-            for _ in 0..2 {
-                round(&mut v);
-            }
-            v[0] ^= word;
+        for word in words {
+            take(&mut v, u64::from_le_bytes(*word));
         }
+        let [len, ..] = message.len().to_le_bytes();
+        let last = tail.iter().rev().fold(0, |last, byte| last << 8 | u64::from(*byte));
+        take(&mut v, u64::from(len) << 56 | last);
         v[2] ^= 0xff;
         for _ in 0..4 {
             round(&mut v);
@@ -131,6 +149,18 @@ impl Prf for SipHash {
     }
 }
 
+/// One word of the message.
+#[cfg_attr(not(target_os = "none"), inline)]
+#[cfg_attr(target_os = "none", inline(never))]
+fn take(v: &mut [u64; 4], word: u64) {
+    v[3] ^= word;
+    round(v);
+    round(v);
+    v[0] ^= word;
+}
+
+#[cfg_attr(not(target_os = "none"), inline)]
+#[cfg_attr(target_os = "none", inline(never))]
 fn round(v: &mut [u64; 4]) {
     let [mut a, mut b, mut c, mut d] = *v;
     a = a.wrapping_add(b);
@@ -157,6 +187,17 @@ mod tests {
         let message: [u8; 15] = core::array::from_fn(|n| u8::try_from(n).unwrap());
         assert_eq!(SipHash::hash(&key, &message), 0xa129_ca61_49be_45e5); // the paper, appendix A
         assert_eq!(SipHash::hash(&key, &[]), 0x726f_db47_dd0e_0e31); // the authors' first vector
+    }
+
+    // Covers TCP-546
+    #[test]
+    fn a_secret_is_overwritten_when_it_goes_and_is_never_shown() {
+        extern crate std;
+        let mut secret = Secret::new([0xee; 16]);
+        assert_eq!(std::format!("{secret:?}"), "Secret(..)");
+        assert!(core::mem::needs_drop::<Secret>(), "it goes without notice");
+        secret.wipe();
+        assert_eq!(secret.0, [0; 2]);
     }
 
     // Covers TCP-521

@@ -4,7 +4,7 @@ use crate::congestion::hystart::Standard;
 use crate::congestion::{CongestionControl, Cubic, NewReno};
 use crate::endpoint::{Address, Either};
 use crate::extras::{Extra, Extras};
-use crate::fine::{Fine, Finer};
+use crate::fine::{Fine, Finer, Rounds};
 use crate::losses::{Episode, Losses, Rack, Record, Ring};
 use crate::offset::Offset;
 use crate::prf::{Prf, SipHash};
@@ -43,7 +43,7 @@ pub trait Profile {
     type Settings: AsRef<SettingsOf<Self>>;
     /// The keyed function.
     type Prf: Prf;
-    /// Deadlines: acknowledgement, retransmission, the rest, and if there are five of them pacing and user timeout.
+    /// Deadlines: acknowledgement, retransmission, the rest, then user timeout, then pacing, as far as there are so many.
     type Slots: AsRef<[u32]> + AsMut<[u32]> + Default + Copy + Debug;
 
     /// What needs a fine clock: the smallest round trip, rounds, probes for losses at the end, pacing; or nothing.
@@ -54,6 +54,9 @@ pub trait Profile {
 
     /// Deadlines are kept in units of two to the power of this microseconds (TCP-401).
     const TICK_SHIFT: u32;
+
+    /// What pays only where much is sent, and takes text: prediction of headers, super-segments (TCP-600), pacing (TCP-310).
+    const BULK: bool = true;
 }
 
 /// The settings of a profile.
@@ -80,6 +83,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, Q: TxQueue, X> Profile for Tiny<B, Q, X> {
     type Finer = ();
     type Extras = ();
     const TICK_SHIFT: u32 = 10;
+    const BULK: bool = false;
 }
 
 /// Embedded systems: both IP versions, RACK with 8 records.
@@ -99,10 +103,11 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, Q: TxQueue, X> Profile for Std<B, Q, X> {
     type Congestion = Cubic;
     type Settings = &'static SettingsOf<Self>;
     type Prf = SipHash;
-    type Slots = [u32; 5];
-    type Finer = Fine;
+    type Slots = [u32; 4];
+    type Finer = Rounds;
     type Extras = ();
     const TICK_SHIFT: u32 = 10;
+    const BULK: bool = false;
 }
 
 /// Gateways and servers: large windows, 64 records, pacing.
@@ -156,4 +161,5 @@ impl<P: Profile> Profile for Extended<P> {
     type Finer = P::Finer;
     type Extras = Extra;
     const TICK_SHIFT: u32 = P::TICK_SHIFT;
+    const BULK: bool = P::BULK;
 }

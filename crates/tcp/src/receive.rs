@@ -1,6 +1,6 @@
 //! The receiving side: text into the ring, the window, and when to acknowledge (section 6 of the specification).
 
-use crate::bits::Bits;
+use crate::bits::{ARMED, Bits};
 use crate::endpoint::{Endpoint, clamp};
 use crate::event::{Disconnected, State};
 use crate::limits::{ACK_DELAY_MAX, DUPLICATES_MAX};
@@ -12,6 +12,9 @@ use crate::time::Now;
 use crate::timers::{Slot, Watch};
 use mainstay_wire::tcp::{SackBlock, SackBlocks};
 
+// Deferred TCP-459: a slot of the ring for a device to write to is of use where a device places payload by itself; TAP
+// and the radios at hand deliver whole frames.
+// Deferred TCP-612: a MAY; sums are verified before anything is copied, and one pass of both would have to copy first.
 impl<P: Profile> Endpoint<P> {
     /// Seventh: the text (TCP-450 to TCP-454), already cut to the window.
     pub(crate) fn take_text(&mut self, now: Now, segment: &Segment<'_>, start: Seq, bytes: &[u8]) {
@@ -47,13 +50,13 @@ impl<P: Profile> Endpoint<P> {
             self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
             return;
         }
-        self.owe_ack(now, segment);
+        self.owe_ack(now, segment.unit);
     }
 
     /// In sequence: now, or a little later (TCP-410, TCP-411, TCP-475).
     #[inline]
-    fn owe_ack(&mut self, now: Now, segment: &Segment<'_>) {
-        let unit = segment.unit.unwrap_or(self.rcv_mss).max(1);
+    pub(crate) fn owe_ack(&mut self, now: Now, unit: Option<u16>) {
+        let unit = unit.unwrap_or(self.rcv_mss).max(1);
         let every = self.ack_every();
         let full = every * u32::from(unit.min(self.rcv_mss));
         let small = self.capacity() < 2 * usize::from(self.rcv_mss);
@@ -110,10 +113,9 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Both sides have finished (TCP-068, TCP-182).
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn enter_time_wait(&mut self, now: Now) {
-        for slot in Slot::ALL {
-            self.disarm(slot);
-        }
+        self.bits.unset(ARMED);
         self.state = State::TimeWait;
         self.sent_at = now.micros;
         self.watch = Watch::TimeWait;
@@ -150,11 +152,19 @@ impl<P: Profile> Endpoint<P> {
 
     /// Whether the right edge can move far enough to be worth saying (RFC 9293 §3.8.6.2.2, TCP-474).
     pub(crate) fn window_may_open(&self) -> bool {
-        let edge = self.rcv_nxt + self.offerable();
-        let gain = edge.since(self.rcv_adv);
+        self.is_worth_telling(self.offerable())
+    }
+
+    /// The same of a window that can be offered.
+    #[inline]
+    fn is_worth_telling(&self, window: u32) -> bool {
+        let gain = (self.rcv_nxt + window).since(self.rcv_adv);
+        if gain == 0 {
+            return false;
+        }
         let full = clamp(self.capacity());
         let step = if self.rcv_adv.after(self.rcv_nxt) { full / 2 } else { full / 4 };
-        gain > 0 && gain >= step.min(u32::from(self.rcv_mss)).max(1)
+        gain >= step.min(u32::from(self.rcv_mss)).max(1)
     }
 
     /// The window for the next segment; moves the advertised edge, never to the left (TCP-470, TCP-472).
@@ -162,11 +172,12 @@ impl<P: Profile> Endpoint<P> {
     /// Where windows are scaled, rounding down moves the edge that the peer sees to the left and rounding up promises
     /// more. What there is no room for is never promised: that window would not close any more, and a peer that fills
     /// it would take us for dead.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn advertise(&mut self) -> u16 {
         let room = self.offerable();
         let told = self.rcv_adv.since(self.rcv_nxt);
-        let window = if self.window_may_open() { room } else { told };
+        let window = if self.is_worth_telling(room) { room } else { told };
         let shift = self.shift_in;
         let rounded = window.div_ceil(1 << shift).min(self.sayable() >> shift);
         let field = u16::try_from(rounded).unwrap_or(u16::MAX);
@@ -175,7 +186,8 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// An acknowledgement is leaving, alone or with data (TCP-412).
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn acknowledged_peer(&mut self) {
         self.ack_sent = self.rcv_nxt;
         if !self.bits.has(Bits::HELD) {
@@ -200,8 +212,8 @@ impl<P: Profile> Endpoint<P> {
         if self.ring.out_of_order() > 0 {
             let mut runs = [(0, 0); 4];
             let count = self.ring.runs(self.storage.as_ref(), &mut runs);
-            for (left, right) in runs.into_iter().take(count) {
-                let (left, right) = (self.rcv_nxt + clamp(left), self.rcv_nxt + clamp(right));
+            for (left, right) in runs.iter().take(count) {
+                let (left, right) = (self.rcv_nxt + clamp(*left), self.rcv_nxt + clamp(*right));
                 blocks.push(SackBlock { left: left.0, right: right.0 });
             }
         }

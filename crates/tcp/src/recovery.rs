@@ -54,7 +54,8 @@ impl<O: Offset, S> Episode<O, S> {
 
 impl<P: Profile> Endpoint<P> {
     /// What may be outstanding.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn cwnd(&self) -> u32 {
         let window = self.congestion_window();
         if self.bits.has(Bits::BURST_LIMITED) {
@@ -64,7 +65,8 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The same without what only spreads it.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn congestion_window(&self) -> u32 {
         let shrinking = self.bits.has(Bits::RECOVERY) && !self.bits.has(Bits::AFTER_RTO);
         if shrinking && !self.congestion.owns_recovery() {
@@ -102,6 +104,16 @@ impl<P: Profile> Endpoint<P> {
         if !self.keeps_timer(told, found.recheck) {
             self.rearm(now, found.recheck);
         }
+        self.bits.set(Bits::OUTPUT);
+    }
+
+    /// What is left of that where something new is acknowledged, nothing is lost or marked and no episode is under way.
+    pub(crate) fn go_on(&mut self, now: Now, told: &Told<<P::Rate as Rate>::Stamp>) {
+        if self.bits.has(Bits::BURST_LIMITED) {
+            self.limit_burst(told.delivered);
+        }
+        self.tell_controller(now, told, Found::default(), false);
+        self.rearm(now, None);
         self.bits.set(Bits::OUTPUT);
     }
 
@@ -212,7 +224,7 @@ impl<P: Profile> Endpoint<P> {
     /// However far the window has opened, no more leaves at once than was delivered and three segments (TCP-278, TCP-291).
     /// What is paced needs no such limit.
     pub(crate) fn limit_burst(&mut self, delivered: u32) {
-        if self.settings.as_ref().pacing || self.bits.has(Bits::RECOVERY) {
+        if P::BULK && self.settings.as_ref().pacing || self.bits.has(Bits::RECOVERY) {
             self.bits.unset(Bits::BURST_LIMITED);
             return;
         }

@@ -54,9 +54,13 @@ fn draw(rng: &mut Rng) -> Secret {
 
 /// Whether two strings are equal, in a time that depends on their lengths only (TCP-546).
 pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
-    let differing =
-        one.iter().zip(other).fold(0, |bits, (a, b)| core::hint::black_box(bits | (a ^ b)));
+    let differing = differing(one.iter().zip(other));
     one.len() == other.len() && core::hint::black_box(differing) == 0
+}
+
+/// The bits in which any two differ; looks at all of them.
+fn differing<'a>(pairs: impl Iterator<Item = (&'a u8, &'a u8)>) -> u8 {
+    pairs.fold(0, |bits, (a, b)| core::hint::black_box(bits | (a ^ b)))
 }
 
 #[cfg(test)]
@@ -85,6 +89,22 @@ mod tests {
         rotation.refresh(Instant::from_millis(3_600_000 * 3), &mut rng);
         let (third, older) = marks(&rotation);
         assert!(![first, second].contains(&third) && ![first, second].contains(&older));
+    }
+
+    // Covers TCP-546
+    #[test]
+    fn a_comparison_takes_as_many_steps_wherever_the_difference_is() {
+        let steps = |other: &[u8; 8]| {
+            let mut count = 0;
+            let bits = differing([7; 8].iter().zip(other).inspect(|_| count += 1));
+            (count, bits != 0)
+        };
+        assert_eq!(steps(&[7; 8]), (8, false));
+        for place in 0..8 {
+            let mut other = [7; 8];
+            other[place] ^= 1 << place;
+            assert_eq!(steps(&other), (8, true));
+        }
     }
 
     #[test]

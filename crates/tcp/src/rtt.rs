@@ -44,6 +44,11 @@ impl RoundTrip {
             let error = rtt.abs_diff(self.smoothed >> 3);
             // Gains are an eighth and a quarter per round trip.
             let weight = weight.clamp(1, 64);
+            if weight == 1 {
+                self.variation = step(self.variation, error << 2, 4);
+                self.smoothed = step(self.smoothed, rtt << 3, 8);
+                return;
+            }
             self.variation = step(self.variation, error << 2, 4 * weight);
             self.smoothed = step(self.smoothed, rtt << 3, 8 * weight);
         }
@@ -51,7 +56,9 @@ impl RoundTrip {
 }
 
 /// `value` moves towards `target` by one part in `parts`.
+#[inline]
 const fn step(value: u32, target: u32, parts: u32) -> u32 {
+    let parts = if parts == 0 { 1 } else { parts };
     if target >= value {
         value.saturating_add((target - value) / parts)
     } else {
@@ -115,15 +122,14 @@ impl<P: Profile> Endpoint<P> {
     pub(crate) fn start_sending(&mut self, now: Now) {
         self.start_round(self.nxt);
         self.sent_at = now.micros;
-        if let Some(fine) = self.fine.get_mut() {
-            fine.pace_at = now.micros;
-        }
+        self.fine.set_pace_at(now.micros);
         if let Some(extra) = self.extra.get_mut() {
             extra.establish(now);
         }
     }
 
     /// The timeout without backoff, in microseconds (TCP-400).
+    #[inline]
     pub(crate) fn rto(&self) -> u32 {
         let settings = self.settings.as_ref();
         let min = millis(settings.rto_min).saturating_add(self.peer_latency());
@@ -141,6 +147,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The timeout doubled for every expiry, up to its largest (TCP-405).
+    #[inline]
     pub(crate) fn rto_backed_off(&self) -> u32 {
         let doubled = u64::from(self.rto()) << self.retries.min(20);
         let max = millis(self.settings.as_ref().rto_max).max(self.peer_latency());

@@ -157,7 +157,7 @@ impl<O: Offset, const S: usize> Sacked for Scoreboard<O, S> {
 
     fn above(&self, offset: usize) -> usize {
         let index = self.used().partition_point(|range| range.1.get() <= offset);
-        self.used()[index..].iter().map(|range| range.1.get() - range.0.get().max(offset)).sum()
+        self.used().iter().skip(index).map(|range| range.1.get() - range.0.get().max(offset)).sum()
     }
 
     fn ranges(&self) -> impl Iterator<Item = (usize, usize)> {
@@ -184,7 +184,7 @@ impl<O: Offset, const S: usize> Sacked for Scoreboard<O, S> {
 
 impl<O: Offset, const S: usize> Scoreboard<O, S> {
     fn used(&self) -> &[(O, O)] {
-        &self.ranges[..usize::from(self.used)]
+        self.ranges.get(..usize::from(self.used)).unwrap_or(&[])
     }
 
     fn range(&self, index: usize) -> Option<(usize, usize)> {

@@ -47,7 +47,12 @@ impl<'a> Segment<'a> {
         }
     }
 
-    #[inline]
+    /// Which timestamp of ours it echoes.
+    pub(crate) fn echo(&self) -> Option<u32> {
+        self.timestamps.map(|stamps| stamps.echo)
+    }
+
+    #[inline(always)]
     pub(crate) fn plain(plain: &Plain, payload: &'a [u8], ecn: Ecn, unit: Option<u16>) -> Self {
         Self {
             sequence: Seq(plain.sequence),
@@ -180,8 +185,10 @@ impl<P: Profile> Endpoint<P> {
         self.check_syn(now, segment)?;
         self.check_ack(now, segment)?;
         self.heard(now);
-        self.remember_timestamp(now, segment);
-        self.note_ecn(segment);
+        if let Some(stamps) = segment.timestamps.filter(|_| self.bits.has(Bits::TIMESTAMPS)) {
+            self.remember_timestamp(now, segment.sequence, stamps);
+        }
+        self.note_ecn(segment.flags, segment.ecn);
         if self.state == State::TimeWait && !text.bytes.is_empty() {
             self.challenge(now); // nobody will read it, and the peer should know where we are (TCP-140)
         }
@@ -407,7 +414,8 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The peer lives (TCP-105, TCP-172).
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn heard(&mut self, now: Now) {
         self.probes = 0;
         self.bits.set(Bits::HEARD);
@@ -417,31 +425,29 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// RFC 7323 §4.3, TCP-358.
-    #[inline]
-    pub(crate) fn remember_timestamp(&mut self, now: Now, segment: &Segment<'_>) {
-        if let Some(stamps) = segment.timestamps
-            && self.bits.has(Bits::TIMESTAMPS)
-            && !later(self.ts_recent, stamps.value)
-            && segment.sequence.at_or_before(self.ack_sent)
-        {
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(crate) fn remember_timestamp(&mut self, now: Now, sequence: Seq, stamps: Timestamps) {
+        if !later(self.ts_recent, stamps.value) && sequence.at_or_before(self.ack_sent) {
             (self.ts_recent, self.ts_recent_at) = (stamps.value, now.spans());
         }
     }
 
     /// RFC 3168 §6.1.3 (TCP-302).
-    #[inline]
-    pub(crate) fn note_ecn(&mut self, segment: &Segment<'_>) {
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(crate) fn note_ecn(&mut self, flags: Flags, ecn: Ecn) {
         if !self.bits.has(Bits::ECN) {
             return;
         }
-        if segment.flags.contains(Flags::CWR) {
+        if flags.contains(Flags::CWR) {
             self.bits.unset(Bits::ECHO);
         }
-        if segment.ecn == Ecn::Ce {
+        if ecn == Ecn::Ce {
             self.bits.set(Bits::ECHO);
         }
         if self.hints.marked < MARKED_MAX {
-            self.watch_marks(segment.ecn);
+            self.watch_marks(ecn);
         }
     }
 
@@ -460,6 +466,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// An acknowledgement for what is not acceptable, if the connection may give one more (TCP-510, TCP-511).
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn challenge(&mut self, now: Now) {
         if self.challenge.take(now) {
             self.bits.set(Bits::CHALLENGE);

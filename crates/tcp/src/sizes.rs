@@ -95,6 +95,7 @@ impl<P: Profile> Profile for Bare<P> {
     type Finer = P::Finer;
     type Extras = P::Extras;
     const TICK_SHIFT: u32 = P::TICK_SHIFT;
+    const BULK: bool = P::BULK;
 }
 
 // Deferred TCP-650: tiny has its 248 bytes for 64 bits, host its 1408; tiny for 32 bits (192) and std (320, 352) wait for
@@ -127,9 +128,35 @@ mod tests {
         let parts = size_of::<P::Storage>() + size_of::<P::Queue>() + size_of::<P::Settings>();
         let whole = size_of::<Endpoint<P>>();
         print!("{name}: core {core}, with its references {whole}\n");
+        for (part, size) in parts_of::<P>() {
+            print!("  {part} {size}\n");
+        }
         assert!(whole >= core - 4 + parts && whole <= core + parts + 8, "{name}: {core}, {whole}");
         core
     }
+
+    /// The parts that are more than a number.
+    fn parts_of<P: Profile>() -> [(&'static str, usize); 12] {
+        [
+            ("addresses", 2 * size_of::<P::Address>()),
+            ("ring", size_of::<crate::reassembly::Ring<P::Offset, P::Assembly>>()),
+            ("round trip", size_of::<crate::rtt::RoundTrip>()),
+            ("deadlines", size_of::<P::Slots>()),
+            ("fine", size_of::<P::Finer>()),
+            ("extras", size_of::<P::Extras>()),
+            ("episode", size_of::<EpisodeOf<P>>()),
+            ("congestion", size_of::<P::Congestion>()),
+            ("board", size_of::<P::Board>()),
+            ("losses", size_of::<P::Losses>()),
+            ("rate", size_of::<P::Rate>()),
+            ("hints", size_of::<crate::endpoint::Hints>()),
+        ]
+    }
+
+    type EpisodeOf<P> = crate::recovery::Episode<
+        <P as Profile>::Offset,
+        <<P as Profile>::Congestion as crate::congestion::CongestionControl>::Snapshot,
+    >;
 
     #[test]
     fn sizes_of_cores_are_those_of_the_table() {

@@ -42,7 +42,8 @@ impl Now {
     }
 
     /// The clock of timestamps, in milliseconds modulo 2^32 (TCP-357).
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) const fn millis(self) -> u32 {
         if usize::BITS > 32 {
             return low(self.wide() / 1000);
@@ -74,7 +75,7 @@ pub(crate) const fn low16(wide: u32) -> u16 {
 /// The low half, on purpose.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "clocks of 32 bits wrap")]
-const fn low(wide: u64) -> u32 {
+pub(crate) const fn low(wide: u64) -> u32 {
     wide as u32
 }
 

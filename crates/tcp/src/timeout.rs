@@ -44,11 +44,11 @@ impl<P: Profile> Endpoint<P> {
             self.disarm(Slot::Watch);
             reset |= self.rest_due(now);
         }
-        if self.is_due(Slot::Pace, now) {
+        if Slot::Pace.is_kept::<P>() && self.is_due(Slot::Pace, now) {
             self.disarm(Slot::Pace);
             self.bits.set(Bits::OUTPUT);
         }
-        if self.is_due(Slot::User, now) {
+        if Slot::User.is_kept::<P>() && self.is_due(Slot::User, now) {
             self.disarm(Slot::User);
             reset |= self.state.is_synchronized();
             self.terminate(Disconnected::TimedOut);
@@ -156,16 +156,12 @@ impl<P: Profile> Endpoint<P> {
     /// handshake; where there is no deadline for it, here.
     fn is_given_up(&self, now: Now, limit: u32) -> bool {
         let limit = match self.user_timeout().filter(|_| self.state.is_synchronized()) {
-            Some(_) if self.has_user_slot() => return false,
+            Some(_) if Slot::User.is_kept::<P>() => return false,
             own => own.unwrap_or(limit),
         };
         // Coarse seconds are longer than seconds; one more makes sure that it is never too early.
         let passed = now.seconds().wrapping_sub(self.repeating_since);
         u32::from(passed) > limit.div_ceil(1000).min(REPEATING_MAX)
-    }
-
-    fn has_user_slot(&self) -> bool {
-        self.slots.as_ref().len() > Slot::User as usize
     }
 
     /// What may only have been reordered is lost (TCP-284).
@@ -235,7 +231,9 @@ impl<P: Profile> Endpoint<P> {
     }
 
     pub(crate) fn arm_user_timeout(&mut self, now: Now) {
-        if let Some(limit) = self.user_timeout() {
+        if Slot::User.is_kept::<P>()
+            && let Some(limit) = self.user_timeout()
+        {
             self.arm(Slot::User, now, u64::from(limit) * 1000);
         }
     }
@@ -255,20 +253,20 @@ impl<P: Profile> Endpoint<P> {
             self.arm_persist(now);
             return;
         }
-        let rto = self.rto_backed_off();
         if let Some(recheck) = recheck {
             self.rtx = Rtx::Reordering;
             self.arm(Slot::Rtx, now, u64::from(recheck.max(1)));
         } else if self.may_probe_tail() {
             self.rtx = Rtx::TailProbe;
-            self.arm(Slot::Rtx, now, u64::from(self.tail_wait().min(rto)));
+            self.arm(Slot::Rtx, now, u64::from(self.tail_wait().min(self.rto_backed_off())));
         } else {
             self.rtx = Rtx::Timeout;
-            self.arm(Slot::Rtx, now, u64::from(rto));
+            self.arm(Slot::Rtx, now, u64::from(self.rto_backed_off()));
         }
     }
 
     /// RFC 8985 §7.2.
+    #[inline]
     fn may_probe_tail(&self) -> bool {
         P::Losses::BY_TIME
             && self.bits.has(Bits::SACK)
@@ -278,6 +276,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// RFC 8985 §7.2: two round trips, and the peer's delay if only one segment is out.
+    #[inline]
     fn tail_wait(&self) -> u32 {
         let Some(smoothed) = self.trip.smoothed() else { return 1_000_000 };
         let single = self.nxt - self.una <= self.payload_max();

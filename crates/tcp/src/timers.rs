@@ -1,6 +1,6 @@
 //! Deadlines: five at most, each with a kind where it has several meanings (TCP-406).
 
-use crate::bits::Bits;
+use crate::bits::{ARMED, Bits};
 use crate::endpoint::Endpoint;
 use crate::limits::ACK_DELAY_MAX;
 use crate::profile::Profile;
@@ -15,8 +15,8 @@ pub(crate) enum Slot {
     Ack = 0,
     Rtx = 1,
     Watch = 2,
-    Pace = 3,
-    User = 4,
+    User = 3,
+    Pace = 4,
 }
 
 /// What the retransmission deadline means.
@@ -64,7 +64,12 @@ pub enum Timer {
 }
 
 impl Slot {
-    pub(crate) const ALL: [Self; 5] = [Self::Ack, Self::Rtx, Self::Watch, Self::Pace, Self::User];
+    pub(crate) const ALL: [Self; 5] = [Self::Ack, Self::Rtx, Self::Watch, Self::User, Self::Pace];
+
+    /// Whether the profile has a place for it.
+    pub(crate) const fn is_kept<P: Profile>(self) -> bool {
+        size_of::<P::Slots>() > self as usize * size_of::<u32>()
+    }
 
     const fn armed(self) -> Bits {
         match self {
@@ -79,7 +84,8 @@ impl Slot {
 
 impl<P: Profile> Endpoint<P> {
     /// Sets a deadline `micros` from now, at least one so that it lies ahead; a profile without that slot ignores it.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn arm(&mut self, slot: Slot, now: Now, micros: u64) {
         if let Some(place) = self.slots.as_mut().get_mut(slot as usize) {
             *place = now.tick_after(P::TICK_SHIFT, micros.max(1));
@@ -107,6 +113,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Microseconds until a deadline that is set; zero if it has come.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn remaining(&self, slot: Slot, now: Now) -> u64 {
         let ticks = self.tick_of(slot).wrapping_sub(now.tick(P::TICK_SHIFT));
         if ticks & (1 << 31) != 0 { 0 } else { u64::from(ticks) << P::TICK_SHIFT }
@@ -115,23 +122,37 @@ impl<P: Profile> Endpoint<P> {
     /// The moment of a deadline that is set.
     pub(crate) fn moment(&self, slot: Slot, now: Now) -> Instant {
         let ticks = self.tick_of(slot).wrapping_sub(now.tick(P::TICK_SHIFT));
-        if ticks & (1 << 31) != 0 {
-            return now.instant();
-        }
-        let tick = (now.instant().as_micros() >> P::TICK_SHIFT) + u64::from(ticks);
-        Instant::from_micros(tick << P::TICK_SHIFT)
+        moment(now, P::TICK_SHIFT, if ticks & (1 << 31) != 0 { 0 } else { ticks })
     }
 
     /// The earliest deadline, as late as it may be where nothing else is to be done before (TCP-408).
+    #[inline]
     pub(crate) fn next_deadline(&self, now: Now) -> Option<Instant> {
+        if !self.bits.has(ARMED) {
+            return None;
+        }
+        if self.slack() == 0 {
+            return self.first_deadline(now);
+        }
         let armed = Slot::ALL.into_iter().filter(|slot| self.is_armed(*slot));
         armed.map(|slot| self.moment(slot, now) + self.slack_of(slot)).min()
     }
 
     /// The earliest deadline without slack: what is due when the device is awake anyway.
     pub(crate) fn first_deadline(&self, now: Now) -> Option<Instant> {
-        let armed = Slot::ALL.into_iter().filter(|slot| self.is_armed(*slot));
-        armed.map(|slot| self.moment(slot, now)).min()
+        if !self.bits.has(ARMED) {
+            return None;
+        }
+        let (armed, base) = (self.bits.armed(), now.tick(P::TICK_SHIFT));
+        let mut first = u32::MAX;
+        for (index, tick) in self.slots.as_ref().iter().enumerate() {
+            if armed >> index & 1 != 0 {
+                // One that has passed counts as if its tick were this one.
+                let ahead = if later(base, *tick) { 0 } else { tick.wrapping_sub(base) };
+                first = first.min(ahead);
+            }
+        }
+        Some(moment(now, P::TICK_SHIFT, first))
     }
 
     /// Acknowledgements, keepalive and window probes may be late, but no acknowledgement so late that it is against the
@@ -166,4 +187,13 @@ impl<P: Profile> Endpoint<P> {
             (timer, self.moment(slot, now))
         })
     }
+}
+
+/// So many ticks from the present one; in that one it is now.
+fn moment(now: Now, shift: u32, ticks: u32) -> Instant {
+    if ticks == 0 {
+        return now.instant();
+    }
+    let tick = (now.instant().as_micros() >> shift) + u64::from(ticks);
+    Instant::from_micros(tick << shift)
 }

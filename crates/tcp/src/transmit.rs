@@ -35,7 +35,7 @@ pub(crate) struct Outgoing {
 
 impl Outgoing {
     /// One without payload.
-    const fn bare(header_len: usize, sequence: Seq) -> Self {
+    pub(crate) const fn bare(header_len: usize, sequence: Seq) -> Self {
         Self { header_len, sequence, offset: 0, len: 0, unit: None, ecn: false, fast_open: false }
     }
 }
@@ -51,6 +51,7 @@ struct Part {
 
 impl<P: Profile> Endpoint<P> {
     /// The next segment, its header written to `out`; `None` when nothing may leave now.
+    #[inline(never)]
     pub(crate) fn poll_transmit(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
         if !self.bits.has(Bits::OUTPUT) {
             return None;
@@ -175,9 +176,7 @@ impl<P: Profile> Endpoint<P> {
         };
         self.losses.resent(&view, hole, stamp);
         self.bits.unset(Bits::TIMING);
-        if let Some(fine) = self.fine.get_mut() {
-            fine.resent = fine.resent.saturating_add(1);
-        }
+        self.fine.count_resent();
         self.recovery_sent(len, true);
         self.pace(now, len);
         if !self.is_armed(Slot::Rtx) || self.rtx != Rtx::Reordering {
@@ -242,14 +241,14 @@ impl<P: Profile> Endpoint<P> {
 
     /// How many of the `len` bytes and FIN from `start` on one segment can refer to (TCP-607): whole segments, if that is
     /// more than one.
-    fn reach(&self, start: Seq, len: u32, unit: u32) -> u32 {
+    pub(crate) fn reach(&self, start: Seq, len: u32, unit: u32) -> u32 {
         let offset = start.since(self.data_base()) as usize;
         let bytes = len.min(clamp(self.queue.len().saturating_sub(offset)));
         let reach = clamp(self.queue.reach(offset, bytes as usize));
         if reach == bytes {
             return len;
         }
-        if reach > unit { reach - reach % unit } else { reach }
+        if P::BULK && reach > unit { reach - reach % unit } else { reach }
     }
 
     /// Without reports, two duplicates let one new segment each go before the third means loss (RFC 3042, TCP-275).
@@ -264,6 +263,9 @@ impl<P: Profile> Endpoint<P> {
     fn choose(&mut self, now: Now, backlog: u32, edge: u32, room: u32, unit: u32) -> Option<u32> {
         let usable = edge.min(room);
         if backlog >= unit && usable >= unit {
+            if !P::BULK {
+                return Some(unit);
+            }
             let most = self.super_len(usable, unit).min(backlog);
             return Some(if most > unit { most - most % unit } else { most });
         }
@@ -397,14 +399,15 @@ impl<P: Profile> Endpoint<P> {
             sequence: part.start,
             offset: part.start.since(base) as usize,
             len,
-            unit: (part.len > unit).then(|| u16::try_from(unit).unwrap_or(u16::MAX)),
+            unit: (P::BULK && part.len > unit).then(|| u16::try_from(unit).unwrap_or(u16::MAX)),
             ecn: self.bits.has(Bits::ECN) && !part.again && len > 0,
             fast_open: false,
         }
     }
 
     /// The payload of a full segment, less where blocks have to be reported in it (TCP-156).
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn unit(&self) -> u32 {
         let full = self.payload_max();
         if self.reports_blocks() && self.bits.has(Bits::SACK) {
@@ -416,8 +419,12 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// How long a super-segment may be (TCP-600, TCP-603).
-    #[inline]
-    fn super_len(&self, room: u32, unit: u32) -> u32 {
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(crate) fn super_len(&self, room: u32, unit: u32) -> u32 {
+        if !P::BULK {
+            return unit;
+        }
         let most = u32::from(self.settings.as_ref().gso_max);
         let urgent = self.bits.has(Bits::URGENT_OUT); // such a segment cannot be cut (TCP-601)
         if most <= unit || unit < self.payload_max() || urgent || self.leaves_gaps() {
@@ -428,13 +435,18 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Whether segments are spread, and there is a deadline to do it with.
-    fn is_pacing(&self) -> bool {
-        self.settings.as_ref().pacing && self.slots.as_ref().len() > Slot::Pace as usize
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(crate) fn is_pacing(&self) -> bool {
+        P::BULK && self.settings.as_ref().pacing && self.slots.as_ref().len() > Slot::Pace as usize
     }
 
     /// Bytes per second; `None` where segments are not spread (TCP-310).
     fn pacing_rate(&self) -> Option<u64> {
-        self.fine.get()?; // nowhere to keep when the next may leave
+        if !P::BULK {
+            return None;
+        }
+        self.fine.pace_at()?; // nowhere to keep when the next may leave
         if !self.is_pacing() {
             return None;
         }
@@ -458,21 +470,25 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Whether the next segment has to wait for its time.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn paced(&mut self, now: Now) -> bool {
         let gap = self.gap(now);
         if gap > 0 {
             self.arm(Slot::Pace, now, u64::from(gap));
             return true;
         }
-        let pacing = self.is_pacing();
-        let Some(fine) = self.fine.get_mut() else { return false };
-        if !pacing || !later(fine.pace_at, now.micros) {
+        if !P::BULK {
             return false;
         }
-        let wait = fine.pace_at.wrapping_sub(now.micros);
+        let pacing = self.is_pacing();
+        let Some(pace_at) = self.fine.pace_at() else { return false };
+        if !pacing || !later(pace_at, now.micros) {
+            return false;
+        }
+        let wait = pace_at.wrapping_sub(now.micros);
         if wait > PACE_MAX_MICROS {
-            fine.pace_at = now.micros; // a time of long ago
+            self.fine.set_pace_at(now.micros); // a time of long ago
             return false;
         }
         self.arm(Slot::Pace, now, u64::from(wait));
@@ -480,16 +496,17 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// So much has left: when the next may.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn pace(&mut self, now: Now, len: u32) {
         self.begin_gap(now);
         let Some(rate) = self.pacing_rate() else { return };
         let gap = u64::from(len) * 1_000_000 / rate;
         // What was late by less than a round of the clock is made up for.
-        let Some(fine) = self.fine.get_mut() else { return };
-        let behind = now.micros.wrapping_sub(fine.pace_at);
-        let from = if behind > PACE_CREDIT_MICROS { now.micros } else { fine.pace_at };
-        fine.pace_at = from.wrapping_add(u32::try_from(gap).unwrap_or(u32::MAX / 4));
+        let Some(pace_at) = self.fine.pace_at() else { return };
+        let behind = now.micros.wrapping_sub(pace_at);
+        let from = if behind > PACE_CREDIT_MICROS { now.micros } else { pace_at };
+        self.fine.set_pace_at(from.wrapping_add(u32::try_from(gap).unwrap_or(u32::MAX / 4)));
     }
 
     /// Data after silence: the window is what it was at the start (RFC 5681 §4.1, TCP-159).
@@ -497,10 +514,8 @@ impl<P: Profile> Endpoint<P> {
         if self.una != self.nxt || !self.state.is_synchronized() {
             return;
         }
-        if !self.is_armed(Slot::Pace)
-            && let Some(fine) = self.fine.get_mut()
-        {
-            fine.pace_at = now.micros; // after half an hour the old one would seem to lie ahead (TCP-401)
+        if !self.is_armed(Slot::Pace) {
+            self.fine.set_pace_at(now.micros); // after half an hour the old one would seem to lie ahead (TCP-401)
         }
         let idle = now.micros.wrapping_sub(self.sent_at);
         let rto = self.rto();

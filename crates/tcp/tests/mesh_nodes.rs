@@ -1,6 +1,7 @@
 //! What nodes of a mesh and policies ask of a connection, against a peer that is a test.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[expect(dead_code, reason = "some of it is for other tests")]
 #[path = "mesh/node.rs"]
 mod node;
 #[path = "mesh/radio.rs"]

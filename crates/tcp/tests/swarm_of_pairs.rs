@@ -43,7 +43,7 @@ fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-// Covers TCP-700, TCP-701, TCP-004
+// Covers TCP-700, TCP-701, TCP-715, TCP-004
 #[test]
 fn drawn_pairs_lose_no_byte_and_come_to_an_end() {
     if let Some(seed) = setting("MAINSTAY_SEED") {

@@ -145,20 +145,17 @@ impl Plain {
     #[must_use]
     #[inline]
     pub fn emit(&self, out: &mut [u8]) -> Option<usize> {
-        let (words, _) = out.first_chunk_mut::<PLAIN_LEN>()?.as_chunks_mut::<4>();
-        let [ports, sequence, acknowledgment, bits, urgent, head, value, echo] = words else {
-            return None;
-        };
-        let both = |high: u16, low: u16| (u32::from(high) << 16 | u32::from(low)).to_be_bytes();
+        // As wide as a checksum will read it: what is read wider than it was written is waited for.
+        let (words, _) = out.first_chunk_mut::<PLAIN_LEN>()?.as_chunks_mut::<8>();
+        let [first, second, third, last] = words else { return None };
+        let both = |high: u16, low: u16| u32::from(high) << 16 | u32::from(low);
+        let word = |high: u32, low: u32| (u64::from(high) << 32 | u64::from(low)).to_be_bytes();
         let [high, low] = self.flags.to_bytes();
-        *ports = both(self.source, self.destination);
-        *sequence = self.sequence.to_be_bytes();
-        *acknowledgment = self.acknowledgment.to_be_bytes();
-        *bits = both(u16::from_be_bytes([PLAIN_WORDS << 4 | high, low]), self.window);
-        *urgent = both(0, self.urgent);
-        *head = options::ALIGNED_TIMESTAMPS;
-        *value = self.timestamps.value.to_be_bytes();
-        *echo = self.timestamps.echo.to_be_bytes();
+        let bits = u16::from_be_bytes([PLAIN_WORDS << 4 | high, low]);
+        *first = word(both(self.source, self.destination), self.sequence);
+        *second = word(self.acknowledgment, both(bits, self.window));
+        *third = word(both(0, self.urgent), u32::from_be_bytes(options::ALIGNED_TIMESTAMPS));
+        *last = word(self.timestamps.value, self.timestamps.echo);
         Some(PLAIN_LEN)
     }
 }

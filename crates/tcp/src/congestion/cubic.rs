@@ -308,7 +308,9 @@ impl CongestionControl for Cubic {
 
 /// `value · part / whole` with constants for the last two; `value` is a window, so it fits.
 fn scaled(value: u32, part: u32, whole: u32) -> u32 {
-    low(u64::from(value) * u64::from(part) / u64::from(whole.max(1)))
+    let whole = whole.max(1);
+    // Without a division of 64 bits.
+    (value / whole).saturating_mul(part).saturating_add(value % whole * part / whole)
 }
 
 /// What fits of an amount.

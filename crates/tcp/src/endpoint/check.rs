@@ -119,3 +119,137 @@ impl<P: Profile> Endpoint<P> {
         assert!(ssthresh >= 2 * mss, "the threshold, {ssthresh}, is less than two segments, {mss}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use crate::engine::{Config, Engine, Listener, Slot as Place, Tables};
+    use crate::index::Scan;
+    use crate::profile::{SettingsOf, Tiny};
+    use crate::queue::{CopyQueue as _, RingQueue};
+    use crate::seq::Seq;
+    use crate::settings::Settings;
+    use crate::time::Now;
+    use core::panic::AssertUnwindSafe;
+    use mainstay_base::{Instant, Rng};
+    use std::boxed::Box;
+    use std::panic::catch_unwind;
+    use std::string::String;
+
+    type Parts = Tiny<[u8; 900], RingQueue<[u8; 600]>>;
+
+    const NOW: Now = Now::new(Instant::from_millis(1000));
+
+    fn endpoint() -> Endpoint<Parts> {
+        let settings: &'static SettingsOf<Parts> =
+            Box::leak(Box::new(Settings::tiny(Default::default())));
+        Endpoint::new([0; 900], RingQueue::new([0; 600]), settings, ()).unwrap()
+    }
+
+    /// Established, with 100 bytes in flight and 200 behind them.
+    fn sound() -> Endpoint<Parts> {
+        let mut endpoint = endpoint();
+        endpoint.state = State::Established;
+        assert_eq!(endpoint.queue.write(&[5; 300]), 300);
+        (endpoint.una, endpoint.nxt) = (Seq(1000), Seq(1100));
+        (endpoint.rcv_nxt, endpoint.rcv_adv) = (Seq(50), Seq(850));
+        endpoint.arm(Slot::Rtx, NOW, 1000);
+        endpoint.check();
+        endpoint
+    }
+
+    /// What `check` says when this was done to a sound endpoint.
+    fn spoiled(spoil: impl FnOnce(&mut Endpoint<Parts>)) -> String {
+        let mut endpoint = sound();
+        spoil(&mut endpoint);
+        let said = catch_unwind(AssertUnwindSafe(|| endpoint.check())).unwrap_err();
+        let text = said.downcast_ref::<&str>().map(|text| String::from(*text));
+        text.or_else(|| said.downcast_ref::<String>().cloned()).unwrap()
+    }
+
+    // Covers TCP-710
+    #[test]
+    fn numbers_that_cannot_be_are_noticed() {
+        let said = spoiled(|e| e.una = Seq(1101));
+        assert!(said.contains("SND.UNA is beyond"), "{said}");
+        let said = spoiled(|e| e.nxt = Seq(1303));
+        assert!(said.contains("more is in flight"), "{said}");
+        let said = spoiled(|e| e.bits.set(Bits::FIN_SENT));
+        assert!(said.contains("nobody asked for"), "{said}");
+        let said = spoiled(|e| e.bits.set(Bits::FIN_SENT.and(Bits::FIN_QUEUED)));
+        assert!(said.contains("before the end"), "{said}");
+        let said = spoiled(|e| e.rcv_adv = Seq(49));
+        assert!(said.contains("RCV.NXT is beyond"), "{said}");
+        let said = spoiled(|e| e.rcv_adv = Seq(851));
+        assert!(said.contains("larger than the room"), "{said}");
+    }
+
+    // Covers TCP-713
+    #[test]
+    fn a_connection_that_would_wait_for_ever_is_noticed() {
+        let said = spoiled(|e| e.disarm(Slot::Rtx));
+        assert!(said.contains("no timer runs"), "{said}");
+        let said = spoiled(|e| {
+            e.una = e.nxt;
+            e.disarm(Slot::Rtx);
+        });
+        assert!(said.contains("nothing will send them"), "{said}");
+        let said = spoiled(|e| {
+            e.queue.acknowledge(300);
+            (e.una, e.nxt) = (Seq(1300), Seq(1300));
+            e.bits.set(Bits::FIN_QUEUED);
+        });
+        assert!(said.contains("nothing will send it"), "{said}");
+        let said = spoiled(|e| e.state = State::TimeWait);
+        assert!(said.contains("without an end"), "{said}");
+        let said = spoiled(|e| e.state = State::Closed);
+        assert!(said.contains("without a connection"), "{said}");
+    }
+
+    // Covers TCP-714
+    #[test]
+    fn windows_too_small_to_send_a_segment_are_noticed() {
+        let said = spoiled(|e| e.mss = 2200);
+        assert!(said.contains("less than a segment"), "{said}");
+        let said = spoiled(|e| {
+            use crate::congestion::{CongestionControl as _, Signal};
+            e.congestion.on_congestion(NOW.instant(), Signal::Loss, 1072);
+            e.congestion.on_recovery_end(NOW.instant());
+            e.mss = 700;
+        });
+        assert!(said.contains("less than two segments"), "{said}");
+    }
+
+    #[derive(Debug)]
+    struct One;
+
+    impl Tables for One {
+        type Profile = Parts;
+        type Slots = [Place<Parts>; 1];
+        type Listeners = [Listener; 0];
+        type Index = Scan;
+        type Memory = ();
+    }
+
+    // Covers TCP-710, TCP-713
+    #[test]
+    fn the_engine_looks_after_every_call() {
+        let calls: [fn(&mut Engine<One>, crate::engine::Handle); 3] = [
+            |engine, handle| engine.at(NOW.instant(), handle).unwrap().set_nagle(true),
+            |engine, _| assert!(engine.poll_transmit(NOW.instant()).is_none()),
+            |engine, _| engine.handle_timeout(Instant::from_millis(60_000)),
+        ];
+        for call in calls {
+            let slots = [Place::default()];
+            let rng = Rng::from_run(1);
+            let mut engine = Engine::<One>::new(Config::default(), rng, slots, [], Scan::default());
+            let handle = engine.attach(sound()).unwrap();
+            let endpoint = engine.endpoint_mut(handle.slot()).unwrap();
+            endpoint.bits.set(Bits::OUTPUT);
+            endpoint.rcv_adv = Seq(49);
+            assert!(catch_unwind(AssertUnwindSafe(|| call(&mut engine, handle))).is_err());
+        }
+    }
+}

@@ -95,7 +95,7 @@ impl<P: Profile> Endpoint<P> {
             window: self.wnd(),
             window_in: self.rcv_adv.since(self.rcv_nxt),
             retries: self.retries,
-            resent: self.fine.get().map_or(0, |fine| fine.resent),
+            resent: self.fine.resent(),
             recovering_to: self.recovering_to(),
             soft: self.soft,
             ended: self.ended,

@@ -1,10 +1,12 @@
 //! What can be asked of endpoints that have [`Extra`]: everywhere else these calls do not exist, and cost nothing.
 
-use super::{Live, Tables};
+use super::{Engine, Live, Tables};
 use crate::bits::Bits;
+use crate::endpoint::Endpoint;
 use crate::extras::{Budget, Extra, Extras as _, Standing, Wishes, micros};
 use crate::profile::Profile;
 use core::time::Duration;
+use mainstay_base::Instant;
 
 impl<T: Tables> Live<'_, T>
 where
@@ -75,5 +77,18 @@ where
     #[must_use]
     pub fn standing(&self) -> Option<Standing> {
         self.endpoint()?.standing(self.now)
+    }
+}
+
+/// What looking at all of them takes.
+impl<T: Tables> Engine<T> {
+    /// The latest time that was said.
+    pub(crate) const fn latest(&self) -> Instant {
+        self.now
+    }
+
+    /// All endpoints.
+    pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Endpoint<T::Profile>> {
+        self.slots.as_ref().iter().filter_map(|slot| slot.endpoint.as_ref())
     }
 }

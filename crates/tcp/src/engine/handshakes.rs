@@ -181,7 +181,7 @@ impl<T: Tables> Engine<T> {
         header: &Header,
     ) -> Option<Opening> {
         let (seq, ack) = (Seq(header.sequence), Seq(header.acknowledgment));
-        if header.flags.contains(Flags::SYN) {
+        if !T::Memory::KEEPS || header.flags.contains(Flags::SYN) {
             return None;
         }
         if let Some((_, syn, Stage::Answered)) = self.handshake(tuple, listener) {
@@ -209,7 +209,8 @@ impl<T: Tables> Engine<T> {
 
     /// A reset for a handshake in the queue.
     pub(super) fn forget_handshake(&mut self, tuple: &Tuple, header: &Header) {
-        if let Some(listener) = self.listener(tuple.local)
+        if T::Memory::KEEPS
+            && let Some(listener) = self.listener(tuple.local)
             && let Some((_, syn, _)) = self.handshake(tuple, listener)
             && Seq(header.sequence) == syn.irs + 1
         {
@@ -219,7 +220,8 @@ impl<T: Tables> Engine<T> {
 
     /// An endpoint has it now, or it was refused.
     pub(super) fn drop_handshake(&mut self, tuple: &Tuple) {
-        if let Some(listener) = self.listener(tuple.local)
+        if T::Memory::KEEPS
+            && let Some(listener) = self.listener(tuple.local)
             && let Some((place, ..)) = self.handshake(tuple, listener)
             && let Some(kept) = self.memory.kept_mut()
         {

@@ -3,10 +3,12 @@
 use super::early::Met;
 use super::ecn_paths;
 use super::request::Incoming;
-use super::{Engine, Tables, Unknown};
+use super::{Engine, Memory as _, Tables, Unknown};
 use crate::bits::Bits;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Address as _, Birth, Endpoint, clamp};
 use crate::event::{Disconnected, State};
+use crate::extras::Extras as _;
+use crate::predict::Prediction;
 use crate::prf::Tuple;
 use crate::profile::Profile;
 use crate::segment_arrives::{Arrival, Ignored, Segment};
@@ -14,7 +16,7 @@ use crate::seq::Seq;
 use crate::time::Now;
 use core::net::IpAddr;
 use mainstay_base::Instant;
-use mainstay_wire::checksum;
+use mainstay_wire::checksum::{self, Checksum};
 use mainstay_wire::ip::{Ecn, Protocol};
 use mainstay_wire::tcp::{Flags, Header, Plain};
 
@@ -53,6 +55,15 @@ pub enum Ingress<'a, T: Tables> {
     Pass,
 }
 
+impl<T: Tables> From<Result<(), Ignored>> for Ingress<'_, T> {
+    fn from(result: Result<(), Ignored>) -> Self {
+        match result {
+            Ok(()) => Self::Accepted,
+            Err(why) => Self::Dropped(why),
+        }
+    }
+}
+
 impl<T: Tables> Engine<T> {
     /// A segment from the IP layer.
     pub fn handle_segment<'a>(
@@ -63,64 +74,67 @@ impl<T: Tables> Engine<T> {
     ) -> Ingress<'a, T> {
         let now = self.clock(now);
         self.counters.received += 1;
-        if let Some((plain, payload)) = Plain::parse(bytes) {
+        if T::Profile::BULK
+            && let Some((plain, payload)) = Plain::parse(bytes)
+            && let Some(slot) = self
+                .find_between((&meta.destination, plain.destination), (&meta.source, plain.source))
+        {
             let segment = Segment::plain(&plain, payload, meta.ecn, meta.unit);
-            return self.take(now, meta, (plain.source, plain.destination), bytes, &segment);
+            let prediction = match self.endpoint_mut(slot) {
+                Some(endpoint) => predict(endpoint, now, meta, bytes, &segment),
+                None => Prediction::Other,
+            };
+            match prediction {
+                Prediction::Taken => {
+                    self.touch(now, slot);
+                    return Ingress::Accepted;
+                }
+                Prediction::Damaged => return self.damaged(Ignored::Checksum),
+                Prediction::Other if is_unharmed(meta, bytes) => {}
+                Prediction::Other => return self.damaged(Ignored::Checksum),
+            }
+            // Made again, so that it need not stand in memory where it is not needed.
+            let segment = Segment::plain(&plain, payload, meta.ecn, meta.unit);
+            if let Some(endpoint) = self.endpoint_mut(slot) {
+                endpoint.note_arrival(now, &segment, bytes.len());
+            }
+            return self.deliver(now, slot, &segment).into();
         }
         self.take_any(now, meta, bytes)
     }
 
-    /// One with other options than most have.
+    /// One with other options than most have, or for nobody.
     #[inline(never)]
     fn take_any<'a>(&'a mut self, now: Now, meta: &Meta, bytes: &'a [u8]) -> Ingress<'a, T> {
         let Some((header, header_len)) = Header::parse(bytes) else {
             return self.damaged(Ignored::Malformed);
         };
         let payload = bytes.get(header_len..).unwrap_or(&[]);
-        let segment = Segment::new(&header, payload, meta.ecn, meta.unit);
-        self.take(now, meta, (header.source, header.destination), bytes, &segment)
-    }
-
-    fn take<'a>(
-        &'a mut self,
-        now: Now,
-        meta: &Meta,
-        ports: (u16, u16),
-        bytes: &'a [u8],
-        segment: &Segment<'_>,
-    ) -> Ingress<'a, T> {
-        let (source, destination) = ports;
+        let (source, destination) = (header.source, header.destination);
         let slot = self.find_between((&meta.destination, destination), (&meta.source, source));
         // Nobody is connected to an address that cannot be.
         if slot.is_none() && (source == 0 || destination == 0 || !plausible(meta)) {
             return self.damaged(Ignored::Address);
         }
-        if !meta.verified
-            && !checksum::verify(meta.source, meta.destination, Protocol::TCP.0, bytes)
-        {
+        if !is_unharmed(meta, bytes) {
             return self.damaged(Ignored::Checksum);
         }
-        if segment.header.is_some_and(|header| header.options.malformed) {
+        if header.options.malformed {
             self.counters.malformed_options += 1;
         }
         if let Some(slot) = slot
-            && segment.header.is_none_or(|header| !self.replaces(slot, header))
+            && !self.replaces(slot, &header)
         {
+            let segment = Segment::new(&header, payload, meta.ecn, meta.unit);
             if let Some(endpoint) = self.endpoint_mut(slot) {
-                endpoint.note_arrival(now, segment, bytes.len());
+                endpoint.note_arrival(now, &segment, bytes.len());
             }
-            return match self.deliver(now, slot, segment) {
-                Ok(()) => Ingress::Accepted,
-                Err(why) => Ingress::Dropped(why),
-            };
+            return self.deliver(now, slot, &segment).into();
         }
         let tuple = Tuple {
             local: (meta.destination, destination).into(),
             peer: (meta.source, source).into(),
         };
-        let header = segment.header.copied().or_else(|| Some(Header::parse(bytes)?.0));
-        let Some(header) = header else { return self.damaged(Ignored::Malformed) };
-        let payload = bytes.get(bytes.len() - segment.payload.len()..).unwrap_or(&[]);
         self.without_connection(now, meta, tuple, &header, payload)
     }
 
@@ -130,6 +144,7 @@ impl<T: Tables> Engine<T> {
     }
 
     /// Hands a segment to its connection.
+    #[inline(never)]
     pub(super) fn deliver(
         &mut self,
         now: Now,
@@ -137,29 +152,19 @@ impl<T: Tables> Engine<T> {
         segment: &Segment<'_>,
     ) -> Result<(), Ignored> {
         let Some(endpoint) = self.endpoint_mut(slot) else { return Err(Ignored::Stranger) };
-        if endpoint.predicted(now, segment) {
-            self.touch(now, slot);
-            return Ok(());
-        }
-        self.deliver_any(now, slot, segment)
-    }
-
-    /// Hands a segment to its connection that may be anything.
-    #[inline(never)]
-    fn deliver_any(&mut self, now: Now, slot: usize, segment: &Segment<'_>) -> Result<(), Ignored> {
-        let Some(endpoint) = self.endpoint_mut(slot) else { return Err(Ignored::Stranger) };
-        let tuple = endpoint.tuple();
         let open = endpoint.state;
         let (met, losses) = (Met::before(endpoint), ecn_paths::unanswered(endpoint));
         let arrival = endpoint.handle_segment(now, segment);
-        if let Some(losses) = losses {
-            self.remember_ecn_path(now, slot, losses);
-        }
-        if let Some(met) = met {
-            self.remember_server(now, slot, &met, segment.header);
+        if T::Memory::KEEPS {
+            if let Some(losses) = losses {
+                self.remember_ecn_path(now, slot, losses);
+            }
+            if let Some(met) = met {
+                self.remember_server(now, slot, &met, segment.header);
+            }
         }
         let Some(endpoint) = self.endpoint_mut(slot) else { return Err(Ignored::Stranger) };
-        if endpoint.state == State::TimeWait && open != State::TimeWait {
+        if T::Memory::KEEPS && endpoint.state == State::TimeWait && open != State::TimeWait {
             self.compress(now, slot);
         }
         let Some(endpoint) = self.endpoint_mut(slot) else { return Err(Ignored::Stranger) };
@@ -177,7 +182,7 @@ impl<T: Tables> Engine<T> {
         let (sequence, acknowledgment) = (endpoint.nxt, endpoint.rcv_nxt);
         self.touch(now, slot);
         if unread {
-            self.reset(tuple, sequence, Some(acknowledgment));
+            self.reset_peer(slot, sequence, Some(acknowledgment));
         }
         match arrival {
             Arrival::Taken => Ok(()),
@@ -187,7 +192,7 @@ impl<T: Tables> Engine<T> {
             }
             Arrival::Reset(sequence) => {
                 self.counters.ignored += 1;
-                self.reset(tuple, sequence, None);
+                self.reset_peer(slot, sequence, None);
                 Err(Ignored::Acknowledgment)
             }
         }
@@ -291,11 +296,41 @@ impl<T: Tables> Engine<T> {
     }
 }
 
+/// Gives a segment to the endpoint it was sent to, if it expects it and the checksum is right.
+#[inline(always)]
+fn predict<P: Profile>(
+    endpoint: &mut Endpoint<P>,
+    now: Now,
+    meta: &Meta,
+    bytes: &[u8],
+    segment: &Segment<'_>,
+) -> Prediction {
+    if endpoint.extra.get().is_some() {
+        return Prediction::Other; // what arrives is counted
+    }
+    if meta.verified {
+        return endpoint.predicted(now, segment, None);
+    }
+    let (local, peer) = (endpoint.local.mapped(), endpoint.peer.mapped());
+    let mut sum = Checksum::pseudo_mapped(peer, local, Protocol::TCP.0, clamp(bytes.len()));
+    sum.add(bytes.get(..bytes.len() - segment.payload.len()).unwrap_or(&[]));
+    if segment.payload.is_empty() && !sum.is_valid() {
+        return Prediction::Damaged; // there is nothing to add to it
+    }
+    endpoint.predicted(now, segment, Some(sum))
+}
+
+/// Whether the checksum is right, or need not be looked at (TCP-613).
+#[inline]
+fn is_unharmed(meta: &Meta, bytes: &[u8]) -> bool {
+    meta.verified || checksum::verify(meta.source, meta.destination, Protocol::TCP.0, bytes)
+}
+
 /// What a segment takes of the sequence (RFC 9293 §3.4).
 pub(super) fn segment_len(header: &Header, payload: usize) -> u32 {
     let flags = header.flags;
     let (syn, fin) = (flags.contains(Flags::SYN), flags.contains(Flags::FIN));
-    crate::endpoint::clamp(payload) + u32::from(syn) + u32::from(fin)
+    clamp(payload) + u32::from(syn) + u32::from(fin)
 }
 
 /// Addresses that can be one end of a connection (TCP-101).
@@ -308,13 +343,7 @@ fn plausible(meta: &Meta) -> bool {
 
 impl<P: Profile> Endpoint<P> {
     /// A SYN was accepted (RFC 9293 §3.10.7.2, TCP-116).
-    pub(crate) fn accept(
-        &mut self,
-        now: Now,
-        birth: crate::endpoint::Birth,
-        tuple: Tuple,
-        header: &Header,
-    ) {
+    pub(crate) fn accept(&mut self, now: Now, birth: Birth, tuple: Tuple, header: &Header) {
         self.set_tuple(&tuple);
         self.begin(birth);
         self.bits.set(Bits::PASSIVE);

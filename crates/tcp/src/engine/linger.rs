@@ -111,6 +111,7 @@ impl<T: Tables> Engine<T> {
             self.touch(now, slot);
             return Some(above);
         }
+        self.memory.kept()?;
         let hash = self.table_hash(tuple);
         self.memory.kept_mut()?.time_wait.remove(now.instant(), hash)
     }

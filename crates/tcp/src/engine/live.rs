@@ -350,7 +350,7 @@ impl<T: Tables> Live<'_, T> {
         self.with(|endpoint, _| {
             let told = endpoint.state;
             if told.is_synchronized() && told != State::TimeWait || told == State::SynReceived {
-                reset = Some((endpoint.tuple(), endpoint.nxt, endpoint.rcv_nxt));
+                reset = Some((endpoint.nxt, endpoint.rcv_nxt));
             }
             match told {
                 State::Closed => {}
@@ -371,8 +371,8 @@ impl<T: Tables> Live<'_, T> {
                 }
             }
         });
-        if let Some((tuple, sequence, acknowledgment)) = reset {
-            self.engine.reset(tuple, sequence, Some(acknowledgment));
+        if let Some((sequence, acknowledgment)) = reset {
+            self.engine.reset_peer(self.slot, sequence, Some(acknowledgment));
         }
     }
 

@@ -22,6 +22,9 @@ pub trait Memory: Debug {
     /// Servers.
     type Servers: AsMut<[Server]> + Debug;
 
+    /// Whether there can be anything.
+    const KEEPS: bool = true;
+
     /// What is kept.
     fn kept(&self) -> Option<&Kept<Self::TimeWait, Self::Syns, Self::Servers>>;
 
@@ -33,6 +36,8 @@ impl Memory for () {
     type TimeWait = [TimeWaitRecord; 0];
     type Syns = [SynEntry; 0];
     type Servers = [Server; 0];
+
+    const KEEPS: bool = false;
 
     fn kept(&self) -> Option<&Kept<Self::TimeWait, Self::Syns, Self::Servers>> {
         None

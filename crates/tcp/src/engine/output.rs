@@ -1,9 +1,9 @@
 //! What leaves the engine (TCP-007).
 
 use super::reply::Reply;
-use super::unsent::Last;
+use super::unsent::{Before, Last};
 use super::{Engine, Memory as _, Tables};
-use crate::endpoint::{Address as _, Endpoint};
+use crate::endpoint::{Address as _, Endpoint, clamp};
 use crate::index::{Index as _, List};
 use crate::queue::{Slices, TxQueue as _};
 use crate::time::Now;
@@ -60,27 +60,95 @@ impl<T: Tables> Engine<T> {
         if let Some(reply) = self.next_reply(now) {
             return self.transmit_reply(&reply);
         }
-        let (slot, out) = self.next_segment(now)?;
+        let now = self.clock(now);
+        loop {
+            let slot = self.next_turn()?;
+            let Some(endpoint) =
+                self.slots.as_mut().get_mut(slot).and_then(|slot| slot.endpoint.as_mut())
+            else {
+                continue;
+            };
+            let before = endpoint.before();
+            if let Some(out) = endpoint.poll_usual(now, &mut self.header) {
+                self.has_left(now, slot, before, &out);
+                return self.lend(slot, &out);
+            }
+            if let Some(out) = self.poll_any(now, slot) {
+                return self.lend(slot, &out);
+            }
+        }
+    }
+
+    /// Whose turn it is.
+    #[inline]
+    fn next_turn(&mut self) -> Option<usize> {
+        let slots = self.slots.as_ref();
+        let wants = |slot: usize| {
+            slots
+                .get(slot)
+                .and_then(|slot| slot.endpoint.as_ref())
+                .is_some_and(Endpoint::has_output)
+        };
+        self.index.take(List::Transmit, slots.len(), wants)
+    }
+
+    /// The next segment of an endpoint, if there is one; its header stands in the engine's.
+    #[inline(never)]
+    fn poll_any(&mut self, now: Now, slot: usize) -> Option<Outgoing> {
+        let endpoint = self.slots.as_mut().get_mut(slot)?.endpoint.as_mut()?;
+        let before = endpoint.before();
+        let Some(mut out) = endpoint.poll_transmit(now, &mut self.header) else {
+            self.touch(now, slot);
+            return None;
+        };
+        self.has_left(now, slot, before, &out);
+        if out.fast_open {
+            out.header_len = self.write_cookie(now, slot, &out)?;
+        }
+        Some(out)
+    }
+
+    /// Remembers what left, for the driver may say that it did not.
+    #[inline]
+    fn has_left(&mut self, now: Now, slot: usize, mut before: Before, out: &Outgoing) {
+        let Some(place) = self.slots.as_ref().get(slot) else { return };
+        if let Some(endpoint) = place.endpoint.as_ref() {
+            endpoint.after(&mut before, out);
+        }
+        self.last = Some(Last::Segment(slot, place.generation, before));
         self.counters.sent += 1;
+        self.touch(now, slot);
+    }
+
+    /// Lends a segment to the driver.
+    #[inline]
+    fn lend(&mut self, slot: usize, out: &Outgoing) -> Option<Transmit<'_>> {
         let endpoint = self.slots.as_ref().get(slot)?.endpoint.as_ref()?;
         let settings = endpoint.settings.as_ref();
-        let payload = endpoint.queue.slices(out.offset, out.len);
-        let (source, destination) = (endpoint.local.ip(), endpoint.peer.ip());
         let header = self.header.get_mut(..out.header_len)?;
+        let len = clamp(header.len() + out.len);
+        let (local, peer) = (endpoint.local.mapped(), endpoint.peer.mapped());
+        let mut sum = Checksum::pseudo_mapped(local, peer, Protocol::TCP.0, len);
         let partial = self.config.partial_checksums;
-        let summed = fill_checksum(header, &payload, source, destination, partial);
+        if !partial {
+            sum.add(header);
+            for part in endpoint.queue.slices(out.offset, out.len).as_slice() {
+                sum.add(part);
+            }
+        }
         Some(Transmit {
-            source,
-            destination,
+            source: endpoint.local.ip(),
+            destination: endpoint.peer.ip(),
             hop_limit: settings.hop_limit,
             dscp: settings.dscp,
             ecn: if out.ecn { Ecn::Ect0 } else { Ecn::NotEct },
             link_security: true,
             flow_label: endpoint.flow_label(),
+            summed: fill_checksum(header, sum, partial),
             header,
-            payload,
+            // Made where it will stand: copying it takes longer than making it.
+            payload: endpoint.queue.slices(out.offset, out.len),
             unit: out.unit,
-            summed,
         })
     }
 
@@ -106,12 +174,17 @@ impl<T: Tables> Engine<T> {
 
     #[inline(never)]
     fn transmit_reply(&mut self, reply: &Reply) -> Option<Transmit<'_>> {
-        self.counters.sent += 1;
         let header_len = reply.header().emit(&mut self.header)?;
+        self.counters.sent += 1;
         let (source, destination) = (reply.tuple.local.ip(), reply.tuple.peer.ip());
         let header = self.header.get_mut(..header_len)?;
         let partial = self.config.partial_checksums;
-        let summed = fill_checksum(header, &Slices::EMPTY, source, destination, partial);
+        let len = clamp(header.len());
+        let mut sum = Checksum::pseudo(source, destination, Protocol::TCP.0, len);
+        if !partial {
+            sum.add(header);
+        }
+        let summed = fill_checksum(header, sum, partial);
         Some(Transmit {
             source,
             destination,
@@ -120,10 +193,10 @@ impl<T: Tables> Engine<T> {
             ecn: Ecn::NotEct,
             link_security: true,
             flow_label: 0,
+            summed,
             header,
             payload: Slices::EMPTY,
             unit: None,
-            summed,
         })
     }
 
@@ -135,62 +208,12 @@ impl<T: Tables> Engine<T> {
         self.fill_cookie(now, &tuple, &mut header, out.len > 0);
         header.emit(&mut self.header)
     }
-
-    /// Whose turn it is, and what leaves; its header stands in the engine's.
-    fn next_segment(&mut self, now: Instant) -> Option<(usize, Outgoing)> {
-        let now = self.clock(now);
-        let count = self.slots.as_ref().len();
-        loop {
-            let slots = self.slots.as_ref();
-            let wants = |slot: usize| {
-                slots
-                    .get(slot)
-                    .and_then(|slot| slot.endpoint.as_ref())
-                    .is_some_and(Endpoint::has_output)
-            };
-            let slot = self.index.take(List::Transmit, count, wants)?;
-            let Some(endpoint) =
-                self.slots.as_mut().get_mut(slot).and_then(|slot| slot.endpoint.as_mut())
-            else {
-                continue;
-            };
-            let mut before = endpoint.before();
-            let out = endpoint.poll_transmit(now, &mut self.header);
-            if let Some(out) = &out {
-                endpoint.after(&mut before, out);
-            }
-            self.touch(now, slot);
-            let Some(mut out) = out else { continue };
-            let generation = self.slots.as_ref().get(slot).map_or(0, |slot| slot.generation);
-            self.last = Some(Last::Segment(slot, generation, before));
-            if out.fast_open {
-                out.header_len = self.write_cookie(now, slot, &out)?;
-            }
-            return Some((slot, out));
-        }
-    }
 }
 
 /// Fills in the checksum of a header that says zero there (TCP-610).
 #[inline]
-fn fill_checksum(
-    header: &mut [u8],
-    payload: &Slices<'_>,
-    source: IpAddr,
-    destination: IpAddr,
-    partial: bool,
-) -> Summed {
-    let len = u32::try_from(header.len() + payload.len()).unwrap_or(u32::MAX);
-    let mut sum = Checksum::pseudo(source, destination, Protocol::TCP.0, len);
-    let field = if partial {
-        sum.partial()
-    } else {
-        sum.add(header);
-        for part in payload.as_slice() {
-            sum.add(part);
-        }
-        sum.finish()
-    };
+fn fill_checksum(header: &mut [u8], sum: Checksum, partial: bool) -> Summed {
+    let field = if partial { sum.partial() } else { sum.finish() };
     if let Some(place) = header.get_mut(CHECKSUM_OFFSET..CHECKSUM_OFFSET + 2) {
         place.copy_from_slice(&field.to_be_bytes());
     }

@@ -1,7 +1,7 @@
 //! Somebody asks for a connection, and the application decides (TCP-074 to TCP-079).
 
 use super::incoming::segment_len;
-use super::{Engine, Handle, ListenerHandle, Tables};
+use super::{Engine, Handle, ListenerHandle, Memory as _, Tables};
 use crate::endpoint::Address as _;
 use crate::error::TcpError;
 use crate::event::State;
@@ -80,7 +80,7 @@ impl<T: Tables> Incoming<'_, T> {
     /// The peer has answered our SYN: what is accepted now is established.
     #[must_use]
     pub const fn is_completed(&self) -> bool {
-        matches!(self.opening, Opening::Completed(_))
+        T::Memory::KEEPS && matches!(self.opening, Opening::Completed(_))
     }
 
     /// Takes it: an endpoint without a connection gets one. [`Event::Accepted`](crate::Event) tells when it can be used.
@@ -111,6 +111,7 @@ impl<T: Tables> Incoming<'_, T> {
                 engine.count_early(self.listener, early);
                 engine.touch(now, slot);
             }
+            Opening::Completed(_) if !T::Memory::KEEPS => {} // nobody remembers what it would complete
             Opening::Completed(syn) => {
                 birth.iss = syn.iss;
                 let (shift, window) =

@@ -101,7 +101,7 @@ impl<P: Profile> Endpoint<P> {
             nxt: self.nxt,
             small: self.small,
             lost: self.losses.lost(),
-            pace_at: self.fine.get().map_or(0, |fine| fine.pace_at),
+            pace_at: self.fine.pace_at().unwrap_or(0),
             owed: self.owed,
             sent: nothing,
             after: self.nxt,
@@ -131,9 +131,7 @@ impl<P: Profile> Endpoint<P> {
             self.bits.put(bit, before.bits.has(bit));
         }
         (self.small, self.owed) = (before.small, before.owed);
-        if let Some(fine) = self.fine.get_mut() {
-            fine.pace_at = before.pace_at;
-        }
+        self.fine.set_pace_at(before.pace_at);
         let handshake = !self.state.is_synchronized();
         if before.nxt != self.nxt {
             let len = self.nxt - before.nxt;

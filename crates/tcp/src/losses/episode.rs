@@ -122,6 +122,10 @@ impl<O: Offset> Losses for Episode<O> {
         self.lost.wide()
     }
 
+    fn is_orderly(&self) -> bool {
+        true
+    }
+
     fn duplicated(&mut self, _round: Seq) {}
 
     fn recovered(&mut self) {}

@@ -65,7 +65,8 @@ impl<T: Copy + Default, const N: usize> Fifo<T> for Ring<T, N> {
         N - self.len()
     }
 
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn get(&self, index: usize) -> Option<&T> {
         if index >= self.len() {
             return None;
@@ -73,7 +74,8 @@ impl<T: Copy + Default, const N: usize> Fifo<T> for Ring<T, N> {
         self.items.get(self.place(index))
     }
 
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn get_mut(&mut self, index: usize) -> Option<&mut T> {
         if index >= self.len() {
             return None;
@@ -82,7 +84,8 @@ impl<T: Copy + Default, const N: usize> Fifo<T> for Ring<T, N> {
         self.items.get_mut(place)
     }
 
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn push(&mut self, item: T) {
         let place = self.place(self.len());
         if self.room() > 0
@@ -106,7 +109,8 @@ impl<T: Copy + Default, const N: usize> Fifo<T> for Ring<T, N> {
         self.items[place] = item;
     }
 
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn pop(&mut self) -> Option<T> {
         let item = *self.get(0)?;
         self.head = u16::try_from(self.place(1)).unwrap_or(0);

@@ -258,6 +258,11 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
         self.lost
     }
 
+    #[inline]
+    fn is_orderly(&self) -> bool {
+        !self.disordered
+    }
+
     fn duplicated(&mut self, round: Seq) {
         self.persist = REO_PERSIST;
         if self.round.before(round) || !self.reordered {

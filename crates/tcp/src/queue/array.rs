@@ -71,18 +71,73 @@ impl<B: TxBuf, S: Slots<B>> SlotQueue<B, S> {
         }
     }
 
+    /// How many buffers are in it, acknowledged or not.
+    pub const fn count(&self) -> usize {
+        self.count
+    }
+
     fn place(&self, index: usize) -> usize {
-        let size = self.slots.slots().len().max(1);
-        (self.head + index) % size
+        let (place, size) = (self.head + index, self.slots.slots().len());
+        if place >= size { place - size } else { place }
     }
 
     fn buffer(&self, index: usize) -> Option<&B> {
         self.slots.slots().get(self.place(index))?.as_ref()
     }
 
+    /// The bytes of the first buffer, where nearly every segment lies.
+    #[inline]
+    fn first(&self) -> Option<&[u8]> {
+        self.slots.slots().get(self.head)?.as_ref().map(TxBuf::bytes)
+    }
+
     fn last_mut(&mut self) -> Option<&mut B> {
         let place = self.place(self.count.checked_sub(1)?);
         self.slots.slots_mut().get_mut(place)?.as_mut()
+    }
+
+    /// `len` bytes that lie in one buffer, as those of nearly every segment do.
+    #[inline]
+    fn whole(&self, offset: usize, len: usize) -> Option<&[u8]> {
+        let skip = self.acknowledged + offset;
+        self.first()?.get(skip..skip + len).or_else(|| self.later(skip, len))
+    }
+
+    /// The same, after the first buffer.
+    #[inline(never)]
+    fn later(&self, mut skip: usize, len: usize) -> Option<&[u8]> {
+        for index in 0..self.count {
+            let bytes = self.buffer(index)?.bytes();
+            if skip < bytes.len() {
+                return bytes.get(skip..skip + len);
+            }
+            skip -= bytes.len();
+        }
+        None
+    }
+
+    /// Up to `want` bytes wherever they lie, after the `skip`th.
+    #[inline(never)]
+    fn gather(&self, mut skip: usize, mut want: usize) -> Slices<'_> {
+        let mut slices = Slices::EMPTY;
+        for index in 0..self.count {
+            let Some(buffer) = self.buffer(index) else { break };
+            let bytes = buffer.bytes();
+            let Some(rest) = bytes.get(skip..) else {
+                skip -= bytes.len();
+                continue;
+            };
+            skip = 0;
+            let part = rest.get(..want).unwrap_or(rest);
+            if !slices.push(part) {
+                break;
+            }
+            want -= part.len();
+            if want == 0 {
+                break;
+            }
+        }
+        slices
     }
 
     fn pop(&mut self) -> Option<B> {
@@ -108,6 +163,7 @@ impl<B: TxBuf, S: Slots<B>> TxQueue for SlotQueue<B, S> {
         Ok(())
     }
 
+    #[inline]
     fn len(&self) -> usize {
         self.len
     }
@@ -132,39 +188,28 @@ impl<B: TxBuf, S: Slots<B>> TxQueue for SlotQueue<B, S> {
         true
     }
 
+    #[inline]
     fn slices(&self, offset: usize, len: usize) -> Slices<'_> {
-        let mut slices = Slices::EMPTY;
-        let (mut skip, mut want) = (self.acknowledged + offset, len);
-        for index in 0..self.count {
-            let Some(buffer) = self.buffer(index) else { break };
-            let bytes = buffer.bytes();
-            let Some(rest) = bytes.get(skip..) else {
-                skip -= bytes.len();
-                continue;
-            };
-            skip = 0;
-            if let Some(all) = rest.get(..want).filter(|_| slices.is_empty()) {
-                return Slices::one(all);
-            }
-            if rest.is_empty() {
-                continue;
-            }
-            let part = rest.get(..want).unwrap_or(rest);
-            if !slices.push(part) {
-                break;
-            }
-            want -= part.len();
-            if want == 0 {
-                break;
-            }
+        match self.whole(offset, len) {
+            Some(all) => Slices::one(all),
+            None if len == 0 => Slices::EMPTY,
+            None => self.gather(self.acknowledged + offset, len),
         }
-        slices
     }
 
+    #[inline]
     fn acknowledge(&mut self, count: usize) {
         let count = count.min(self.len);
         self.acknowledged += count;
         self.len -= count;
+    }
+
+    #[inline]
+    fn reach(&self, offset: usize, len: usize) -> usize {
+        match self.whole(offset, len) {
+            Some(all) => all.len(),
+            None => self.slices(offset, len).len(),
+        }
     }
 
     fn done(&mut self) -> Option<B> {
@@ -185,8 +230,8 @@ impl<B: TxBuf, S: Slots<B>> TxQueue for SlotQueue<B, S> {
         Some(buffer)
     }
 
+    #[inline]
     fn has_done(&self) -> bool {
-        self.count > 0
-            && self.buffer(0).is_some_and(|buffer| buffer.bytes().len() <= self.acknowledged)
+        self.count > 0 && self.first().is_some_and(|first| first.len() <= self.acknowledged)
     }
 }

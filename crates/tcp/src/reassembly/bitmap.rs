@@ -26,15 +26,15 @@ impl<O: Offset> Assembly<O> for Bitmap {
 
     fn mark(&mut self, marks: &mut [u8], place: Place, from: usize, to: usize) -> bool {
         let [near, far] = place.runs(from..to);
-        set(marks, near);
-        set(marks, far);
+        fill(marks, near, u8::MAX);
+        fill(marks, far, u8::MAX);
         true
     }
 
     fn advance(&mut self, marks: &mut [u8], place: Place, n: usize) {
         let [near, far] = place.runs(0..n);
-        unset(marks, near);
-        unset(marks, far);
+        fill(marks, near, 0);
+        fill(marks, far, 0);
     }
 
     fn rotate(&mut self, marks: &mut [u8], capacity: usize, by: usize) {
@@ -95,7 +95,7 @@ fn first(marks: &[u8], run: Range<usize>, flip: usize) -> Option<usize> {
     }
     let mut word = run.start / WORD_BITS;
     let mut value = (load(marks, word) ^ flip) & (usize::MAX << (run.start % WORD_BITS));
-    if value == 0 {
+    if value == 0 && WORD_BITS > 32 {
         word += 1;
         word += blocks_of(marks.get(word * WORD_BYTES..run.end / 8).unwrap_or_default(), flip)
             * BLOCK_WORDS;
@@ -145,32 +145,20 @@ fn ends(run: &Range<usize>) -> ((usize, u8), (usize, u8)) {
     ((run.start / 8, u8::MAX << (run.start % 8)), (last / 8, u8::MAX >> (7 - last % 8)))
 }
 
-fn set(marks: &mut [u8], run: Range<usize>) {
+/// Sets or unsets the bits of `run`: `value` is all ones or zero.
+fn fill(marks: &mut [u8], run: Range<usize>, value: u8) {
     if run.is_empty() {
         return;
     }
     let ((head, head_mask), (tail, tail_mask)) = ends(&run);
+    let mut put = |at: usize, mask: u8| marks[at] = (marks[at] & !mask) | (value & mask);
     if head == tail {
-        marks[head] |= head_mask & tail_mask;
+        put(head, head_mask & tail_mask);
         return;
     }
-    marks[head] |= head_mask;
-    marks[head + 1..tail].fill(u8::MAX);
-    marks[tail] |= tail_mask;
-}
-
-fn unset(marks: &mut [u8], run: Range<usize>) {
-    if run.is_empty() {
-        return;
-    }
-    let ((head, head_mask), (tail, tail_mask)) = ends(&run);
-    if head == tail {
-        marks[head] &= !(head_mask & tail_mask);
-        return;
-    }
-    marks[head] &= !head_mask;
-    marks[head + 1..tail].fill(0);
-    marks[tail] &= !tail_mask;
+    put(head, head_mask);
+    put(tail, tail_mask);
+    marks[head + 1..tail].fill(value);
 }
 
 /// Turns the bits of `run` round in place, half a word at a time from both ends.
@@ -275,7 +263,7 @@ mod tests {
             let mut marks = [0; 26];
             (0..capacity)
                 .filter(|position| held(*position))
-                .for_each(|position| set(&mut marks, position..position + 1));
+                .for_each(|position| fill(&mut marks, position..position + 1, u8::MAX));
             <Bitmap as Assembly<u16>>::rotate(&mut Bitmap, &mut marks, capacity, by);
             for position in 0..capacity {
                 let bit = get(&marks, position, 1) == 1;

@@ -56,7 +56,8 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
 
     /// How many bytes of data a storage of `storage_len` bytes has room for.
     #[must_use]
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn capacity_of(storage_len: usize) -> usize {
         A::data_len(storage_len).min(O::MAX)
     }
@@ -84,7 +85,8 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
 
     /// How far behind the edge bytes can be taken: the window of TCP-470. Out-of-order bytes lie inside it.
     #[must_use]
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn room(&self, storage: &[u8]) -> usize {
         Self::capacity(storage).saturating_sub(self.unread())
     }
@@ -92,7 +94,8 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
     /// Takes `bytes`, the first of which is `offset` bytes behind the edge.
     ///
     /// Bytes beyond [`room`](Self::room) are the caller's fault and cut off. Bytes already held win (TCP-453).
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn write(&mut self, storage: &mut [u8], offset: usize, bytes: &[u8]) -> Written {
         let room = self.room(storage);
         debug_assert!(offset.saturating_add(bytes.len()) <= room, "bytes beyond the window");
@@ -104,6 +107,37 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
         place.copy(&mut storage[..place.capacity], 0, bytes);
         self.unread = O::from_usize(self.unread() + bytes.len());
         Written { advanced: bytes.len(), fresh: bytes.len(), duplicate: None }
+    }
+
+    /// Copies bytes that come next in sequence to where they will be read, by `copy` and in at most two pieces; nothing is
+    /// taken before [`take_next`](Self::take_next). `false`, and no effect, if there is not room for all or some are held
+    /// ahead of their turn: then [`write`](Self::write) knows what to do.
+    #[inline]
+    pub fn place_next(
+        &self,
+        storage: &mut [u8],
+        bytes: &[u8],
+        mut copy: impl FnMut(&[u8], &mut [u8]),
+    ) -> bool {
+        let Place { edge, capacity } = self.place(storage);
+        if self.out_of_order() > 0 || bytes.len() > capacity.saturating_sub(self.unread()) {
+            return false;
+        }
+        let data = storage.get_mut(..capacity).unwrap_or_default();
+        if let Some(place) = data.get_mut(edge..edge + bytes.len()) {
+            copy(bytes, place);
+        } else {
+            let (near, far) = bytes.split_at(capacity - edge);
+            copy(near, &mut data[edge..]);
+            copy(far, &mut data[..far.len()]);
+        }
+        true
+    }
+
+    /// Takes the `n` bytes placed by [`place_next`](Self::place_next).
+    #[inline]
+    pub fn take_next(&mut self, n: usize) {
+        self.unread = O::from_usize(self.unread() + n);
     }
 
     /// The unread bytes in order, as at most two slices (TCP-050); the second is empty unless they wrap.
@@ -132,7 +166,8 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
 
     /// Frees the first `n` unread bytes (TCP-054); `false` and no effect if there are fewer.
     #[must_use]
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn commit(&mut self, storage_len: usize, n: usize) -> bool {
         let Some(unread) = self.unread().checked_sub(n) else { return false };
         self.unread = O::from_usize(unread);
@@ -202,6 +237,7 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
     }
 
     /// Forgets everything, and makes `storage` ready.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn clear(&mut self, storage: &mut [u8]) {
         let capacity = Self::capacity(storage);
         *self = Self::new();
@@ -236,7 +272,8 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
         assert_eq!(held, self.out_of_order(), "bytes are held outside the free part");
     }
 
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn place(&self, storage: &[u8]) -> Place {
         let capacity = Self::capacity(storage);
         Place { edge: wrap(self.start.get() + self.unread(), capacity), capacity }

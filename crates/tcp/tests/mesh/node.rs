@@ -7,9 +7,9 @@ use mainstay_base::{Instant, Rng};
 use mainstay_tcp::index::Scan;
 use mainstay_tcp::queue::RingQueue;
 use mainstay_tcp::{
-    Config, Disconnected, Endpoint, Engine, Event, Extended, Facts, FastOpen, Handle, Ingress,
-    Listener, Live, Meta, Path, Profile, Push, Settings, SettingsOf, Slot, State, Std, Tables,
-    Timer, Tiny,
+    Config, Disconnected, Endpoint, Engine, Event, Extended, Facts, FastOpen, Handle, Host,
+    Ingress, Listener, Live, Meta, Path, Profile, Push, Settings, SettingsOf, Slot, State, Std,
+    Tables, Timer, Tiny,
 };
 use mainstay_wire::checksum::Checksum;
 use mainstay_wire::ip::{Ecn, Protocol};
@@ -31,13 +31,14 @@ pub(crate) type PlainTiny = Tiny<Vec<u8>, RingQueue<Vec<u8>>>;
 pub(crate) type PlainStd = Std<Vec<u8>, RingQueue<Vec<u8>>>;
 pub(crate) type Mesh = Extended<PlainTiny>;
 pub(crate) type MeshStd = Extended<PlainStd>;
+pub(crate) type MeshHost = Extended<Host<Vec<u8>, RingQueue<Vec<u8>>>>;
 
 pub(crate) const OWN: &str = "fd00::1";
 pub(crate) const PEER: &str = "fd00::2";
 /// The payload of a full segment that the peer takes.
 pub(crate) const MSS: u16 = 500;
 /// The peer's first sequence number; ours is drawn.
-const PEER_ISS: u32 = 7_000;
+pub(crate) const PEER_ISS: u32 = u32::MAX - 3_000;
 
 /// A segment that left: numbers count from the SYNs.
 #[derive(Clone, Debug)]
@@ -46,6 +47,8 @@ pub(crate) struct Seen {
     pub(crate) len: usize,
     pub(crate) ack: u32,
     pub(crate) window: u16,
+    pub(crate) flags: Flags,
+    pub(crate) payload: Vec<u8>,
     pub(crate) unit: Option<u16>,
 }
 
@@ -138,7 +141,7 @@ where
         self.engine.endpoint(self.handle).unwrap().facts()
     }
 
-    fn header(&self, flags: Flags, sequence: u32, acknowledgment: u32) -> Header {
+    pub(crate) fn header(&self, flags: Flags, sequence: u32, acknowledgment: u32) -> Header {
         Header {
             source: 80,
             destination: self.port,
@@ -161,7 +164,7 @@ where
 
     /// Text of the peer at `at`, which acknowledges up to `ack`.
     pub(crate) fn text(&mut self, at: u32, len: usize, ack: u32) {
-        let header = self.header(Flags::ACK, PEER_ISS + at, ack);
+        let header = self.header(Flags::ACK, PEER_ISS.wrapping_add(at), ack);
         let bytes: Vec<u8> = (0..len).map(|n| stream(at as usize + n)).collect();
         self.receive(&header, &bytes);
     }
@@ -171,7 +174,7 @@ where
     }
 
     pub(crate) fn fin(&mut self, at: u32, ack: u32) {
-        let header = self.header(Flags::ACK | Flags::FIN, PEER_ISS + at, ack);
+        let header = self.header(Flags::ACK | Flags::FIN, PEER_ISS.wrapping_add(at), ack);
         self.receive(&header, &[]);
     }
 
@@ -196,6 +199,8 @@ where
                 len: out.payload.len(),
                 ack: header.acknowledgment.wrapping_sub(PEER_ISS),
                 window: header.window,
+                flags: header.flags,
+                payload: out.payload.as_slice().concat(),
                 unit: out.unit,
             });
         }

@@ -1,6 +1,6 @@
 //! What a connection costs on the air, when to listen, and what the standard says of small devices.
 
-use crate::node::{MSS, Mesh, MeshStd, Node, PlainTiny, quiet};
+use crate::node::{MSS, Mesh, MeshHost, Node, PlainTiny, quiet};
 use core::time::Duration;
 use mainstay_tcp::sizing::{FEW_HOPS, MANY_HOPS, mss_for_frames};
 use mainstay_tcp::{Config, Expect, Extra, FastOpenPolicy, Settings, State, Transmitted};
@@ -37,7 +37,7 @@ fn segments_bytes_repetitions_and_bare_acknowledgements_are_counted_both_ways() 
 fn what_the_device_had_no_room_for_was_not_on_the_air_and_a_long_segment_is_many() {
     let mut settings = quiet(Settings::host(Default::default()));
     settings.gso_max = 60_000;
-    let mut node = Node::<MeshStd>::open(settings, 4000);
+    let mut node = Node::<MeshHost>::open(settings, 4000);
     let begin = node.live().budget().sent;
     node.write(3 * usize::from(MSS));
     let now = node.now;
@@ -178,7 +178,6 @@ fn every_segment_asks_for_protection_and_data_may_be_marked() {
     assert!(reset.link_security, "what has no connection as well");
 }
 
-// Covers TCP-556, TCP-650
 #[test]
 fn what_is_not_asked_for_takes_no_byte() {
     assert_eq!(size_of::<()>(), 0);

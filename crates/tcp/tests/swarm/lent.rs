@@ -53,6 +53,9 @@ impl Given for Infallible {
 pub(crate) trait Feed: TxQueue<Buf: Given> + Sized {
     fn with_room(bytes: usize) -> Self;
 
+    /// Buffers that are in it.
+    fn held(&self) -> usize;
+
     /// Queues some of `bytes`, as buffer `number` if it is one; how many, and whether a buffer was lent.
     fn feed<T: Tables<Profile: Profile<Queue = Self>>>(
         live: &mut Live<'_, T>,
@@ -65,6 +68,10 @@ pub(crate) trait Feed: TxQueue<Buf: Given> + Sized {
 impl Feed for RingQueue<Vec<u8>> {
     fn with_room(bytes: usize) -> Self {
         Self::new(vec![0; bytes])
+    }
+
+    fn held(&self) -> usize {
+        0
     }
 
     fn feed<T: Tables<Profile: Profile<Queue = Self>>>(
@@ -83,6 +90,10 @@ impl Feed for RingQueue<Vec<u8>> {
 impl Feed for ArrayQueue<Lent, 7> {
     fn with_room(_bytes: usize) -> Self {
         Self::default()
+    }
+
+    fn held(&self) -> usize {
+        self.count()
     }
 
     fn feed<T: Tables<Profile: Profile<Queue = Self>>>(

@@ -200,6 +200,13 @@ where
         }
     }
 
+    /// Every buffer is here or there (TCP-715).
+    fn account(&self) {
+        let held = self.engine.endpoint(self.handle).unwrap().queue().held();
+        let seen = &self.seen;
+        assert_eq!(seen.lent, seen.returned + held, "buffers taken, and returned or queued");
+    }
+
     fn write(&mut self, now: Instant) {
         let here = self.here(now);
         let mut rounds = 0;
@@ -330,20 +337,24 @@ where
         while let Some((_, event)) = self.engine.poll_event() {
             note(&format!("{event:?}"));
             self.told(&event);
+            self.account();
         }
         if !self.seen.started {
             return;
         }
         if self.seen.ended.is_none() {
             self.write(now);
+            self.account();
         }
         self.read(now);
         if self.seen.ended.is_none() {
             self.end(now);
+            self.account();
         }
         while let Some((_, event)) = self.engine.poll_event() {
             note(&format!("{event:?}"));
             self.told(&event);
+            self.account();
         }
     }
 

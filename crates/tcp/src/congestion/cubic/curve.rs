@@ -9,6 +9,7 @@ const C: u128 = 0x6666_6667;
 
 /// `C·mss·t³` in bytes for `t` microseconds; saturates.
 #[must_use]
+#[cfg_attr(target_os = "none", inline(never))]
 pub fn volume(micros: u32, mss: u16) -> u32 {
     // 2^22 / 10^6 = 2^16 / 5^6; below 2^32 for the longest time.
     let seconds = u128::from((u64::from(micros.min(MICROS_MAX)) << 16) / 15_625);
@@ -22,6 +23,7 @@ pub fn volume(micros: u32, mss: u16) -> u32 {
 ///
 /// The cube root is found bit by bit, so nothing is divided.
 #[must_use]
+#[cfg_attr(target_os = "none", inline(never))]
 pub fn root(bytes: u32, mss: u16) -> u32 {
     // C·mss·t³ = bytes, with t in microseconds and C = 2/5.
     let wanted = u128::from(bytes) * 5_000_000_000_000_000_000;
