@@ -4,11 +4,15 @@
 
 mod held;
 #[cfg(target_os = "linux")]
+mod lines;
+#[cfg(target_os = "linux")]
 mod pump;
+mod sockets;
 mod wire;
 
 #[cfg(target_os = "linux")]
 pub use pump::{Pump, Way};
+pub use sockets::{Connect, Connection, Listener, Sockets};
 pub use wire::{Wire, WireKind, WireOptions, send_all};
 
 use core::net::SocketAddr;

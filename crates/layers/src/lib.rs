@@ -26,22 +26,18 @@
 #![forbid(unsafe_code)]
 
 // Deferred LAY-165: the asynchronous face stands above the driver, in the crate users add
-// Deferred LAY-166: the asynchronous face stands above the driver, in the crate users add
 // Deferred LAY-167: the asynchronous face stands above the driver, in the crate users add
 // Deferred LAY-168: the asynchronous face stands above the driver, in the crate users add
 // Deferred LAY-169: the asynchronous face stands above the driver, in the crate users add
 // Deferred LAY-171: the context of the asynchronous face; here clock and randomness are arguments
 // Deferred LAY-172: addresses, MSS, credentials and timings are known to the driver, not to a stack
 // Deferred LAY-173: options reach sockets, which only the driver has
-// Deferred LAY-174: reading with credit needs the asynchronous face; the machines lend and consume
-// Deferred LAY-175: writing and flushing need the asynchronous face
 // Deferred LAY-176: vectored writes need the asynchronous face
 // Deferred LAY-180: the error of the asynchronous face; reason, phase and refusal are there already
 // Deferred LAY-181: dropping futures needs the asynchronous face
 // Deferred LAY-183: concurrent negotiation is the listener's, which holds many stacks
 // Deferred LAY-184: the cap on pending negotiations is the listener's, which holds many stacks
 // Deferred LAY-185: halves need the asynchronous face
-// Deferred LAY-188: wake-ups need the asynchronous face
 // Deferred LAY-194: proxies from environment variables; nothing below the command reads any
 // Deferred LAY-198: third-party layers; the boxed custom variant of the layer enumeration is not there yet
 // Deferred LAY-206: listeners in JSON; `tls::ServerOptions` has the parameters, nothing builds them from a policy yet

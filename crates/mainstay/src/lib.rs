@@ -145,6 +145,33 @@ pub use mainstay_host::{Counters as LoopCounters, ResolveHook, Waker, WallHook};
 pub use mainstay_node::{Node, PoolConfig, ReplaceError, Resolved, StreamId};
 pub use mainstay_policy as policy;
 pub use mainstay_policy::{Policy, State};
+/// Our own TCP/IP stack for programs that want connections and no streams: see [`own::Sockets`].
+///
+/// ```no_run
+/// use mainstay::own::{Config, Prefix, Sockets, WireOptions};
+///
+/// # async fn run() -> std::io::Result<()> {
+/// let link = WireOptions {
+///     name: "tap0".into(),
+///     offload: true,
+///     addresses: Prefix::new("198.18.1.10".parse().unwrap(), 24).into_iter().collect(),
+///     ..WireOptions::default()
+/// };
+/// let sockets = Sockets::spawn(Config { offload: true, ..Config::default() }, &[link])?;
+/// let connection = sockets.connect("198.18.1.2:7".parse().unwrap()).await?;
+/// // With the features `tokio` and `futures` it is an `AsyncRead` and `AsyncWrite` of theirs.
+/// let sent = core::future::poll_fn(|context| connection.poll_write(context, b"hello")).await?;
+/// # assert!(sent > 0);
+/// connection.finish()
+/// # }
+/// ```
+#[cfg(target_os = "linux")]
+pub mod own {
+    pub use mainstay_host::own::{Connect, Connection, Listener, Sockets, WireKind, WireOptions};
+    pub use mainstay_net::Prefix;
+    pub use mainstay_net::network::{Config, Settings};
+    pub use mainstay_tcp::{Facts, Push};
+}
 /// A stream as its device sees it: what [`Context::stream`] and [`Node::stream`] lend.
 pub use mainstay_stream::Stream as View;
 pub use mainstay_stream::{Answer, Blobs, Counters, CreateError, Flags, Misuse, PayloadId};

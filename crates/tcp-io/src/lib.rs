@@ -16,7 +16,7 @@
 //! | `error.rs` | why it failed |
 //!
 //! Absent: queues of lent buffers (what is written is copied once, into the connection's send queue), the traits of
-//! `futures` and `tokio` (they want an allocator; over the `poll_` methods each is three lines), and `fill_buf`, since a
+//! `futures` and `tokio` (they want threads and an allocator: `mainstay_host::own::Sockets` has them), and `fill_buf`, since a
 //! lent slice would hold the engine: [`Connection::read_with`] lends it to a closure instead.
 
 #![no_std]

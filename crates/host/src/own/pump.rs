@@ -1,24 +1,12 @@
 //! A network and its links alone, without a device: for who opens connections by address.
 
-use super::wire::{Wire, WireOptions, send_all};
-use crate::clock::Clock;
+use super::lines::Lines;
+use super::wire::WireOptions;
 use crate::waker::Waker;
 use core::time::Duration;
 use mainstay_base::{Instant, Rng};
 use mainstay_net::network::{Config, Network};
-use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
-use rustix::time::{
-    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
-    timerfd_settime,
-};
 use std::io;
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
-
-/// The token of the alarm.
-const ALARM: Token = Token(usize::MAX - 1);
-/// The token of the waker.
-const WAKE: Token = Token(usize::MAX);
 
 /// Which way a frame went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,14 +22,7 @@ pub enum Way {
 #[derive(Debug)]
 pub struct Pump {
     network: Network,
-    wires: Vec<Wire>,
-    poll: Poll,
-    events: Events,
-    waker: Waker,
-    alarm: OwnedFd,
-    clock: Clock,
-    frame: Box<[u8]>,
-    more: bool,
+    lines: Lines,
 }
 
 impl Pump {
@@ -50,40 +31,15 @@ impl Pump {
     /// # Errors
     /// What the kernel says of a link, or when it gives no descriptors or no entropy.
     pub fn open(config: Config, links: &[WireOptions]) -> io::Result<Self> {
-        let poll = Poll::new()?;
-        let waker = Waker::new(&poll, WAKE)?;
-        let clock = Clock::start();
         let mut network = Network::new(config, Rng::new(crate::entropy()?));
-        let mut wires = Vec::new();
-        for (number, options) in links.iter().enumerate() {
-            let wire = Wire::open(clock.now(), options, &mut network)?;
-            let fd = wire.as_fd().as_raw_fd();
-            let both = Interest::READABLE.add(Interest::WRITABLE);
-            poll.registry().register(&mut SourceFd(&fd), Token(number), both)?;
-            wires.push(wire);
-        }
-        let alarm = timerfd_create(
-            TimerfdClockId::Monotonic,
-            TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC,
-        )?;
-        poll.registry().register(&mut SourceFd(&alarm.as_raw_fd()), ALARM, Interest::READABLE)?;
-        Ok(Self {
-            network,
-            wires,
-            poll,
-            events: Events::with_capacity(64),
-            waker,
-            alarm,
-            clock,
-            frame: vec![0; Network::MAX_TRANSMIT].into_boxed_slice(),
-            more: true,
-        })
+        let lines = Lines::open(&mut network, links)?;
+        Ok(Self { network, lines })
     }
 
     /// The time by this pump's clock; it starts at zero.
     #[must_use]
     pub fn now(&self) -> Instant {
-        self.clock.now()
+        self.lines.now()
     }
 
     /// The network, to look at.
@@ -100,7 +56,7 @@ impl Pump {
     /// Ends the wait of a turn from any thread.
     #[must_use]
     pub fn waker(&self) -> Waker {
-        self.waker.clone()
+        self.lines.waker()
     }
 
     /// Sends what there is, waits at most `wait` for a frame, a deadline or a wake, and takes in what came. `seen` gets
@@ -113,56 +69,8 @@ impl Pump {
         wait: Option<Duration>,
         mut seen: impl FnMut(Instant, Way, &[u8]),
     ) -> io::Result<()> {
-        let now = self.now();
-        self.send(now, &mut seen)?;
-        self.wait(wait)?;
-        let now = self.now();
-        self.more = false;
-        for wire in self.wires.iter_mut().filter(|wire| wire.readable) {
-            self.more |= wire.receive(now, &mut self.network, |frame| seen(now, Way::In, frame))?;
-        }
-        if self.network.poll_timeout().is_some_and(|at| at <= now) {
-            self.network.handle_timeout(now);
-        }
-        self.send(now, &mut seen)
-    }
-
-    fn send(&mut self, now: Instant, seen: &mut impl FnMut(Instant, Way, &[u8])) -> io::Result<()> {
-        send_all(now, &mut self.network, &mut self.wires, &mut self.frame, |frame| {
-            seen(now, Way::Out, frame);
-        })
-    }
-
-    fn wait(&mut self, wait: Option<Duration>) -> io::Result<()> {
-        let deadline = self.network.poll_timeout().map(|at| at.since(self.now()));
-        let wait = [wait, deadline].into_iter().flatten().min();
-        let now = self.more || wait.is_some_and(|wait| wait.is_zero());
-        if let Some(wait) = wait.filter(|_| !now) {
-            let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
-            let value = Timespec::try_from(wait).unwrap_or(zero);
-            let once = Itimerspec { it_interval: zero, it_value: value };
-            timerfd_settime(&self.alarm, TimerfdTimerFlags::empty(), &once)?;
-        }
-        match self.poll.poll(&mut self.events, now.then_some(Duration::ZERO)) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
-        for event in &self.events {
-            match event.token() {
-                ALARM => {
-                    // Read, or it is told no second time.
-                    let _count = rustix::io::read(&self.alarm, &mut [0; 8]);
-                }
-                WAKE => {
-                    let _woken = self.waker.take();
-                }
-                Token(number) => {
-                    if let Some(wire) = self.wires.get_mut(number) {
-                        wire.readable = true;
-                    }
-                }
-            }
-        }
-        Ok(())
+        self.lines.send(self.lines.now(), &mut self.network, &mut seen)?;
+        self.lines.wait(self.network.poll_timeout(), wait)?;
+        self.lines.serve(self.lines.now(), &mut self.network, seen)
     }
 }

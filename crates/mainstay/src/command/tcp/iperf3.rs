@@ -41,15 +41,23 @@ fn strange(args: &args::Tcp, words: &str) -> Failure {
     Failure::new(Exit::Refused, format!("{}: {words}", args.address))
 }
 
-/// What can happen to a test at any time.
-fn interrupted(args: &args::Tcp, state: State) -> Option<Failure> {
+/// A state that nothing follows, at any time of a test.
+fn interrupted(args: &args::Tcp, state: State) -> Failure {
     let words = match state {
         State::Denied => "busy with another test",
         State::Trouble => "iperf3 reports an error",
         State::ServerEnds | State::ClientEnds => "iperf3 gave the test up",
-        _ => return None,
+        State::TestStart
+        | State::TestRunning
+        | State::TestEnd
+        | State::Parameters
+        | State::CreateStreams
+        | State::Results
+        | State::Display
+        | State::Done
+        | State::Unknown(_) => "does not speak as iperf3 does",
     };
-    Some(strange(args, words))
+    strange(args, words)
 }
 
 /// Says how the test went.

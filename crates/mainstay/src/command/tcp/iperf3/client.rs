@@ -132,10 +132,13 @@ impl Client<'_> {
                 self.lanes.drop_all(ground);
                 self.stage = Stage::Leaving;
             }
-            state => {
-                return Err(interrupted(self.args, state)
-                    .unwrap_or_else(|| strange(self.args, "does not speak as iperf3 does")));
-            }
+            State::TestEnd
+            | State::ServerEnds
+            | State::ClientEnds
+            | State::Done
+            | State::Denied
+            | State::Trouble
+            | State::Unknown(_) => return Err(interrupted(self.args, state)),
         }
         Ok(())
     }

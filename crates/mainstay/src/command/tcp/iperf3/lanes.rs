@@ -138,8 +138,8 @@ impl Lanes {
     }
 
     /// Takes what has come, when the peer has said that the test is over; how its connections end says nothing.
-    pub(super) fn drain(&mut self, ground: &mut dyn Ground, report: &mut Report) {
-        while !self.sends && matches!(self.receive(ground, report), Ok(true)) {}
+    pub(super) fn drain(&mut self, ground: &mut dyn Ground, report: &mut Report) -> bool {
+        !self.sends && matches!(self.receive(ground, report), Ok(true))
     }
 
     /// Ends all of them.

@@ -13,6 +13,9 @@ use core::time::Duration;
 /// "An option you are trying to set is not implemented yet", by iperf3's numbers.
 const NOT_IMPLEMENTED: u32 = 13;
 
+/// How long the last of an agreed count is waited for. chosen: a few round trips of a slow path
+const DRAIN: Duration = Duration::from_secs(2);
+
 pub(super) fn run(
     args: &args::Tcp,
     ground: &mut dyn Ground,
@@ -52,6 +55,8 @@ enum Stage {
     /// Connections for data come.
     Streams,
     Running,
+    /// The peer has sent all; it may be under way.
+    Draining,
     Results,
     /// Its last word is waited for.
     Leaving,
@@ -99,6 +104,7 @@ impl Server<'_> {
             Stage::Parameters => self.take_parameters(ground)?,
             Stage::Streams => busy |= self.take_streams(ground)?,
             Stage::Running => busy |= self.run(ground, report)?,
+            Stage::Draining => busy |= self.drain(ground, report),
             Stage::Results => self.take_results(report)?,
             Stage::Leaving => {
                 if self.control.take_state().is_some() || self.control.is_over() {
@@ -189,19 +195,11 @@ impl Server<'_> {
         match self.control.take_state() {
             None => {}
             Some(State::TestEnd) => {
-                self.lanes.drain(ground, report);
                 self.took = passed.saturating_sub(wanted.omit);
-                (self.resent, self.known) = (self.lanes.resent(ground), self.lanes.known(ground));
-                // A client that receives may be waiting for the rest of a block, and nothing else.
-                self.lanes.drop_all(ground);
-                self.control.push_state(State::Results);
-                self.stage = Stage::Results;
+                self.stage = Stage::Draining;
                 return Ok(true);
             }
-            Some(state) => {
-                return Err(interrupted(self.args, state)
-                    .unwrap_or_else(|| strange(self.args, "does not speak as iperf3 does")));
-            }
+            Some(state) => return Err(interrupted(self.args, state)),
         }
         // By count, the peer says when it has enough; what it says is under way may be the last of it.
         let busy = match self.lanes.exchange(ground, wanted.bytes, report) {
@@ -214,6 +212,22 @@ impl Server<'_> {
         };
         report.tell(passed, || self.lanes.known(ground));
         Ok(busy)
+    }
+
+    /// Takes what is still under way, at most for a while, and ends the connections for data.
+    fn drain(&mut self, ground: &mut dyn Ground, report: &mut Report) -> bool {
+        let moved = self.lanes.drain(ground, report);
+        let missing = self.wanted.and_then(|wanted| wanted.bytes).unwrap_or(0);
+        let late = self.start + self.took + DRAIN;
+        if !self.lanes.sends() && self.lanes.total() < missing && ground.passed() < late {
+            return moved;
+        }
+        (self.resent, self.known) = (self.lanes.resent(ground), self.lanes.known(ground));
+        // A client that receives may be waiting for the rest of a block, and nothing else.
+        self.lanes.drop_all(ground);
+        self.control.push_state(State::Results);
+        self.stage = Stage::Results;
+        true
     }
 
     fn take_results(&mut self, report: &Report) -> Result<(), Failure> {
