@@ -6,6 +6,7 @@
 mod address;
 mod check;
 mod hints;
+mod leave;
 mod view;
 
 pub use address::{Address, Either};
@@ -221,7 +222,7 @@ impl<P: Profile> Endpoint<P> {
         Ok(endpoint)
     }
 
-    /// What it was made of; buffers that were not polled are still in the queue.
+    /// What it was made of; buffers that were neither polled nor [reclaimed](Self::reclaim) are still in the queue (TCP-013).
     pub fn into_parts(self) -> (P::Storage, P::Queue, P::Context) {
         (self.storage, self.queue, self.context)
     }
@@ -262,7 +263,7 @@ impl<P: Profile> Endpoint<P> {
     /// Starts a connection: the SYN leaves with the next poll (TCP-027).
     pub(crate) fn connect(&mut self, now: Now, birth: Birth) {
         self.begin(birth);
-        self.state = State::SynSent;
+        self.enter(State::SynSent);
         self.bits.set(Bits::SEND_SYN.and(Bits::OUTPUT));
         self.bits.put(Bits::TIMESTAMPS, self.settings.as_ref().timestamps);
         self.bits.put(Bits::SACK, self.settings.as_ref().sack);
@@ -347,8 +348,8 @@ impl<P: Profile> Endpoint<P> {
     pub(crate) fn finish(&mut self) -> Result<(), TcpError> {
         match self.state {
             State::Closed | State::Armed | State::TimeWait => return Err(TcpError::NotOpen),
-            State::Established => self.state = State::FinWait1,
-            State::CloseWait => self.state = State::LastAck,
+            State::Established => self.enter(State::FinWait1),
+            State::CloseWait => self.enter(State::LastAck),
             State::SynSent
             | State::SynReceived
             | State::FinWait1
@@ -394,7 +395,7 @@ impl<P: Profile> Endpoint<P> {
         for slot in Slot::ALL {
             self.disarm(slot);
         }
-        self.state = State::Closed;
+        self.enter(State::Closed);
         self.ended = Some(reason);
         let told = self.bits.has(Bits::TELL_ACCEPTED.and(Bits::TELL_ESTABLISHED));
         self.bits.unset(
@@ -402,7 +403,8 @@ impl<P: Profile> Endpoint<P> {
                 .and(Bits::SEND_SYN)
                 .and(Bits::WANTS_READY)
                 .and(Bits::TELL_PROGRESS)
-                .and(Bits::TELL_SOFT),
+                .and(Bits::TELL_SOFT)
+                .and(Bits::BOUND), // for this connection, not for the next (TCP-020)
         );
         if !keep && !told {
             self.bits.unset(Bits::TELL_RECEIVE);

@@ -163,6 +163,7 @@ const RESETS: u32 = 100;
 
 /// What is done with a segment that nobody here is meant by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Unknown {
     /// A reset is sent.
     #[default]
@@ -306,7 +307,8 @@ impl<T: Tables> Engine<T> {
         Ok(Handle { slot: u32::try_from(place).unwrap_or(u32::MAX), generation: slot.generation })
     }
 
-    /// Takes an endpoint out, aborting its connection (TCP-014); no event mentions it any more.
+    /// Takes an endpoint out, aborting its connection (TCP-014); no event mentions it any more, and `handle` names nothing.
+    /// What it lent is fetched by [`Endpoint::reclaim`], and it may be attached again.
     pub fn detach(&mut self, now: Instant, handle: Handle) -> Option<Endpoint<T::Profile>> {
         if let Some(mut live) = self.at(now, handle) {
             live.abort();
@@ -319,7 +321,9 @@ impl<T: Tables> Engine<T> {
             self.index.remove(handle.slot());
         }
         slot.generation = slot.generation.wrapping_add(1);
-        slot.endpoint.take()
+        let mut endpoint = slot.endpoint.take()?;
+        endpoint.leave();
+        Some(endpoint)
     }
 
     /// An endpoint, to look at.

@@ -49,6 +49,7 @@ mod tell;
 mod time;
 mod timeout;
 mod timers;
+mod trace;
 mod transmit;
 
 pub use endpoint::{Address, Either, Endpoint, Facts, Push};
@@ -66,3 +67,4 @@ pub use segment_arrives::Ignored;
 pub use seq::Seq;
 pub use settings::{Keepalive, Settings};
 pub use timers::{Rtx, Timer, Watch};
+pub use trace::{Step, Tally, Trace, Traced};

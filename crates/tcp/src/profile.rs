@@ -12,6 +12,7 @@ use crate::rate::Rate;
 use crate::reassembly::{Assembly, Bitmap};
 use crate::scoreboard::{Sacked, Scoreboard};
 use crate::settings::Settings;
+use crate::trace::Step;
 use core::fmt::Debug;
 use core::marker::PhantomData;
 use core::net::Ipv6Addr;
@@ -50,6 +51,10 @@ pub trait Profile {
 
     /// Deadlines are kept in units of two to the power of this microseconds (TCP-401).
     const TICK_SHIFT: u32;
+
+    /// Is told of each step of a connection; nobody is, unless a profile says otherwise (TCP-095).
+    #[inline]
+    fn trace(_context: &mut Self::Context, _step: Step) {}
 }
 
 /// The settings of a profile.

@@ -8,10 +8,15 @@ mod ring;
 pub use array::{ArrayQueue, SlotQueue, Slots};
 pub use ring::{CopyQueue, RingQueue};
 
+use core::ops::Deref;
+
 /// How many slices one segment may refer to (TCP-607).
 pub const SLICES_MAX: usize = 4; // chosen: two for a ring that wraps, and two more for short buffers
 
 /// A stable view of bytes that can be lent (TCP-031).
+///
+/// Whatever leads to bytes is one that has no room: `&[u8]`, and where there is an allocator `Box<[u8]>`, `Arc<[u8]>`,
+/// `Vec<u8>` or any of them pinned. The bytes must stay what they are while they are lent.
 pub trait TxBuf {
     /// The bytes to send.
     fn bytes(&self) -> &[u8];
@@ -27,7 +32,7 @@ pub trait TxBuf {
     }
 }
 
-impl TxBuf for &[u8] {
+impl<B: Deref<Target = [u8]>> TxBuf for B {
     fn bytes(&self) -> &[u8] {
         self
     }

@@ -10,6 +10,7 @@ use crate::segment_arrives::Segment;
 use crate::seq::Seq;
 use crate::time::Now;
 use crate::timers::{Slot, Watch};
+use crate::trace::Step;
 use mainstay_wire::tcp::{SackBlock, SackBlocks};
 
 impl<P: Profile> Endpoint<P> {
@@ -33,6 +34,9 @@ impl<P: Profile> Endpoint<P> {
             return;
         }
         let bytes = bytes.get(..room).unwrap_or(bytes);
+        if offset > 0 {
+            self.trace(Step::OutOfOrder { sequence: start, len: clamp(bytes.len()) });
+        }
         let gap = self.ring.out_of_order() > 0;
         let written = self.ring.write(self.storage.as_mut(), offset, bytes);
         if let Some((left, right)) = written.duplicate {
@@ -90,8 +94,8 @@ impl<P: Profile> Endpoint<P> {
         self.rcv_nxt += 1;
         self.rcv_adv = self.rcv_adv.later(self.rcv_nxt);
         match self.state {
-            State::Established => self.state = State::CloseWait,
-            State::FinWait1 => self.state = State::Closing,
+            State::Established => self.enter(State::CloseWait),
+            State::FinWait1 => self.enter(State::Closing),
             State::FinWait2 => self.enter_time_wait(now),
             State::Closed
             | State::Armed
@@ -109,7 +113,7 @@ impl<P: Profile> Endpoint<P> {
         for slot in Slot::ALL {
             self.disarm(slot);
         }
-        self.state = State::TimeWait;
+        self.enter(State::TimeWait);
         self.sent_at = now.micros;
         self.watch = Watch::TimeWait;
         self.arm(Slot::Watch, now, self.time_wait());
@@ -124,6 +128,7 @@ impl<P: Profile> Endpoint<P> {
 
     /// To be said once, first among the blocks (RFC 2883, TCP-482).
     pub(crate) fn report_duplicate(&mut self, left: Seq, right: Seq) {
+        self.trace(Step::Duplicate { sequence: left, len: right.since(left) });
         if self.bits.has(Bits::SACK) {
             self.duplicate = left;
             self.duplicate_len = u16::try_from(right.since(left)).unwrap_or(u16::MAX);

@@ -7,7 +7,6 @@ use crate::event::{Disconnected, Soft, State};
 use crate::limits::{MSS_DEFAULT_V4, MSS_DEFAULT_V6, TLP_ACK_DELAY};
 use crate::losses::{Flight, Losses, Trips};
 use crate::profile::Profile;
-use crate::rate::Rate;
 use crate::scoreboard::Sacked;
 use crate::time::Now;
 use crate::timers::{Rtx, Slot, Watch};
@@ -25,7 +24,7 @@ impl<P: Profile> Endpoint<P> {
     /// Runs what is due, in the order of TCP-086; `true` if the peer is to be told by a reset that it is over.
     pub(crate) fn handle_timeout(&mut self, now: Now) -> bool {
         if self.is_due(Slot::Ack, now) {
-            self.disarm(Slot::Ack);
+            self.expire(Slot::Ack);
             self.bits.unset(Bits::HELD);
             let owed = self.unacknowledged() > 0;
             self.bits.put(Bits::OVERRIDE, self.backlog() > 0);
@@ -35,20 +34,20 @@ impl<P: Profile> Endpoint<P> {
             }
         }
         if self.is_due(Slot::Rtx, now) {
-            self.disarm(Slot::Rtx);
+            self.expire(Slot::Rtx);
             self.retransmission_due(now);
         }
         let mut reset = false;
         if self.is_due(Slot::Watch, now) {
-            self.disarm(Slot::Watch);
+            self.expire(Slot::Watch);
             reset = self.rest_due(now);
         }
         if self.is_due(Slot::Pace, now) {
-            self.disarm(Slot::Pace);
+            self.expire(Slot::Pace);
             self.bits.set(Bits::OUTPUT);
         }
         if self.is_due(Slot::User, now) {
-            self.disarm(Slot::User);
+            self.expire(Slot::User);
             reset |= self.state.is_synchronized();
             self.terminate(Disconnected::TimedOut);
         }
@@ -167,7 +166,7 @@ impl<P: Profile> Endpoint<P> {
             Flight { una: self.una, nxt: self.nxt, board: &self.board, mss, now: now.micros };
         let duplicates = u32::try_from(self.board.sacked()).unwrap_or(u32::MAX).div_ceil(mss);
         let found = self.losses.detect(&flight, trips, recovering, duplicates);
-        self.rate.lost(found.lost);
+        self.found_lost(found.lost);
         if found.lost > 0 && !recovering {
             self.begin_recovery(now, Signal::Loss, before);
         }

@@ -4,6 +4,7 @@ use crate::bits::Bits;
 use crate::endpoint::Endpoint;
 use crate::profile::Profile;
 use crate::time::{Now, later};
+use crate::trace::Step;
 use mainstay_base::Instant;
 
 /// A deadline of a connection.
@@ -19,6 +20,7 @@ pub(crate) enum Slot {
 
 /// What the retransmission deadline means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Rtx {
     /// Nothing came back (RFC 6298).
     #[default]
@@ -33,6 +35,7 @@ pub enum Rtx {
 
 /// What the deadline for the rest means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Watch {
     /// A silent peer is probed.
     #[default]
@@ -82,12 +85,22 @@ impl<P: Profile> Endpoint<P> {
         if let Some(place) = self.slots.as_mut().get_mut(slot as usize) {
             *place = now.tick_after(P::TICK_SHIFT, micros.max(1));
             self.bits.set(slot.armed());
+            self.trace(Step::Armed { timer: self.timer(slot), micros: micros.max(1) });
         }
     }
 
     #[inline]
     pub(crate) fn disarm(&mut self, slot: Slot) {
+        if self.bits.take(slot.armed()) {
+            self.trace(Step::Stopped(self.timer(slot)));
+        }
+    }
+
+    /// The deadline has come.
+    #[inline]
+    pub(crate) fn expire(&mut self, slot: Slot) {
         self.bits.unset(slot.armed());
+        self.trace(Step::Due(self.timer(slot)));
     }
 
     #[inline]
@@ -129,15 +142,18 @@ impl<P: Profile> Endpoint<P> {
     /// Each deadline that is set, with its meaning (TCP-425).
     pub(crate) fn armed_timers(&self, now: Now) -> impl Iterator<Item = (Timer, Instant)> {
         let armed = Slot::ALL.into_iter().filter(|slot| self.is_armed(*slot));
-        armed.map(move |slot| {
-            let timer = match slot {
-                Slot::Ack => Timer::Acknowledge,
-                Slot::Rtx => Timer::Retransmit(self.rtx),
-                Slot::Watch => Timer::Watch(self.watch),
-                Slot::Pace => Timer::Pace,
-                Slot::User => Timer::UserTimeout,
-            };
-            (timer, self.moment(slot, now))
-        })
+        armed.map(move |slot| (self.timer(slot), self.moment(slot, now)))
+    }
+
+    /// What a deadline means now.
+    #[inline]
+    pub(crate) const fn timer(&self, slot: Slot) -> Timer {
+        match slot {
+            Slot::Ack => Timer::Acknowledge,
+            Slot::Rtx => Timer::Retransmit(self.rtx),
+            Slot::Watch => Timer::Watch(self.watch),
+            Slot::Pace => Timer::Pace,
+            Slot::User => Timer::UserTimeout,
+        }
     }
 }

@@ -12,6 +12,7 @@ use crate::profile::Profile;
 use crate::segment_arrives::{Arrival, Ignored, Segment};
 use crate::seq::Seq;
 use crate::time::Now;
+use crate::trace::Step;
 use core::net::IpAddr;
 use mainstay_base::Instant;
 use mainstay_wire::checksum;
@@ -35,7 +36,7 @@ pub struct Meta {
     pub mtu: u16,
 }
 
-/// What came of a segment.
+/// What came of a segment. There will be no more kinds: a caller that did not know one would leave a peer without an answer.
 #[derive(Debug)]
 #[must_use]
 #[expect(
@@ -134,6 +135,7 @@ impl<T: Tables> Engine<T> {
         segment: &Segment<'_>,
     ) -> Result<(), Ignored> {
         let Some(endpoint) = self.endpoint_mut(slot) else { return Err(Ignored::Stranger) };
+        endpoint.trace_arrival(segment);
         if endpoint.predicted(now, segment) {
             self.touch(now, slot);
             return Ok(());
@@ -180,13 +182,23 @@ impl<T: Tables> Engine<T> {
             Arrival::Taken => Ok(()),
             Arrival::Dropped(why) => {
                 self.counters.ignored += 1;
+                self.trace_drop(slot, why);
                 Err(why)
             }
             Arrival::Reset(sequence) => {
                 self.counters.ignored += 1;
+                self.trace_drop(slot, Ignored::Acknowledgment);
                 self.reset(tuple, sequence, None);
                 Err(Ignored::Acknowledgment)
             }
+        }
+    }
+
+    /// A connection dropped a segment.
+    #[inline]
+    fn trace_drop(&mut self, slot: usize, why: Ignored) {
+        if let Some(endpoint) = self.endpoint_mut(slot) {
+            endpoint.trace(Step::Dropped(why));
         }
     }
 
@@ -316,7 +328,7 @@ impl<P: Profile> Endpoint<P> {
         self.begin(birth);
         self.bits.set(Bits::PASSIVE);
         self.take_syn(now, header);
-        self.state = State::SynReceived;
+        self.enter(State::SynReceived);
         self.repeating_since = now.seconds();
         self.bits.set(Bits::SEND_SYN.and(Bits::OUTPUT));
         self.watch = crate::timers::Watch::Handshake;

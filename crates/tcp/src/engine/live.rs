@@ -17,6 +17,7 @@ use mainstay_base::Instant;
 
 /// Whether the first bytes may leave with the SYN (RFC 7413).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FastOpen {
     /// The SYN leaves at once, alone (TCP-027).
     #[default]
@@ -83,8 +84,8 @@ impl<T: Tables> Live<'_, T> {
         self.engine.slots.as_ref().get(self.slot)?.endpoint.as_ref()
     }
 
-    /// The local address and port for the next connect; port 0 and the unspecified address leave the choice to it
-    /// (TCP-020).
+    /// The local address and port for the next connection, and only for that; port 0 and the unspecified address leave the
+    /// choice to connect (TCP-020).
     ///
     /// # Errors
     /// [`TcpError::InvalidState`] with a connection, [`TcpError::InvalidArgs`] for a multicast address,
@@ -144,7 +145,7 @@ impl<T: Tables> Live<'_, T> {
             return self.ask(|endpoint, _| {
                 endpoint.set_tuple(&tuple);
                 endpoint.rcv_mss = birth.mss;
-                endpoint.state = State::Armed;
+                endpoint.enter(State::Armed);
                 Ok(())
             });
         }
@@ -205,7 +206,7 @@ impl<T: Tables> Live<'_, T> {
         let source = tuple.local.ip();
         let port = if bound { None } else { self.engine.choose_port(self.now, source, tuple.peer) };
         let Some(port) = port else {
-            self.with(|endpoint, _| endpoint.state = State::Closed);
+            self.with(|endpoint, _| endpoint.enter(State::Closed));
             return Err(TcpError::NoRoute);
         };
         tuple.local.set_port(port);
@@ -342,6 +343,8 @@ impl<T: Tables> Live<'_, T> {
     }
 
     /// Ends the connection at once, in every state (TCP-062, TCP-063).
+    ///
+    /// To take back what is queued and not sent, abort and connect again: there is no call that flushes (TCP-198).
     pub fn abort(&mut self) {
         let mut reset = None;
         self.with(|endpoint, _| {
@@ -351,7 +354,7 @@ impl<T: Tables> Live<'_, T> {
             }
             match told {
                 State::Closed => {}
-                State::Armed => endpoint.state = State::Closed,
+                State::Armed => endpoint.enter(State::Closed),
                 State::TimeWait => endpoint.terminate(Disconnected::Normal),
                 State::SynSent
                 | State::SynReceived

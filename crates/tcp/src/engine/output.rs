@@ -16,6 +16,7 @@ use mainstay_wire::tcp::{CHECKSUM_OFFSET, Header};
 
 /// What stands in the checksum field (TCP-610).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Summed {
     /// The checksum.
     Full,
@@ -139,10 +140,11 @@ impl<T: Tables> Engine<T> {
             else {
                 continue;
             };
-            let mut before = endpoint.before();
+            let (mut before, nxt) = (endpoint.before(), endpoint.nxt);
             let out = endpoint.poll_transmit(now, &mut self.header);
             if let Some(out) = &out {
                 endpoint.after(&mut before, out);
+                endpoint.trace_departure(nxt, out, &self.header);
             }
             self.touch(now, slot);
             let Some(mut out) = out else { continue };
