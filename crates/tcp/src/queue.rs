@@ -9,14 +9,15 @@ pub use array::{ArrayQueue, SlotQueue, Slots};
 pub use ring::{CopyQueue, RingQueue};
 
 use core::ops::Deref;
+use core::pin::Pin;
 
 /// How many slices one segment may refer to (TCP-607).
 pub const SLICES_MAX: usize = 4; // chosen: two for a ring that wraps, and two more for short buffers
 
 /// A stable view of bytes that can be lent (TCP-031).
 ///
-/// Whatever leads to bytes is one that has no room: `&[u8]`, and where there is an allocator `Box<[u8]>`, `Arc<[u8]>`,
-/// `Vec<u8>` or any of them pinned. The bytes must stay what they are while they are lent.
+/// `&[u8]` is one without room. So is whatever leads to bytes when it is pinned, such as a `Pin<Box<[u8]>>` or a
+/// `Pin<Arc<[u8]>>` where there is an allocator. The bytes must stay what they are while they are lent.
 pub trait TxBuf {
     /// The bytes to send.
     fn bytes(&self) -> &[u8];
@@ -32,7 +33,13 @@ pub trait TxBuf {
     }
 }
 
-impl<B: Deref<Target = [u8]>> TxBuf for B {
+impl TxBuf for &[u8] {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+}
+
+impl<B: Deref<Target = [u8]>> TxBuf for Pin<B> {
     fn bytes(&self) -> &[u8] {
         self
     }
