@@ -537,18 +537,19 @@ impl<T: Tables> Engine<T> {
     /// Listens on an address that may be unspecified and a port that may not (TCP-072).
     ///
     /// # Errors
-    /// [`TcpError::InvalidArgs`] without a port, [`TcpError::AddrInUse`] beside a listener that takes the same,
-    /// [`TcpError::QueueFull`] without a free place.
+    /// [`TcpError::InvalidArgs`] without a port, [`TcpError::AddrInUse`] beside a listener that takes the same or an
+    /// endpoint that is bound to it and not connected (TCP-021), [`TcpError::QueueFull`] without a free place.
     pub fn listen(&mut self, address: SocketAddr) -> Result<ListenerHandle, TcpError> {
         let ip =
             crate::endpoint::Either::new(address.ip()).filter(|_| !address.ip().is_multicast());
         let Some(ip) = ip.filter(|_| address.port() != 0) else {
             return Err(TcpError::InvalidArgs);
         };
-        let listeners = self.listeners.as_mut();
-        if listeners.iter().any(|listener| listener.address() == Some(address)) {
+        let listens = |listener: &Listener| listener.address() == Some(address);
+        if self.listeners.as_ref().iter().any(listens) || self.is_bound(address) {
             return Err(TcpError::AddrInUse);
         }
+        let listeners = self.listeners.as_mut();
         let free = listeners.iter_mut().enumerate().find(|(_, listener)| listener.ip.is_none());
         let Some((slot, listener)) = free else { return Err(TcpError::QueueFull) };
         (listener.ip, listener.port) = (Some(ip), address.port());

@@ -424,6 +424,18 @@ impl<T: Tables> Engine<T> {
             })
     }
 
+    /// Whether an endpoint will connect from there, and has not yet (TCP-021).
+    pub(super) fn is_bound(&self, address: SocketAddr) -> bool {
+        self.slots.as_ref().iter().filter_map(|slot| slot.endpoint.as_ref()).any(|endpoint| {
+            let local = endpoint.local.ip();
+            let ip = address.ip();
+            endpoint.state == State::Closed
+                && endpoint.bits.has(Bits::BOUND)
+                && endpoint.local_port == address.port()
+                && (local.is_unspecified() || ip.is_unspecified() || local == ip)
+        })
+    }
+
     /// Whether a connection in TIME-WAIT that has no endpoint any more has this local address and port (TCP-021).
     fn lingers_at(&mut self, now: Now, local: SocketAddr) -> bool {
         let hash = (!local.ip().is_unspecified())

@@ -317,6 +317,20 @@ fn an_address_and_port_that_were_bound_are_connected_from() {
     }
 }
 
+// Covers TCP-020, TCP-021
+#[test]
+fn where_an_endpoint_is_bound_nobody_listens_until_it_is_connected() {
+    let mut bench = Bench::new(1);
+    bench.live(0).bind(at(OURS, 7000)).unwrap();
+    for taken in [at(OURS, 7000), at("0.0.0.0", 7000)] {
+        assert_eq!(bench.engine.listen(taken), Err(TcpError::AddrInUse), "{taken}");
+    }
+    let other = bench.engine.listen(at("198.18.0.99", 7000)).unwrap();
+    bench.engine.stop(other);
+    bench.connect(0, FastOpen::No).unwrap();
+    assert!(bench.engine.listen(at(OURS, 7000)).is_ok());
+}
+
 // Covers TCP-020, TCP-025
 #[test]
 fn the_path_is_asked_for_from_the_address_that_was_bound() {
