@@ -28,6 +28,11 @@ impl Meter {
     }
 }
 
+/// CPU time of this process so far, all threads, user and system, in nanoseconds.
+pub(crate) fn cpu_ns() -> u64 {
+    nanoseconds(clock_gettime(ClockId::ProcessCPUTime))
+}
+
 fn nanoseconds(time: Timespec) -> u64 {
     let part = |number: i64| u64::try_from(number).unwrap_or_default();
     part(time.tv_sec) * 1_000_000_000 + part(time.tv_nsec)

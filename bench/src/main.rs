@@ -1,6 +1,6 @@
 //! Measured side by side with peers: what one operation costs the client in CPU time.
 //!
-//! Without a subcommand it measures; `serve`, `client` and `tcp-*` are the other processes it starts, so
+//! Without a subcommand it measures; `serve`, `client`, `tcp-*` and `path-*` are the other processes it starts, so
 //! that no peer is ever paid for by the one that is measured.
 
 #![forbid(unsafe_code)]
@@ -17,6 +17,7 @@ mod floor;
 mod machine;
 mod measure;
 mod memory;
+mod path;
 mod pki;
 mod plot;
 mod report;
@@ -36,6 +37,8 @@ fn main() -> ExitCode {
         Some((&"serve", rest)) => serve::run(rest),
         Some((&"client", rest)) => client::run(rest),
         Some((&"tcp-run", rest)) => tcp::run(rest),
+        Some((&"path-end", rest)) => path::run_end(rest),
+        Some((&"path-relay", rest)) => path::run_relay(rest),
         Some((&"tcp-many", rest)) => tcp::run_many(rest),
         _ => measure::run(&words),
     };

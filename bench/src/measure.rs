@@ -3,7 +3,7 @@
 use crate::arguments::{Arguments, TCP};
 use crate::scenario::{ALL, IDLE, IDLE_COUNTS, Idle, Scenario};
 use crate::serve::Broker;
-use crate::{Fallible, floor, machine, pki, report, tcp};
+use crate::{Fallible, floor, machine, path, pki, report, tcp};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -40,6 +40,7 @@ pub(crate) struct Results {
     pub(crate) outcomes: Vec<Outcome>,
     pub(crate) growths: Vec<Growth>,
     pub(crate) tcp: Option<tcp::Findings>,
+    pub(crate) path: path::Findings,
     pub(crate) skipped: Vec<String>,
 }
 
@@ -93,7 +94,11 @@ pub(crate) fn run(words: &[&str]) -> Fallible {
     }
     if bench.arguments.wants(TCP) {
         let Arguments { pairs, quick, .. } = bench.arguments;
-        results.tcp = Some(tcp::measure(&bench.myself, pairs, quick)?);
+        let wants = |part: &str| bench.arguments.wants_part(part);
+        if wants("memory") {
+            results.tcp = Some(tcp::measure(&bench.myself, pairs, quick)?);
+        }
+        results.path = path::measure(&bench.myself, pairs, quick, wants)?;
     }
     report::write(&results, &bench.arguments, &bench.folder)
 }

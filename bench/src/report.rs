@@ -117,8 +117,11 @@ fn judge(goal: &Goal, ratio: f64) -> String {
 /// `aside` those of any other.
 pub(crate) fn write(results: &Results, arguments: &Arguments, aside: &Path) -> Fallible {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
-    if let Some(findings) = results.tcp.as_ref().filter(|_| arguments.is_tcp_alone()) {
-        return replace_section(&docs.join("benchmarks.md"), &tcp::section(findings));
+    if arguments.is_tcp_alone() {
+        for (heading, section) in tcp_sections(results) {
+            replace_section(&docs.join("benchmarks.md"), heading, &section)?;
+        }
+        return Ok(());
     }
     let docs = if arguments.is_whole() { docs.canonicalize()? } else { aside.to_path_buf() };
     let folder = docs.join("benchmarks");
@@ -132,10 +135,17 @@ pub(crate) fn write(results: &Results, arguments: &Arguments, aside: &Path) -> F
     Ok(())
 }
 
+/// What was measured of our TCP: each part's heading and section.
+fn tcp_sections(results: &Results) -> Vec<(&'static str, String)> {
+    let memory = results.tcp.iter().map(|findings| (tcp::HEADING, tcp::section(findings)));
+    memory.chain(results.path.sections()).collect()
+}
+
 /// Puts a section of its own in the place of the one with the same heading, or at the end.
-fn replace_section(path: &Path, section: &str) -> Fallible {
+fn replace_section(path: &Path, heading: &str, section: &str) -> Fallible {
     let text = fs::read_to_string(path).unwrap_or_default();
-    let start = text.find(tcp::HEADING).unwrap_or(text.len());
+    let line = format!("{heading}\n");
+    let start = text.find(&line).unwrap_or(text.len());
     let (before, old) = text.split_at(start);
     let behind = old.get(1..).and_then(|rest| rest.find("\n## ").map(|at| &rest[at + 1..]));
     let behind = behind.map(|rest| format!("\n{rest}")).unwrap_or_default();
@@ -197,8 +207,8 @@ fn table(results: &Results, arguments: &Arguments) -> String {
             idle.name, idle.at_most
         );
     }
-    if let Some(findings) = &results.tcp {
-        let _ = write!(text, "\n{}", tcp::section(findings));
+    for (_, section) in tcp_sections(results) {
+        let _ = write!(text, "\n{section}");
     }
     for line in &results.skipped {
         let _ = writeln!(text, "\n{line}");

@@ -83,9 +83,12 @@ const PICTURE: &[(&str, &[&str])] = &[
         &[
             "mainstay",
             "mainstay-base",
+            "mainstay-host",
             "mainstay-impair",
+            "mainstay-net",
             "mainstay-policy",
             "mainstay-tcp",
+            "mainstay-test-support",
             "mainstay-wire",
         ],
     ),

@@ -26,8 +26,8 @@ use mainstay_tcp::queue::RingQueue;
 use mainstay_tcp::syn_queue::SynEntry;
 use mainstay_tcp::time_wait::TimeWaitRecord;
 use mainstay_tcp::{
-    Disconnected, Endpoint, Engine, FastOpen, Handle, Kept, Listener, ListenerHandle, Live, Slot,
-    TcpError,
+    Disconnected, Endpoint, Engine, FastOpen, FastOpenPolicy, Handle, Kept, Listener,
+    ListenerHandle, Live, Slot, TcpError,
 };
 use mainstay_wire::offload::Offload;
 
@@ -53,6 +53,8 @@ pub struct Config {
     pub handshakes_max: usize,
     /// Servers whose Fast Open cookie is remembered.
     pub servers_max: usize,
+    /// Whether data may come and go in SYNs (RFC 7413).
+    pub fast_open: FastOpenPolicy,
     /// Bytes of segments that wait for a neighbour to be found.
     pub waiting_bytes_max: usize,
     /// The devices complete checksums and cut super-segments; where one does not, it is done here.
@@ -64,14 +66,15 @@ impl Default for Config {
         Self {
             stack: StackConfig::default(),
             settings: Arc::new(Settings::host(mainstay_tcp::congestion::any::Config::default())),
-            receive_bytes: 1 << 20,      // chosen: a 100 Mbit/s path of 80 ms
-            send_bytes: 1 << 20,         // chosen: the same
-            connections_max: 65_536,     // chosen: far above any device, bounds a runaway
-            backlog: 128,                // chosen: as Linux did for long
-            time_wait_max: 4096,         // chosen: 160 KiB, 68 connections a second
-            handshakes_max: 256,         // chosen: 10 KiB; beyond that cookies do
-            servers_max: 64,             // chosen: the specification's, for hosts
-            waiting_bytes_max: 64 << 10, // chosen: the first flight to a few neighbours
+            receive_bytes: 1 << 20,  // chosen: a 100 Mbit/s path of 80 ms
+            send_bytes: 1 << 20,     // chosen: the same
+            connections_max: 65_536, // chosen: far above any device, bounds a runaway
+            backlog: 128,            // chosen: as Linux did for long
+            time_wait_max: 4096,     // chosen: 160 KiB, 68 connections a second
+            handshakes_max: 256,     // chosen: 10 KiB; beyond that cookies do
+            servers_max: 64,         // chosen: the specification's, for hosts
+            fast_open: FastOpenPolicy::Off, // chosen: who turns it on must bear data delivered twice
+            waiting_bytes_max: 64 << 10,    // chosen: the first flight to a few neighbours
             offload: false,
         }
     }
@@ -110,6 +113,7 @@ pub struct Network {
     /// As it was when those that wait were last tried.
     changes: u64,
     unreachable: u64,
+    ignored: [u64; mainstay_tcp::Ignored::ALL.len()],
 }
 
 impl Network {
@@ -118,6 +122,7 @@ impl Network {
     pub fn new(config: Config, mut rng: Rng) -> Self {
         let mut engine = mainstay_tcp::Config::default();
         engine.partial_checksums = config.offload;
+        engine.fast_open = config.fast_open;
         engine.answers.capacity = config.receive_bytes;
         engine.answers.timestamps = config.settings.timestamps;
         engine.answers.sack = config.settings.sack;
@@ -143,6 +148,7 @@ impl Network {
             waiting_bytes: 0,
             changes: 0,
             unreachable: 0,
+            ignored: [0; mainstay_tcp::Ignored::ALL.len()],
         }
     }
 
@@ -169,6 +175,24 @@ impl Network {
         self.unreachable
     }
 
+    /// How often TCP did not take a segment, or what a router said of one, for this reason. Saturates.
+    #[must_use]
+    pub fn ignored(&self, why: mainstay_tcp::Ignored) -> u64 {
+        self.ignored.get(why as usize).copied().unwrap_or(0)
+    }
+
+    fn ignore(&mut self, why: mainstay_tcp::Ignored) {
+        if let Some(count) = self.ignored.get_mut(why as usize) {
+            crate::error::increase(count);
+        }
+    }
+
+    /// Whether there is room for answers to segments that come now: if not, take what leaves before more is handed in.
+    #[must_use]
+    pub fn can_answer(&self) -> bool {
+        self.engine.can_answer()
+    }
+
     /// Connects to `peer`; the first event of the connection says how it went.
     ///
     /// # Errors
@@ -179,6 +203,31 @@ impl Network {
         peer: SocketAddr,
         settings: Option<Arc<Settings>>,
         token: u64,
+    ) -> Result<Handle, TcpError> {
+        self.connect_as(now, peer, FastOpen::No, (settings, token))
+    }
+
+    /// The same, but the SYN leaves with the first bytes that are sent, and carries them if the peer has given a cookie
+    /// (TCP-026, TCP-360): what is sent must do no harm if it is delivered twice (TCP-368).
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub fn connect_deferred(
+        &mut self,
+        now: Instant,
+        peer: SocketAddr,
+        settings: Option<Arc<Settings>>,
+        token: u64,
+    ) -> Result<Handle, TcpError> {
+        self.connect_as(now, peer, FastOpen::Deferred, (settings, token))
+    }
+
+    fn connect_as(
+        &mut self,
+        now: Instant,
+        peer: SocketAddr,
+        mode: FastOpen,
+        (settings, token): (Option<Arc<Settings>>, u64),
     ) -> Result<Handle, TcpError> {
         let handle = self.attach(settings, token)?;
         let stack = &self.stack;
@@ -191,7 +240,7 @@ impl Network {
             .engine
             .at(now, handle)
             .ok_or(TcpError::Stale)
-            .and_then(|mut live| live.connect(peer, FastOpen::No, &mut paths));
+            .and_then(|mut live| live.connect(peer, mode, &mut paths));
         if let Err(error) = result {
             self.release(now, handle);
             return Err(error);

@@ -208,7 +208,9 @@ impl<P: Profile> Endpoint<P> {
                 told.duplicate = true;
                 continue;
             }
-            if hole.start.before(self.una) || hole.end.after(self.nxt) || old {
+            // Nobody holds the byte that is asked for: such a block would be believed, forgotten as what the peer took
+            // back, and believed again.
+            if hole.start.at_or_before(ack) || hole.end.after(self.nxt) {
                 continue;
             }
             let left = (hole.start - self.una) as usize;
@@ -239,7 +241,7 @@ impl<P: Profile> Endpoint<P> {
         told: &Told<<P::Rate as Rate>::Stamp>,
     ) -> Option<u32> {
         if P::Losses::BY_TIME {
-            let newest = told.newest.filter(|newest| !newest.resent)?;
+            let newest = told.newest.filter(|newest| !newest.ambiguous)?;
             return Some(now.micros.wrapping_sub(newest.sent).max(1));
         }
         if let Some(rtt) = self.echoed(now, segment) {

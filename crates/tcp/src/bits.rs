@@ -82,8 +82,8 @@ bits! {
     DUPLICATE = 29;
     /// The window held back the sender.
     CWND_LIMITED = 30;
-    /// The peer pointed at urgent data that lies ahead.
-    URGENT_IN = 31;
+    /// A timeout is in doubt, and what was sent again for it is not acknowledged (TCP-296).
+    DOUBT_FIRST = 31;
     /// We point at urgent data.
     URGENT_OUT = 32;
     /// Undoing the episode is possible.
@@ -146,6 +146,8 @@ bits! {
     BURST_LIMITED = 59;
     /// The deadline for acknowledging is also that of something held back (TCP-040).
     HELD = 60;
+    /// A timeout is in doubt still, and the next acknowledgement decides (TCP-296).
+    DOUBT_SECOND = 61;
 }
 
 impl Bits {

@@ -19,6 +19,7 @@ use crate::challenge::Allowance;
 use crate::congestion::CongestionControl;
 use crate::error::TcpError;
 use crate::event::{Disconnected, Soft, State};
+use crate::extras::Extras as _;
 use crate::losses::Losses as _;
 use crate::offset::Offset as _;
 use crate::prf::Tuple;
@@ -94,6 +95,7 @@ pub struct Endpoint<P: Profile> {
     /// When something was last sent, in microseconds.
     pub(crate) sent_at: u32,
     pub(crate) fine: P::Finer,
+    pub(crate) extra: P::Extras,
     pub(crate) slots: P::Slots,
 
     // Recovery and congestion.
@@ -192,6 +194,7 @@ impl<P: Profile> Endpoint<P> {
             trip: RoundTrip::UNKNOWN,
             sent_at: 0,
             fine: P::Finer::default(),
+            extra: P::Extras::default(),
             slots: P::Slots::default(),
             episode: Episode::none(congestion.snapshot()),
             congestion,
@@ -246,6 +249,9 @@ impl<P: Profile> Endpoint<P> {
         (self.ts_recent, self.ts_offset, self.flow) = (0, birth.ts_offset, birth.flow);
         self.trip = RoundTrip::UNKNOWN;
         self.fine = P::Finer::default();
+        if let Some(extra) = self.extra.get_mut() {
+            extra.begin();
+        }
         self.start_round(birth.iss);
         self.episode = Episode::none(self.congestion.snapshot());
         self.board = P::Board::default();
@@ -380,6 +386,8 @@ impl<P: Profile> Endpoint<P> {
         if !self.ring.commit(self.storage.as_ref().len(), count) {
             return Err(TcpError::InvalidArgs);
         }
+        // Or it would lie ahead after two gigabytes (TCP-165).
+        self.urgent_in = self.urgent_in.later(self.rcv_nxt - clamp(self.ring.unread()));
         if count > 0 && self.state.can_receive() && self.window_may_open() {
             self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
         }
@@ -397,6 +405,9 @@ impl<P: Profile> Endpoint<P> {
         }
         self.enter(State::Closed);
         self.ended = Some(reason);
+        if let Some(extra) = self.extra.get_mut() {
+            extra.end();
+        }
         let told = self.bits.has(Bits::TELL_ACCEPTED.and(Bits::TELL_ESTABLISHED));
         self.bits.unset(
             Bits::OUTPUT

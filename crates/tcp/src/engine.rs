@@ -3,6 +3,7 @@
 
 mod early;
 mod ecn_paths;
+mod extras;
 mod handshakes;
 mod icmp;
 mod incoming;
@@ -345,15 +346,15 @@ impl<T: Tables> Engine<T> {
     /// Runs every timer that is due (TCP-086). Early or late calls do no harm (TCP-087).
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock(now);
-        if !self.is_blocked(now.instant) {
+        if !self.is_blocked(now.instant()) {
             self.blocked_until = None;
         }
         self.handshakes_due(now);
         let count = self.slots.as_ref().len();
         loop {
             let slots = self.slots.as_ref();
-            let deadline = |slot: usize| slots.get(slot)?.endpoint.as_ref()?.next_deadline(now);
-            let Some(slot) = self.index.due(now.instant, count, deadline) else { return };
+            let deadline = |slot: usize| slots.get(slot)?.endpoint.as_ref()?.first_deadline(now);
+            let Some(slot) = self.index.due(now.instant(), count, deadline) else { return };
             let mut reset = None;
             if let Some(endpoint) = self.endpoint_mut(slot)
                 && endpoint.handle_timeout(now)
@@ -399,6 +400,23 @@ impl<T: Tables> Engine<T> {
             let slot = u32::try_from(place).unwrap_or(u32::MAX);
             return Some((Handle { slot, generation }, event));
         }
+    }
+
+    /// The latest time that was said.
+    pub(crate) const fn latest(&self) -> Instant {
+        self.now
+    }
+
+    /// All endpoints.
+    pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Endpoint<T::Profile>> {
+        self.slots.as_ref().iter().filter_map(|slot| slot.endpoint.as_ref())
+    }
+
+    /// Whether a segment that comes now is answered even if it belongs to no connection. Where not, what leaves should be
+    /// taken before more is handed in, or a flood drowns the answers to honest peers.
+    #[must_use]
+    pub fn can_answer(&self) -> bool {
+        !self.replies.is_full() && self.memory.kept().is_none_or(|kept| !kept.replies.is_full())
     }
 
     /// Counts.
@@ -520,7 +538,7 @@ impl<T: Tables> Engine<T> {
         let secret = &self.secret;
         let headers = if tuple.peer.is_ipv4() { HEADERS_V4 } else { HEADERS_V6 };
         Birth {
-            iss: isn::initial_sequence::<PrfOf<T>>(secret, tuple, now.instant),
+            iss: isn::initial_sequence::<PrfOf<T>>(secret, tuple, now.instant()),
             ts_offset: isn::timestamp_offset::<PrfOf<T>>(secret, tuple),
             flow: isn::flow_label::<PrfOf<T>>(secret, tuple),
             mss: mtu.saturating_sub(headers).max(MSS_MIN),

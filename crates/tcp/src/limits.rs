@@ -34,6 +34,8 @@ pub(crate) const MIN_RTT_SECONDS: u16 = 300;
 pub(crate) const QUICK_ACKS: u8 = 16;
 /// Acknowledgements one input may owe at once. chosen: more are merged
 pub(crate) const DUPLICATES_MAX: u8 = 8;
+/// No acknowledgement waits longer, in microseconds. RFC 9293 §3.8.6.3: less than half a second
+pub(crate) const ACK_DELAY_MAX: u32 = 499_000;
 /// Recoveries without D-SACK after which the reordering window shrinks again. RFC 8985 §6.2
 pub(crate) const REO_PERSIST: u8 = 16;
 /// The most that leaves at once when no acknowledgement opened the window for it, in segments (TCP-278).

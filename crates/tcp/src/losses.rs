@@ -52,6 +52,9 @@ pub struct Newest<S> {
     pub end: Seq,
     /// It had been sent before.
     pub resent: bool,
+    /// It was acknowledged together with something that had been sent before, and may have arrived long ago: nobody knows
+    /// for which of the two the acknowledgement waited (RFC 6298 §3, TCP-402).
+    pub ambiguous: bool,
     /// What the delivery rate is measured by.
     pub stamp: S,
 }
@@ -124,6 +127,9 @@ pub trait Losses: Default + Debug {
 
     /// What to send again first.
     fn next<B: Sacked>(&self, flight: &Flight<'_, B>) -> Option<Hole>;
+
+    /// Whether the byte at `una`, the oldest in flight, was sent again.
+    fn is_resent(&self, una: Seq) -> bool;
 
     /// Bytes that are lost and were not sent again since.
     fn lost(&self) -> u32;

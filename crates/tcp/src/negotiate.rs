@@ -2,7 +2,7 @@
 
 use crate::bits::Bits;
 use crate::congestion::CongestionControl;
-use crate::endpoint::{Endpoint, initial_window};
+use crate::endpoint::{Endpoint, clamp, initial_window};
 use crate::limits::{MSS_DEFAULT_V4, MSS_DEFAULT_V6, MSS_MIN, SHIFT_MAX};
 use crate::profile::Profile;
 use crate::reassembly::Ring;
@@ -130,7 +130,7 @@ impl<P: Profile> Endpoint<P> {
 
     /// The window of a SYN: not scaled (TCP-471).
     pub(crate) fn first_window(&self) -> u16 {
-        u16::try_from(self.capacity()).unwrap_or(u16::MAX)
+        u16::try_from(self.limited(clamp(self.capacity()))).unwrap_or(u16::MAX)
     }
 
     /// The payload of a full segment without other options than timestamps.

@@ -3,6 +3,7 @@
 use crate::congestion::hystart::Standard;
 use crate::congestion::{CongestionControl, Cubic, NewReno};
 use crate::endpoint::{Address, Either};
+use crate::extras::{Extra, Extras};
 use crate::fine::{Fine, Finer};
 use crate::losses::{Episode, Losses, Rack, Record, Ring};
 use crate::offset::Offset;
@@ -49,6 +50,9 @@ pub trait Profile {
     /// What needs a fine clock: the smallest round trip, rounds, probes for losses at the end, pacing; or nothing.
     type Finer: Finer;
 
+    /// What nodes of a mesh and policies ask for; or nothing.
+    type Extras: Extras;
+
     /// Deadlines are kept in units of two to the power of this microseconds (TCP-401).
     const TICK_SHIFT: u32;
 
@@ -79,6 +83,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, Q: TxQueue, X> Profile for Tiny<B, Q, X> {
     type Prf = SipHash;
     type Slots = [u32; 3];
     type Finer = ();
+    type Extras = ();
     const TICK_SHIFT: u32 = 10;
 }
 
@@ -101,6 +106,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>, Q: TxQueue, X> Profile for Std<B, Q, X> {
     type Prf = SipHash;
     type Slots = [u32; 5];
     type Finer = Fine;
+    type Extras = ();
     const TICK_SHIFT: u32 = 10;
 }
 
@@ -129,5 +135,34 @@ where
     type Prf = SipHash;
     type Slots = [u32; 5];
     type Finer = Fine;
+    type Extras = ();
     const TICK_SHIFT: u32 = 3;
+}
+
+/// Profile `P` with [`Extra`]: counts for a policy, and what spares the radio of a node in a mesh. It has all five
+/// deadlines, because segments that leave with a gap between them need one.
+#[derive(Debug)]
+pub struct Extended<P>(PhantomData<P>);
+
+impl<P: Profile> Profile for Extended<P> {
+    type Storage = P::Storage;
+    type Queue = P::Queue;
+    type Context = P::Context;
+    type Address = P::Address;
+    type Offset = P::Offset;
+    type Assembly = P::Assembly;
+    type Board = P::Board;
+    type Losses = P::Losses;
+    type Rate = P::Rate;
+    type Congestion = P::Congestion;
+    type Settings = P::Settings;
+    type Prf = P::Prf;
+    type Slots = [u32; 5];
+    type Finer = P::Finer;
+    type Extras = Extra;
+    const TICK_SHIFT: u32 = P::TICK_SHIFT;
+
+    fn trace(context: &mut P::Context, step: Step) {
+        P::trace(context, step);
+    }
 }

@@ -3,7 +3,7 @@
 use crate::bits::Bits;
 use crate::endpoint::{Endpoint, clamp};
 use crate::event::{Disconnected, State};
-use crate::limits::DUPLICATES_MAX;
+use crate::limits::{ACK_DELAY_MAX, DUPLICATES_MAX};
 use crate::profile::Profile;
 use crate::rtt::millis;
 use crate::segment_arrives::Segment;
@@ -58,18 +58,23 @@ impl<P: Profile> Endpoint<P> {
     #[inline]
     fn owe_ack(&mut self, now: Now, segment: &Segment<'_>) {
         let unit = segment.unit.unwrap_or(self.rcv_mss).max(1);
-        let two = 2 * u32::from(unit.min(self.rcv_mss));
+        let every = self.ack_every();
+        let full = every * u32::from(unit.min(self.rcv_mss));
         let small = self.capacity() < 2 * usize::from(self.rcv_mss);
         // Options make a full segment a little shorter than what was offered.
-        let delay = u32::from(self.settings.as_ref().delayed_ack).min(499);
-        if self.quick > 0 || small || delay == 0 || self.unacknowledged() + 2 * 40 >= two {
+        let delay = self.ack_delay();
+        if self.quick > 0 || small || delay == 0 || self.unacknowledged() + every * 40 >= full {
             self.quick = self.quick.saturating_sub(1);
             self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
-        } else if !self.is_armed(Slot::Ack)
-            || self.remaining(Slot::Ack, now) > u64::from(millis(delay))
-        {
-            self.arm(Slot::Ack, now, u64::from(millis(delay)));
+        } else if !self.is_armed(Slot::Ack) || self.remaining(Slot::Ack, now) > u64::from(delay) {
+            self.arm(Slot::Ack, now, u64::from(delay));
         }
+    }
+
+    /// How long an acknowledgement may wait, in microseconds (TCP-410).
+    #[inline]
+    pub(crate) fn ack_delay(&self) -> u32 {
+        millis(self.settings.as_ref().delayed_ack.into()).min(ACK_DELAY_MAX)
     }
 
     /// Bytes in sequence that came and are not acknowledged.
@@ -136,9 +141,15 @@ impl<P: Profile> Endpoint<P> {
         }
     }
 
-    /// The most that can be offered: what there is room for and a header can say (TCP-470, TCP-354).
+    /// The most that can be offered (TCP-470, TCP-354): no more than is wished (TCP-476).
     #[inline]
     fn offerable(&self) -> u32 {
+        self.limited(self.sayable())
+    }
+
+    /// What there is room for and a header can say.
+    #[inline]
+    fn sayable(&self) -> u32 {
         clamp(self.ring.room(self.storage.as_ref())).min(u32::from(u16::MAX) << self.shift_in)
     }
 
@@ -162,7 +173,7 @@ impl<P: Profile> Endpoint<P> {
         let told = self.rcv_adv.since(self.rcv_nxt);
         let window = if self.window_may_open() { room } else { told };
         let shift = self.shift_in;
-        let rounded = window.div_ceil(1 << shift).min(room >> shift);
+        let rounded = window.div_ceil(1 << shift).min(self.sayable() >> shift);
         let field = u16::try_from(rounded).unwrap_or(u16::MAX);
         self.rcv_adv = self.rcv_adv.later(self.rcv_nxt + (u32::from(field) << shift));
         field

@@ -7,6 +7,7 @@ use crate::bits::Bits;
 use crate::congestion::{AckSample, CongestionControl, Signal};
 use crate::endpoint::{Endpoint, clamp};
 use crate::fine::Finer as _;
+use crate::frto::DOUBT;
 use crate::limits::{BURST_SEGMENTS, DUP_THRESH};
 use crate::losses::{Flight, Found, Losses};
 use crate::offset::Offset;
@@ -154,8 +155,8 @@ impl<P: Profile> Endpoint<P> {
             first_resent: stamp,
         };
         self.trace(Step::Reduced(signal));
-        self.congestion.on_congestion(now.instant, signal, size);
-        let old = Bits::AFTER_RTO.and(Bits::AFTER_MARK).and(Bits::TLP_OUT);
+        self.congestion.on_congestion(now.instant(), signal, size);
+        let old = Bits::AFTER_RTO.and(Bits::AFTER_MARK).and(Bits::TLP_OUT).and(DOUBT);
         self.bits.unset(old.and(Bits::TIMING).and(Bits::BURST_LIMITED));
         self.bits.set(Bits::RECOVERY.and(Bits::OUTPUT).and(Bits::UNDO));
         self.bits.put(Bits::FORCE, signal == Signal::Loss);
@@ -163,6 +164,7 @@ impl<P: Profile> Endpoint<P> {
 
     /// The retransmission timer expired (RFC 6298 §5, TCP-254).
     pub(crate) fn begin_after_timeout(&mut self, now: Now) {
+        let doubtful = self.may_doubt();
         let fresh = !self.bits.has(Bits::RECOVERY.and(Bits::AFTER_RTO)) || self.retries <= 1;
         let flight = self.outstanding();
         if fresh {
@@ -183,6 +185,13 @@ impl<P: Profile> Endpoint<P> {
         self.found_lost(lost);
         self.duplicates = 0;
         self.bits.set(Bits::RECOVERY.and(Bits::AFTER_RTO).and(Bits::FORCE).and(Bits::OUTPUT));
+        self.bits.unset(DOUBT);
+        self.bits.put(Bits::DOUBT_FIRST, doubtful);
+    }
+
+    /// Where the episode ends.
+    pub(crate) const fn recover_point(&self) -> Seq {
+        self.episode.recover
     }
 
     /// So much of the flight is lost.
@@ -200,12 +209,13 @@ impl<P: Profile> Endpoint<P> {
                 .and(Bits::AFTER_RTO)
                 .and(Bits::AFTER_MARK)
                 .and(Bits::FORCE)
-                .and(Bits::UNDO),
+                .and(Bits::UNDO)
+                .and(DOUBT),
         );
         self.losses.recovered();
         self.trace(Step::Recovered);
         if shrank {
-            self.congestion.on_recovery_end(now.instant);
+            self.congestion.on_recovery_end(now.instant());
         }
         self.limit_burst(0);
     }
@@ -292,7 +302,7 @@ impl<P: Profile> Endpoint<P> {
         let cwnd = self.congestion.cwnd();
         let slow = cwnd < self.congestion.ssthresh();
         let sample = AckSample {
-            now: now.instant,
+            now: now.instant(),
             acked: told.acked,
             sacked: told.sacked,
             lost: found.lost,
@@ -329,15 +339,7 @@ impl<P: Profile> Endpoint<P> {
             self.episode.resent -= 1;
         }
         let eifel = told.original && told.acked > 0;
-        // RFC 5682: after a timeout something arrives that was never sent again.
-        let forward = self.bits.has(Bits::AFTER_RTO)
-            && told.acked > 0
-            && told.newest.is_some_and(|newest| {
-                !newest.resent
-                    && !later(newest.sent, self.sent_at)
-                    && newest.end.at_or_before(self.episode.recover)
-            });
-        if !(self.episode.resent == 0 || eifel || forward) {
+        if !(self.episode.resent == 0 || eifel || self.resolve_doubt(told)) {
             return;
         }
         self.trace(Step::Undone);
@@ -353,7 +355,8 @@ impl<P: Profile> Endpoint<P> {
                 .and(Bits::AFTER_RTO)
                 .and(Bits::AFTER_MARK)
                 .and(Bits::UNDO)
-                .and(Bits::FORCE),
+                .and(Bits::FORCE)
+                .and(DOUBT),
         );
         self.limit_burst(told.delivered);
     }
@@ -372,8 +375,8 @@ impl<P: Profile> Endpoint<P> {
             self.bits.unset(Bits::TLP_OUT);
             if !self.bits.has(Bits::RECOVERY) {
                 self.trace(Step::Reduced(Signal::Loss));
-                self.congestion.on_congestion(now.instant, Signal::Loss, told.flight_before);
-                self.congestion.on_recovery_end(now.instant);
+                self.congestion.on_congestion(now.instant(), Signal::Loss, told.flight_before);
+                self.congestion.on_recovery_end(now.instant());
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::bits::Bits;
 use crate::endpoint::Endpoint;
+use crate::extras::Extras as _;
 use crate::fine::Finer as _;
 use crate::limits::RTO_AFTER_SYN_LOSS;
 use crate::losses::Losses as _;
@@ -27,6 +28,11 @@ impl RoundTrip {
 
     pub(crate) const fn variation(&self) -> u32 {
         self.variation >> 2
+    }
+
+    /// How far above the smoothed one a round trip may be and still be no surprise: four variations (RFC 6298 §2).
+    pub(crate) const fn variation_bound(&self) -> u32 {
+        self.variation
     }
 
     /// Takes a sample (RFC 6298 §2); `weight` of them come in one round trip (RFC 7323 appendix G, TCP-359).
@@ -112,12 +118,16 @@ impl<P: Profile> Endpoint<P> {
         if let Some(fine) = self.fine.get_mut() {
             fine.pace_at = now.micros;
         }
+        if let Some(extra) = self.extra.get_mut() {
+            extra.establish(now);
+        }
     }
 
     /// The timeout without backoff, in microseconds (TCP-400).
     pub(crate) fn rto(&self) -> u32 {
         let settings = self.settings.as_ref();
-        let (min, max) = (millis(settings.rto_min), millis(settings.rto_max));
+        let min = millis(settings.rto_min).saturating_add(self.peer_latency());
+        let max = millis(settings.rto_max);
         let Some(smoothed) = self.trip.smoothed() else { return self.rto_initial() };
         let granularity = 1 << P::TICK_SHIFT;
         smoothed.saturating_add(self.trip.variation.max(granularity)).max(min).min(max.max(min))
@@ -127,13 +137,13 @@ impl<P: Profile> Endpoint<P> {
     fn rto_initial(&self) -> u32 {
         let lost = self.state.is_synchronized() && self.bits.has(Bits::SYN_REPEATED);
         let least = if lost { RTO_AFTER_SYN_LOSS } else { 0 };
-        millis(self.settings.as_ref().rto_initial).max(least)
+        millis(self.settings.as_ref().rto_initial).max(least).saturating_add(self.peer_latency())
     }
 
     /// The timeout doubled for every expiry, up to its largest (TCP-405).
     pub(crate) fn rto_backed_off(&self) -> u32 {
         let doubled = u64::from(self.rto()) << self.retries.min(20);
-        let max = millis(self.settings.as_ref().rto_max);
+        let max = millis(self.settings.as_ref().rto_max).max(self.peer_latency());
         u32::try_from(doubled).unwrap_or(u32::MAX).min(max)
     }
 }

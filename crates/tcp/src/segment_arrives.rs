@@ -93,6 +93,23 @@ pub enum Ignored {
     Overload,
 }
 
+impl Ignored {
+    /// All of them, in the order of their numbers. Only ever appended to.
+    pub const ALL: &'static [Self] = &[
+        Self::Malformed,
+        Self::Checksum,
+        Self::Address,
+        Self::Stranger,
+        Self::Window,
+        Self::Old,
+        Self::Acknowledgment,
+        Self::Flags,
+        Self::Reset,
+        Self::Syn,
+        Self::Overload,
+    ];
+}
+
 /// What comes of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arrival {
@@ -350,7 +367,7 @@ impl<P: Profile> Endpoint<P> {
         let end = end.earlier(self.rcv_adv.later(self.rcv_nxt + 1));
         if end.after(self.urgent_in) && end.after(self.rcv_nxt) {
             self.urgent_in = end;
-            self.bits.set(Bits::URGENT_IN.and(Bits::TELL_URGENT));
+            self.bits.set(Bits::TELL_URGENT);
         }
     }
 

@@ -117,6 +117,7 @@ impl<C> Settings<C> {
         settings.rto_min = 1000;
         settings.delayed_ack = 100;
         settings.quick_acks = 0;
+        settings.mss_limit = crate::limits::MSS_DEFAULT_V6; // no path is searched for a larger one (TCP-562)
         settings.window_scale = false; // windows of 65 535 bytes need none (TCP-550)
         settings
     }

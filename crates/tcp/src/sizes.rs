@@ -93,6 +93,7 @@ impl<P: Profile> Profile for Bare<P> {
     type Prf = P::Prf;
     type Slots = P::Slots;
     type Finer = P::Finer;
+    type Extras = P::Extras;
     const TICK_SHIFT: u32 = P::TICK_SHIFT;
 }
 

@@ -1,5 +1,7 @@
 //! How much storage a connection should be given (TCP section 1.8): whole segments, and segments of whole frames.
 
+use core::time::Duration;
+
 /// Receive storage for peers at most three hops away, in bytes (TCP-089): five segments of five 802.15.4 frames.
 pub const FEW_HOPS: usize = match window_for(3) {
     Some(window) => storage_for(window),
@@ -47,6 +49,14 @@ pub const fn window_for(hops: u8) -> Option<usize> {
         4..=6 => Some(8 * segment),
         _ => None,
     }
+}
+
+/// How far apart segments of one window should leave so that each is out of the way of the next (TCP-558): what one
+/// segment takes on the air, for every hop that hears the one before it, three at most.
+#[must_use]
+pub const fn gap_for(airtime: Duration, hops: u8) -> Duration {
+    let hops = if hops < 3 { hops } else { 3 };
+    airtime.saturating_mul(hops as u32)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ impl<P: Profile> Endpoint<P> {
             || self.acked_event > 0
             || self.queue.has_done()
             || (self.bits.has(Bits::WANTS_READY) && self.is_ready())
+            || self.progress_is_due()
     }
 
     /// The next fact, in the order of TCP-083.
@@ -36,7 +37,7 @@ impl<P: Profile> Endpoint<P> {
         if self.acked_event > 0 {
             return Some(Event::BytesAcked(core::mem::take(&mut self.acked_event) as usize));
         }
-        if self.bits.take(Bits::TELL_PROGRESS) {
+        if (self.bits.take(Bits::TELL_PROGRESS) || self.progress_is_due()) && self.lets_progress() {
             let (in_send_buffer, backlog) = (self.queue.len(), self.backlog() as usize);
             return Some(Event::Progress { in_send_buffer, backlog });
         }
@@ -82,9 +83,15 @@ impl<P: Profile> Endpoint<P> {
         None
     }
 
-    /// What is queued now would leave at once (TCP-046).
+    /// What is queued now would leave at once (TCP-046); or so little waits as was asked for (TCP-312).
     pub(crate) fn is_ready(&self) -> bool {
-        if !self.state.can_send() || self.bits.has(Bits::FIN_QUEUED) || self.backlog() > 0 {
+        if !self.state.can_send() || self.bits.has(Bits::FIN_QUEUED) {
+            return false;
+        }
+        if let Some(low) = self.is_low() {
+            return low;
+        }
+        if self.backlog() > 0 {
             return false;
         }
         let window = self.cwnd().min(self.wnd());

@@ -106,7 +106,7 @@ impl<S: AsRef<[TimeWaitRecord]> + AsMut<[TimeWaitRecord]>> TimeWaitTable<S> {
             Verdict::Ack => Answer::Ack(record.ack(now)),
             Verdict::Restart => {
                 record.restart(now, self.wait);
-                self.newest = self.newest.max(now.instant);
+                self.newest = self.newest.max(now.instant());
                 Answer::Restart(record.ack(now))
             }
             Verdict::Recycle => {

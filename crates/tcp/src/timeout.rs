@@ -4,6 +4,7 @@ use crate::bits::Bits;
 use crate::congestion::{CongestionControl as _, Signal};
 use crate::endpoint::{Address as _, Endpoint};
 use crate::event::{Disconnected, Soft, State};
+use crate::extras::Extras as _;
 use crate::limits::{MSS_DEFAULT_V4, MSS_DEFAULT_V6, TLP_ACK_DELAY};
 use crate::losses::{Flight, Losses, Trips};
 use crate::profile::Profile;
@@ -23,6 +24,7 @@ const REPEATING_MAX: u32 = 60_000;
 impl<P: Profile> Endpoint<P> {
     /// Runs what is due, in the order of TCP-086; `true` if the peer is to be told by a reset that it is over.
     pub(crate) fn handle_timeout(&mut self, now: Now) -> bool {
+        let mut reset = false;
         if self.is_due(Slot::Ack, now) {
             self.expire(Slot::Ack);
             self.bits.unset(Bits::HELD);
@@ -35,12 +37,11 @@ impl<P: Profile> Endpoint<P> {
         }
         if self.is_due(Slot::Rtx, now) {
             self.expire(Slot::Rtx);
-            self.retransmission_due(now);
+            reset = self.retransmission_due(now);
         }
-        let mut reset = false;
         if self.is_due(Slot::Watch, now) {
             self.expire(Slot::Watch);
-            reset = self.rest_due(now);
+            reset |= self.rest_due(now);
         }
         if self.is_due(Slot::Pace, now) {
             self.expire(Slot::Pace);
@@ -54,7 +55,9 @@ impl<P: Profile> Endpoint<P> {
         reset
     }
 
-    fn retransmission_due(&mut self, now: Now) {
+    /// `true` if a reset is due.
+    fn retransmission_due(&mut self, now: Now) -> bool {
+        let synchronized = self.state.is_synchronized();
         match self.rtx {
             Rtx::Timeout => self.timed_out(now),
             Rtx::TailProbe => {
@@ -65,12 +68,13 @@ impl<P: Profile> Endpoint<P> {
             Rtx::Persist => {
                 if self.is_unanswered(now) {
                     self.terminate(Disconnected::TimedOut);
-                    return;
+                } else {
+                    self.retries = self.retries.saturating_add(1);
+                    self.bits.set(Bits::SEND_PROBE.and(Bits::OUTPUT));
                 }
-                self.retries = self.retries.saturating_add(1);
-                self.bits.set(Bits::SEND_PROBE.and(Bits::OUTPUT));
             }
         }
+        synchronized && self.state == State::Closed && self.user_timeout().is_some()
     }
 
     /// Probing a closed window goes on for ever while there are answers, and no longer than repeating data without
@@ -85,7 +89,9 @@ impl<P: Profile> Endpoint<P> {
     /// RFC 6298 §5.4 to §5.7, RFC 9293 §3.8.3 (TCP-164, TCP-254).
     fn timed_out(&mut self, now: Now) {
         let handshake = matches!(self.state, State::SynSent | State::SynReceived);
-        if self.retries == 0 && !handshake {
+        // Beyond a window that shrank nothing can be expected of a peer that answers (SHLD-17).
+        let beyond = self.nxt.after(self.una + self.wnd()) && self.bits.take(Bits::HEARD);
+        if (self.retries == 0 || beyond) && !handshake {
             self.repeating_since = now.seconds();
         }
         self.retries = self.retries.saturating_add(1);
@@ -145,11 +151,20 @@ impl<P: Profile> Endpoint<P> {
         Some(own.unwrap_or(settings.data_limit).max(u32::from(self.hints.peer_timeout) * 1000))
     }
 
-    /// Whether it was repeated for so many milliseconds (R2); a user timeout takes that limit's place.
+    /// Whether it was repeated for so many milliseconds (R2). A user timeout takes that limit's place for all but the
+    /// handshake; where there is no deadline for it, here.
     fn is_given_up(&self, now: Now, limit: u32) -> bool {
+        let limit = match self.user_timeout().filter(|_| self.state.is_synchronized()) {
+            Some(_) if self.has_user_slot() => return false,
+            own => own.unwrap_or(limit),
+        };
         // Coarse seconds are longer than seconds; one more makes sure that it is never too early.
         let passed = now.seconds().wrapping_sub(self.repeating_since);
-        self.user_timeout().is_none() && u32::from(passed) > limit.div_ceil(1000).min(REPEATING_MAX)
+        u32::from(passed) > limit.div_ceil(1000).min(REPEATING_MAX)
+    }
+
+    fn has_user_slot(&self) -> bool {
+        self.slots.as_ref().len() > Slot::User as usize
     }
 
     /// What may only have been reordered is lost (TCP-284).
@@ -265,7 +280,9 @@ impl<P: Profile> Endpoint<P> {
     fn tail_wait(&self) -> u32 {
         let Some(smoothed) = self.trip.smoothed() else { return 1_000_000 };
         let single = self.nxt - self.una <= self.payload_max();
+        // A peer that sleeps may do so whatever is in flight.
         let delay = if single { TLP_ACK_DELAY } else { 0 };
+        let delay = delay + self.peer_latency();
         smoothed.saturating_mul(2).saturating_add(delay).max(1000)
     }
 
@@ -289,6 +306,10 @@ impl<P: Profile> Endpoint<P> {
 
     /// After an acknowledgement: a window that opens ends the probing at once (TCP-161).
     pub(crate) fn window_moved(&mut self, now: Now) {
+        let closed = self.wnd() == 0;
+        if let Some(extra) = self.extra.get_mut() {
+            extra.note_window(now, closed);
+        }
         if self.wnd() > 0 && self.bits.take(Bits::PERSISTING) {
             // What was in flight when it closed found no room, if a timeout has passed since. Before that nobody knows, and
             // a window that flutters must not make us send it all each time.

@@ -2,9 +2,11 @@
 
 use crate::bits::Bits;
 use crate::endpoint::Endpoint;
+use crate::limits::ACK_DELAY_MAX;
 use crate::profile::Profile;
 use crate::time::{Now, later};
 use crate::trace::Step;
+use core::time::Duration;
 use mainstay_base::Instant;
 
 /// A deadline of a connection.
@@ -124,19 +126,43 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The moment of a deadline that is set.
-    fn moment(&self, slot: Slot, now: Now) -> Instant {
+    pub(crate) fn moment(&self, slot: Slot, now: Now) -> Instant {
         let ticks = self.tick_of(slot).wrapping_sub(now.tick(P::TICK_SHIFT));
         if ticks & (1 << 31) != 0 {
-            return now.instant;
+            return now.instant();
         }
-        let tick = (now.instant.as_micros() >> P::TICK_SHIFT) + u64::from(ticks);
+        let tick = (now.instant().as_micros() >> P::TICK_SHIFT) + u64::from(ticks);
         Instant::from_micros(tick << P::TICK_SHIFT)
     }
 
-    /// The earliest deadline.
+    /// The earliest deadline, as late as it may be where nothing else is to be done before (TCP-408).
     pub(crate) fn next_deadline(&self, now: Now) -> Option<Instant> {
         let armed = Slot::ALL.into_iter().filter(|slot| self.is_armed(*slot));
+        armed.map(|slot| self.moment(slot, now) + self.slack_of(slot)).min()
+    }
+
+    /// The earliest deadline without slack: what is due when the device is awake anyway.
+    pub(crate) fn first_deadline(&self, now: Now) -> Option<Instant> {
+        let armed = Slot::ALL.into_iter().filter(|slot| self.is_armed(*slot));
         armed.map(|slot| self.moment(slot, now)).min()
+    }
+
+    /// Acknowledgements, keepalive and window probes may be late, but no acknowledgement so late that it is against the
+    /// standard (TCP-410).
+    #[inline]
+    fn slack_of(&self, slot: Slot) -> Duration {
+        let slack = self.slack();
+        if slack == 0 {
+            return Duration::ZERO;
+        }
+        let held = self.bits.has(Bits::HELD);
+        let may = match slot {
+            Slot::Ack if !held => ACK_DELAY_MAX.saturating_sub(self.ack_delay()),
+            Slot::Rtx if self.rtx == Rtx::Persist => slack,
+            Slot::Watch if self.watch == Watch::Keepalive => slack,
+            Slot::Ack | Slot::Rtx | Slot::Watch | Slot::Pace | Slot::User => 0,
+        };
+        Duration::from_micros(slack.min(may).into())
     }
 
     /// Each deadline that is set, with its meaning (TCP-425).

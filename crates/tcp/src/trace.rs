@@ -123,6 +123,7 @@ where
     type Prf = P::Prf;
     type Slots = P::Slots;
     type Finer = P::Finer;
+    type Extras = P::Extras;
     const TICK_SHIFT: u32 = P::TICK_SHIFT;
 
     fn trace(context: &mut P::Context, step: Step) {

@@ -55,6 +55,7 @@ impl<P: Profile> Endpoint<P> {
         if !self.bits.has(Bits::OUTPUT) {
             return None;
         }
+        let nxt = self.nxt;
         let outgoing = match self.state {
             State::Closed | State::Armed => None,
             State::SynSent => self.poll_syn(now, out),
@@ -79,8 +80,9 @@ impl<P: Profile> Endpoint<P> {
             | State::Closing
             | State::LastAck => self.poll_open(now, out),
         };
-        if outgoing.is_none() {
-            self.bits.unset(Bits::OUTPUT);
+        match &outgoing {
+            Some(outgoing) => self.note_departure(nxt, outgoing, out),
+            None => self.bits.unset(Bits::OUTPUT),
         }
         outgoing
     }
@@ -146,6 +148,7 @@ impl<P: Profile> Endpoint<P> {
         let unit = self.unit();
         let edge = self.una + self.wnd().max(1);
         let want = (hole.end - hole.start).min(edge.since(hole.start));
+        let want = want.min(self.repeat_max(hole.start));
         if want == 0 || (!force && (room < unit.min(want) || self.paced(now))) {
             return None;
         }
@@ -217,6 +220,7 @@ impl<P: Profile> Endpoint<P> {
         }
         let edge = (self.una + self.wnd()).since(self.nxt);
         let room = (self.cwnd() + self.limited_transmit()).saturating_sub(self.outstanding());
+        let room = room.min(self.new_data_max());
         let unit = self.unit();
         if edge == 0 {
             if self.una == self.nxt {
@@ -416,7 +420,7 @@ impl<P: Profile> Endpoint<P> {
     fn super_len(&self, room: u32, unit: u32) -> u32 {
         let most = u32::from(self.settings.as_ref().gso_max);
         let urgent = self.bits.has(Bits::URGENT_OUT); // such a segment cannot be cut (TCP-601)
-        if most <= unit || unit < self.payload_max() || urgent {
+        if most <= unit || unit < self.payload_max() || urgent || self.leaves_gaps() {
             return unit;
         }
         let most = most.min(room).min((self.wnd_max() / 2).max(unit)).min(self.quantum().max(unit));
@@ -456,6 +460,11 @@ impl<P: Profile> Endpoint<P> {
     /// Whether the next segment has to wait for its time.
     #[inline]
     fn paced(&mut self, now: Now) -> bool {
+        let gap = self.gap(now);
+        if gap > 0 {
+            self.arm(Slot::Pace, now, u64::from(gap));
+            return true;
+        }
         let pacing = self.is_pacing();
         let Some(fine) = self.fine.get_mut() else { return false };
         if !pacing || !later(fine.pace_at, now.micros) {
@@ -473,6 +482,7 @@ impl<P: Profile> Endpoint<P> {
     /// So much has left: when the next may.
     #[inline]
     fn pace(&mut self, now: Now, len: u32) {
+        self.begin_gap(now);
         let Some(rate) = self.pacing_rate() else { return };
         let gap = u64::from(len) * 1_000_000 / rate;
         // What was late by less than a round of the clock is made up for.
@@ -495,7 +505,7 @@ impl<P: Profile> Endpoint<P> {
         let idle = now.micros.wrapping_sub(self.sent_at);
         let rto = self.rto();
         if idle > rto && self.trip.smoothed().is_some() {
-            self.congestion.on_idle(now.instant, idle, rto);
+            self.congestion.on_idle(now.instant(), idle, rto);
             self.sent_at = now.micros.wrapping_sub(rto); // once
         }
     }

@@ -35,6 +35,7 @@ impl Profile for Long {
     type Losses = Rack<RateStamp, Ring<Record<RateStamp>, 2048>>;
     type Rate = DeliveryRate;
     type Finer = Fine;
+    type Extras = ();
     type Congestion = AnyCc;
     type Settings = &'static SettingsOf<Self>;
     type Prf = SipHash;

@@ -23,5 +23,7 @@ mod predicted;
 mod syn_loss;
 #[path = "pair/transfer.rs"]
 mod transfer;
+#[path = "pair/urgent.rs"]
+mod urgent;
 #[path = "pair/world.rs"]
 mod world;

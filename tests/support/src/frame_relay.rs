@@ -33,6 +33,9 @@ const BURST: usize = 64;
 /// Bytes of the longest frame: a link with offload gives as many.
 const FRAME_MAX: usize = 64 * 1024 + 64;
 
+/// From here on a frame is late. chosen: far above what a wait is late by, far below any path's round trip
+const LATE: Duration = Duration::from_millis(1);
+
 /// How long a port without room is left alone. chosen: 1 Gbit/s sends ten frames in it.
 const RETRY: Duration = Duration::from_micros(100);
 
@@ -52,6 +55,10 @@ pub struct Report {
     pub counters: Counters,
     /// Came out of it, and the port would not have them: too long for it, or it is down.
     pub refused: u64,
+    /// Left more than a millisecond after they were due: this machine was too slow, or a port had no room.
+    pub late: u64,
+    /// How long after it was due the latest left.
+    pub latest: Duration,
 }
 
 /// A running relay. Dropped: it ends.
@@ -151,13 +158,33 @@ struct Lane<F> {
     direction: Direction<F>,
     out: Vec<u8>,
     pending: Option<F>,
+    /// When that was due.
+    due: Instant,
     retry_at: Instant,
     refused: u64,
+    late: u64,
+    latest: Duration,
 }
 
 impl<F: Copy> Lane<F> {
     fn new(direction: Direction<F>) -> Self {
-        Self { direction, out: Vec::new(), pending: None, retry_at: Instant::ZERO, refused: 0 }
+        Self {
+            direction,
+            out: Vec::new(),
+            pending: None,
+            due: Instant::ZERO,
+            retry_at: Instant::ZERO,
+            refused: 0,
+            late: 0,
+            latest: Duration::ZERO,
+        }
+    }
+
+    /// The frame that was pending has left.
+    fn count(&mut self, now: Instant) {
+        let behind = now.since(self.due);
+        self.latest = self.latest.max(behind);
+        self.late = self.late.saturating_add(u64::from(behind > LATE));
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -217,6 +244,7 @@ impl<P: Port> Floor<P> {
         loop {
             let now = self.clock.now();
             if lane.pending.is_none() {
+                lane.due = lane.direction.poll_timeout().unwrap_or(now);
                 lane.pending = lane.direction.poll_transmit(now, &mut lane.out);
             } else if now < lane.retry_at {
                 return Ok(());
@@ -224,6 +252,7 @@ impl<P: Port> Floor<P> {
             let Some(facts) = lane.pending else { return Ok(()) };
             match self.ports[to].send(facts, &lane.out) {
                 Ok(true) => {
+                    lane.count(now);
                     if let Some(capture) = &mut self.captures[to] {
                         capture.frame(now, &lane.out)?;
                     }
@@ -266,6 +295,8 @@ impl<P: Port> Floor<P> {
                     let reports = self.lanes.each_ref().map(|lane| Report {
                         counters: lane.direction.counters(),
                         refused: lane.refused,
+                        late: lane.late,
+                        latest: lane.latest,
                     });
                     let _ = answer.send(reports); // Nobody waits any more: fine.
                 }

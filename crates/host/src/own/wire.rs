@@ -117,6 +117,9 @@ impl Wire {
         mut seen: impl FnMut(&[u8]),
     ) -> io::Result<bool> {
         for _ in 0..FRAMES_MAX {
+            if !network.can_answer() {
+                break;
+            }
             let Some((len, facts)) = self.link.receive(&mut self.buffer)? else {
                 self.readable = false;
                 return Ok(false);

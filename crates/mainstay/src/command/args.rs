@@ -163,6 +163,15 @@ pub(crate) struct Tcp {
     /// Sends back what arrives
     #[arg(long)]
     pub(crate) echo: bool,
+    /// Speaks iperf3's protocol for one test; the peer is iperf3 itself, `-s` for connect and `-c` for listen
+    #[arg(long, conflicts_with_all = ["echo", "sink", "plot"])]
+    pub(crate) iperf3: bool,
+    /// With --iperf3 and connect: the peer sends
+    #[arg(short = 'R', long, requires = "iperf3")]
+    pub(crate) reverse: bool,
+    /// With --iperf3 and connect: so many connections at once
+    #[arg(short = 'P', long, value_name = "COUNT", default_value_t = 1, requires = "iperf3", value_parser = clap::value_parser!(u8).range(1..=128))]
+    pub(crate) parallel: u8,
     /// No line a second
     #[arg(short, long)]
     pub(crate) quiet: bool,
@@ -420,6 +429,10 @@ mod tests {
             "mainstay listen p s --count 0",
             "mainstay listen p s --resolve name=nowhere",
             "mainstay check p --lax",
+            "mainstay tcp connect 127.0.0.1:5201 --reverse",
+            "mainstay tcp connect 127.0.0.1:5201 --iperf3 --echo",
+            "mainstay tcp connect 127.0.0.1:5201 --iperf3 -P 0",
+            "mainstay tcp connect 127.0.0.1:5201 --iperf3 -P 129",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }

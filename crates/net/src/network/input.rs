@@ -58,10 +58,17 @@ impl Network {
                 }
                 listener
             }
-            Ingress::Accepted | Ingress::Dropped(_) | Ingress::Pass => return,
+            Ingress::Dropped(why) => {
+                self.ignore(why);
+                return;
+            }
+            Ingress::Accepted | Ingress::Pass => return,
         };
         // The place for it may need memory that the engine has to be told of, so it is asked twice.
-        let Some(handle) = self.reserve(listener) else { return };
+        let Some(handle) = self.reserve(listener) else {
+            self.ignore(mainstay_tcp::Ignored::Overload);
+            return;
+        };
         let accepted = match self.engine.handle_segment(now, &meta, segment) {
             Ingress::Incoming(incoming) => incoming.accept(handle).is_ok(),
             Ingress::Accepted | Ingress::Dropped(_) | Ingress::Pass => false,
@@ -101,7 +108,13 @@ impl Network {
         };
         let tuple = Tuple { local: error.local, peer: error.remote };
         let told = IcmpError { tuple, sequence: error.sequence, kind };
-        let believed = self.engine.handle_icmp(now, &told) == Verdict::Accepted;
+        let believed = match self.engine.handle_icmp(now, &told) {
+            Verdict::Accepted => true,
+            Verdict::Dropped(why) => {
+                self.ignore(why);
+                false
+            }
+        };
         if let (ErrorKind::TooBig { mtu }, true) = (error.kind, believed) {
             self.stack.learn_mtu(now, error.remote.ip(), mtu);
         }

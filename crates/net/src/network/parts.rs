@@ -35,6 +35,7 @@ impl Profile for Own {
     type Losses = Rack<RateStamp, Records>;
     type Rate = DeliveryRate;
     type Finer = Fine;
+    type Extras = ();
     type Congestion = AnyCc;
     type Settings = Arc<Settings>;
     type Prf = SipHash;

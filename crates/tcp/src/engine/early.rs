@@ -58,7 +58,7 @@ impl<T: Tables> Engine<T> {
         let plan = match (policy, kept) {
             (FastOpenPolicy::Off, _) | (FastOpenPolicy::Cookie, None) => return None,
             (FastOpenPolicy::Open, None) => Plan::Ask,
-            (_, Some(kept)) => kept.servers.plan(now.instant, peer),
+            (_, Some(kept)) => kept.servers.plan(now.instant(), peer),
         };
         let size = match (policy, plan) {
             (_, Plan::Plain) => return None,
@@ -74,11 +74,11 @@ impl<T: Tables> Engine<T> {
     pub(super) fn fill_cookie(&mut self, now: Now, tuple: &Tuple, header: &mut Header, data: bool) {
         let cookie = match self.memory.kept_mut() {
             Some(kept) if header.flags.contains(Flags::ACK) => {
-                kept.fast_open.refresh(now.instant, &mut self.rng);
+                kept.fast_open.refresh(now.instant(), &mut self.rng);
                 kept.fast_open.newest::<PrfOf<T>>(tuple)
             }
             None if header.flags.contains(Flags::ACK) => Cookie::new(&[0; 8]).unwrap_or_default(),
-            Some(kept) if data => match kept.servers.plan(now.instant, tuple.peer.ip()) {
+            Some(kept) if data => match kept.servers.plan(now.instant(), tuple.peer.ip()) {
                 Plan::Data { cookie, .. } => cookie,
                 Plan::Ask | Plan::Plain => Cookie::REQUEST,
             },
@@ -103,8 +103,8 @@ impl<T: Tables> Engine<T> {
         let refused = endpoint.ended == Some(Disconnected::Refused);
         let taken = endpoint.acked_event > 0;
         let Some(kept) = self.memory.kept_mut() else { return };
-        if met.repeated || (refused && met.data) {
-            kept.servers.fail(now.instant, peer);
+        if met.data && (met.repeated || refused) {
+            kept.servers.fail(now.instant(), peer);
         } else if met.data && taken {
             kept.servers.succeed(peer);
         }
@@ -113,7 +113,7 @@ impl<T: Tables> Engine<T> {
             && !refused
         {
             let mss = header.options.mss.unwrap_or_else(|| size_default(peer));
-            kept.servers.learn(now.instant, peer, cookie, mss);
+            kept.servers.learn(now.instant(), peer, cookie, mss);
         }
     }
 
@@ -136,7 +136,7 @@ impl<T: Tables> Engine<T> {
             return none;
         };
         let check = self.memory.kept_mut().map(|kept| {
-            kept.fast_open.refresh(now.instant, &mut self.rng);
+            kept.fast_open.refresh(now.instant(), &mut self.rng);
             kept.fast_open.check::<PrfOf<T>>(tuple, &cookie)
         });
         let open = policy == FastOpenPolicy::Open;

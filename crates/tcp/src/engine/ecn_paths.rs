@@ -69,7 +69,7 @@ impl<T: Tables> Engine<T> {
     pub(super) fn check_ecn_path(&mut self, now: Now, slot: usize) {
         let Some(kept) = self.memory.kept() else { return };
         let Some(endpoint) = self.endpoint_at(slot) else { return };
-        if kept.ecn_paths.is_off(now.instant, endpoint.peer_address())
+        if kept.ecn_paths.is_off(now.instant(), endpoint.peer_address())
             && let Some(endpoint) = self.endpoint_mut(slot)
         {
             endpoint.bits.unset(Bits::ECN.and(Bits::ECN_ASKED));
@@ -84,7 +84,7 @@ impl<T: Tables> Engine<T> {
         }
         let peer = endpoint.peer_address();
         if let Some(kept) = self.memory.kept_mut() {
-            kept.ecn_paths.answered(now.instant, peer, losses);
+            kept.ecn_paths.answered(now.instant(), peer, losses);
         }
     }
 }

@@ -93,13 +93,13 @@ impl<T: Tables> Engine<T> {
         if let Some(local) = kept.local_number(tuple.local.ip(), mtu).filter(|_| free) {
             syn.local = local;
             syn.iss = old.map_or(birth.iss, |old| isn::above_old(birth.iss, old));
-            kept.syns.insert(now.instant, hash, &syn, Stage::Answered, &mut self.rng);
+            kept.syns.insert(now.instant(), hash, &syn, Stage::Answered, &mut self.rng);
             self.send_syn_ack(now, tuple, &syn, birth, None);
         } else if self.config.syn_cookies {
             let mss =
                 if syn.mss == 0 { super::early::size_default(tuple.peer.ip()) } else { syn.mss };
             let rng = &mut self.rng;
-            syn.iss = kept.syn_cookies.make::<PrfOf<T>>(now.instant, tuple, syn.irs, mss, rng);
+            syn.iss = kept.syn_cookies.make::<PrfOf<T>>(now.instant(), tuple, syn.irs, mss, rng);
             if syn.timestamp.is_none() {
                 (syn.window_scale, syn.sack, syn.ecn) = (None, false, false);
             }
@@ -123,7 +123,7 @@ impl<T: Tables> Engine<T> {
         let Some(local) = kept.local_number(tuple.local.ip(), mtu) else { return false };
         syn.local = local;
         kept.syns.has_room(hash) && {
-            kept.syns.insert(now.instant, hash, &syn, Stage::Deferred, &mut self.rng);
+            kept.syns.insert(now.instant(), hash, &syn, Stage::Deferred, &mut self.rng);
             true
         }
     }
@@ -192,7 +192,7 @@ impl<T: Tables> Engine<T> {
         let stamps = header.options.timestamps;
         let echo = stamps.map(|stamps| stamps.echo);
         let cookies = &self.memory.kept()?.syn_cookies;
-        let found = cookies.check::<PrfOf<T>>(now.instant, tuple, (seq, ack), echo)?;
+        let found = cookies.check::<PrfOf<T>>(now.instant(), tuple, (seq, ack), echo)?;
         Some(Opening::Completed(Syn {
             peer: tuple.peer,
             listener: 0,
@@ -227,10 +227,11 @@ impl<T: Tables> Engine<T> {
         }
     }
 
-    /// SYN-ACKs that are due again.
+    /// SYN-ACKs that are due again, as many as may wait; the others follow when those have left.
     pub(super) fn handshakes_due(&mut self, now: Now) {
-        while let Some(due) =
-            self.memory.kept_mut().and_then(|kept| kept.syns.poll_due(now.instant))
+        while let Some(kept) = self.memory.kept_mut()
+            && !kept.replies.is_full()
+            && let Some(due) = kept.syns.poll_due(now.instant())
         {
             if let Due::Resend(syn) = due {
                 self.resend(now, &syn);

@@ -107,6 +107,9 @@ impl<T: Tables> Engine<T> {
         if let Some(slot) = slot
             && segment.header.is_none_or(|header| !self.replaces(slot, header))
         {
+            if let Some(endpoint) = self.endpoint_mut(slot) {
+                endpoint.note_arrival(now, segment, bytes.len());
+            }
             return match self.deliver(now, slot, segment) {
                 Ok(()) => Ingress::Accepted,
                 Err(why) => Ingress::Dropped(why),
@@ -204,7 +207,7 @@ impl<T: Tables> Engine<T> {
 
     /// One more answer to what is not acceptable, if the whole engine may give one (TCP-510).
     fn answer_challenge(&mut self, now: Now, slot: usize) {
-        if !self.challenges.take(now.instant, &mut self.rng) {
+        if !self.challenges.take(now.instant(), &mut self.rng) {
             self.counters.unanswered += 1;
         } else if let Some(endpoint) = self.endpoint_mut(slot) {
             endpoint.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
@@ -219,7 +222,7 @@ impl<T: Tables> Engine<T> {
         sequence: Seq,
         acknowledgment: Option<Seq>,
     ) {
-        if self.resets.take(now.instant) {
+        if self.resets.take(now.instant()) {
             self.reset(tuple, sequence, acknowledgment);
         } else {
             self.counters.unanswered += 1;

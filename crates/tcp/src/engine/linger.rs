@@ -49,7 +49,7 @@ impl<T: Tables> Engine<T> {
         let owes = endpoint.bits.has(Bits::ACK_NOW);
         let ack = Ack { seq: ended.snd_nxt, ack: ended.rcv_nxt, echo: ended.ts_recent };
         if let Some(kept) = self.memory.kept_mut() {
-            kept.time_wait.insert(now.instant, &ended);
+            kept.time_wait.insert(now.instant(), &ended);
         }
         if let Some(endpoint) = self.endpoint_mut(slot) {
             endpoint.terminate(Disconnected::Normal);
@@ -73,14 +73,14 @@ impl<T: Tables> Engine<T> {
         }
         let hash = self.table_hash(tuple);
         let kept = self.memory.kept_mut()?;
-        if opens(header) && kept.time_wait.admits(now.instant, hash, header).is_some() {
+        if opens(header) && kept.time_wait.admits(now.instant(), hash, header).is_some() {
             return None;
         }
-        match kept.time_wait.answer(now.instant, hash, header, len)? {
+        match kept.time_wait.answer(now.instant(), hash, header, len)? {
             Answer::Ignore | Answer::Recycle { .. } => {}
             Answer::Restart(ack) => self.acknowledge(now, tuple, ack),
             Answer::Ack(ack) => {
-                if self.challenges.take(now.instant, &mut self.rng) {
+                if self.challenges.take(now.instant(), &mut self.rng) {
                     self.acknowledge(now, tuple, ack);
                 } else {
                     self.counters.unanswered += 1;
@@ -96,7 +96,7 @@ impl<T: Tables> Engine<T> {
             return if endpoint.is_quiet(now) { Reuse::Above(endpoint.nxt) } else { Reuse::Taken };
         }
         let Some(kept) = self.memory.kept() else { return Reuse::Free };
-        kept.time_wait.would_reuse(now.instant, self.table_hash(tuple))
+        kept.time_wait.would_reuse(now.instant(), self.table_hash(tuple))
     }
 
     /// Ends what [`reuse`](Self::reuse) found, or what a SYN may replace; the number the new connection starts above.
@@ -112,7 +112,7 @@ impl<T: Tables> Engine<T> {
             return Some(above);
         }
         let hash = self.table_hash(tuple);
-        self.memory.kept_mut()?.time_wait.remove(now.instant, hash)
+        self.memory.kept_mut()?.time_wait.remove(now.instant(), hash)
     }
 
     /// Whether a SYN for an endpoint in TIME-WAIT is for a listener instead (TCP-185).

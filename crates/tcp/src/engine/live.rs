@@ -64,7 +64,10 @@ type BufOf<T> = <<<T as Tables>::Profile as Profile>::Queue as TxQueue>::Buf;
 
 impl<T: Tables> Live<'_, T> {
     /// Runs `act` on the endpoint and brings the engine's lists up to date.
-    fn with<R>(&mut self, act: impl FnOnce(&mut Endpoint<T::Profile>, Now) -> R) -> Option<R> {
+    pub(super) fn with<R>(
+        &mut self,
+        act: impl FnOnce(&mut Endpoint<T::Profile>, Now) -> R,
+    ) -> Option<R> {
         let now = self.now;
         let result = self.engine.endpoint_mut(self.slot).map(|endpoint| act(endpoint, now));
         self.engine.touch(now, self.slot);
@@ -441,7 +444,7 @@ impl<T: Tables> Engine<T> {
         let hash = (!local.ip().is_unspecified())
             .then(|| Ended::address_hash::<super::PrfOf<T>>(&self.secret, &local));
         let Some(kept) = self.memory.kept_mut() else { return false };
-        kept.time_wait.holds_port(now.instant, local.port(), hash)
+        kept.time_wait.holds_port(now.instant(), local.port(), hash)
     }
 
     /// A port nobody can guess that leads to `peer` from `source` and is free (TCP-522).

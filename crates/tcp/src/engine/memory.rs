@@ -103,6 +103,11 @@ where
         Some(number)
     }
 
+    /// When the next handshake without an endpoint has to be answered again.
+    pub(crate) const fn handshake_deadline(&self) -> Option<Instant> {
+        self.syns.deadline()
+    }
+
     /// How many connections in TIME-WAIT gave way to newer ones (TCP-184).
     pub const fn time_wait_evicted(&self) -> u64 {
         self.time_wait.evicted()

@@ -38,6 +38,8 @@ pub struct Transmit<'a> {
     pub dscp: u8,
     /// May be marked instead of dropped.
     pub ecn: Ecn,
+    /// The link is to protect it, where it can (TCP-552).
+    pub link_security: bool,
     /// The IPv6 flow label, the same for a whole connection.
     pub flow_label: u32,
     /// The TCP header with its options.
@@ -56,7 +58,7 @@ impl<T: Tables> Engine<T> {
         if self.is_blocked(now) {
             return None;
         }
-        if let Some(reply) = self.next_reply() {
+        if let Some(reply) = self.next_reply(now) {
             return self.transmit_reply(&reply);
         }
         let (slot, out) = self.next_segment(now)?;
@@ -74,6 +76,7 @@ impl<T: Tables> Engine<T> {
             hop_limit: settings.hop_limit,
             dscp: settings.dscp,
             ecn: if out.ecn { Ecn::Ect0 } else { Ecn::NotEct },
+            link_security: true,
             flow_label: endpoint.flow_label(),
             header,
             payload,
@@ -82,13 +85,24 @@ impl<T: Tables> Engine<T> {
         })
     }
 
-    fn next_reply(&mut self) -> Option<Reply> {
-        let reply = self
-            .replies
-            .pop()
-            .or_else(|| self.memory.kept_mut().and_then(|kept| kept.replies.pop()))?;
+    fn next_reply(&mut self, now: Instant) -> Option<Reply> {
+        let reply = self.replies.pop().or_else(|| self.next_kept_reply(now))?;
         self.last = Some(Last::Reply(reply));
         Some(reply)
+    }
+
+    /// Of those beside endpoints; where many were due at once, the last makes room for more.
+    fn next_kept_reply(&mut self, now: Instant) -> Option<Reply> {
+        let kept = self.memory.kept_mut()?;
+        if let Some(reply) = kept.replies.pop() {
+            return Some(reply);
+        }
+        if kept.syns.deadline().is_none_or(|at| at > now) {
+            return None;
+        }
+        let now = self.clock(now);
+        self.handshakes_due(now);
+        self.memory.kept_mut()?.replies.pop()
     }
 
     #[inline(never)]
@@ -105,6 +119,7 @@ impl<T: Tables> Engine<T> {
             hop_limit: 64,
             dscp: 0,
             ecn: Ecn::NotEct,
+            link_security: true,
             flow_label: 0,
             header,
             payload: Slices::EMPTY,

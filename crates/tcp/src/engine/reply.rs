@@ -82,6 +82,10 @@ impl<const N: usize> Default for Replies<N> {
 }
 
 impl<const N: usize> Replies<N> {
+    pub(super) const fn is_full(&self) -> bool {
+        self.len == N
+    }
+
     /// Whether there was room.
     pub(super) fn push(&mut self, reply: Reply) -> bool {
         if self.len == N {

@@ -4,6 +4,7 @@ use super::reply::Reply;
 use super::{Engine, Memory as _, Tables};
 use crate::bits::Bits;
 use crate::endpoint::{Endpoint, clamp};
+use crate::extras::Extras as _;
 use crate::fine::Finer as _;
 use crate::losses::{Flight, Hole, Losses as _};
 use crate::profile::Profile;
@@ -76,7 +77,7 @@ impl<T: Tables> Engine<T> {
                 }
             }
         }
-        self.blocked_until = Some(now.instant + wait);
+        self.blocked_until = Some(now.instant() + wait);
     }
 
     /// There is room again.
@@ -116,6 +117,9 @@ impl<P: Profile> Endpoint<P> {
 
     /// What left last did not leave. If the connection has gone on since, it was lost as any other.
     fn take_back(&mut self, now: Now, before: Before) {
+        if let Some(extra) = self.extra.get_mut() {
+            extra.take_back();
+        }
         if self.nxt != before.after
             || before.sent.start.before(self.una)
             || before.nxt.before(self.una)

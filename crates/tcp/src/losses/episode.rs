@@ -114,6 +114,10 @@ impl<O: Offset> Losses for Episode<O> {
         hole.start.before(hole.end).then_some(hole)
     }
 
+    fn is_resent(&self, una: Seq) -> bool {
+        una.before(self.resent_to)
+    }
+
     fn lost(&self) -> u32 {
         self.lost.wide()
     }

@@ -107,14 +107,19 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
     #[inline]
     fn acknowledged(&mut self, una: Seq, trips: Trips, now: u32) -> Option<Newest<S>> {
         let mut newest = None;
+        let mut resent = false;
         while let Some(record) = self.records.get(0)
             && record.end.at_or_before(una)
         {
             if let Some(record) = self.records.pop()
                 && !record.is_held()
             {
+                resent |= record.is_resent();
                 self.deliver(record, trips, now, &mut newest);
             }
+        }
+        if let Some(newest) = &mut newest {
+            newest.ambiguous = resent;
         }
         if self.records.is_empty() {
             // What was delivered last says nothing about what will leave next, and its time will be of another round of
@@ -207,7 +212,7 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
         for index in 0..self.records.len() {
             if let Some(record) = self.records.get_mut(index) {
                 record.set_lost(true);
-                record.set_held(false); // the board is cleared with it (TCP-273)
+                record.forget_held(); // the board is cleared with it (TCP-273)
             }
         }
         self.disordered = true;
@@ -222,6 +227,8 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
             }
         }
         self.lost = 0;
+        // What was taken for the arrival of something sent again may have been that of the original, sent before all this.
+        self.started = false;
     }
 
     fn next<B: Sacked>(&self, flight: &Flight<'_, B>) -> Option<Hole> {
@@ -241,6 +248,10 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
             start = record.end;
         }
         hole.and_then(|hole| first_hole(flight, hole.start, hole.end))
+    }
+
+    fn is_resent(&self, _una: Seq) -> bool {
+        self.records.get(0).is_some_and(Record::is_resent)
     }
 
     fn lost(&self) -> u32 {
@@ -306,7 +317,8 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>>> Rack<S, F> {
             .is_none_or(|n| !sent_after_pair(n.sent, n.end, record.sent(), record.end))
         {
             let (sent, resent) = (record.sent(), record.is_resent());
-            *newest = Some(Newest { sent, end: record.end, resent, stamp: record.stamp });
+            let (end, stamp) = (record.end, record.stamp);
+            *newest = Some(Newest { sent, end, resent, ambiguous: resent, stamp });
         }
     }
 

@@ -72,6 +72,15 @@ impl<S> Record<S> {
         self.set(HELD, held);
     }
 
+    /// The peer's word that it holds them counts no more. If it does hold them, they came long ago: then they are as good as
+    /// sent again, since no round trip can be told from what is said of them later.
+    pub(super) const fn forget_held(&mut self) {
+        if self.is_held() {
+            self.set(HELD, false);
+            self.set(RESENT, true);
+        }
+    }
+
     const fn set(&mut self, flag: u32, on: bool) {
         self.moment = if on { self.moment | flag } else { self.moment & !flag };
     }

@@ -210,7 +210,7 @@ impl Ticks {
     pub(super) fn is_due(self, now: Instant) -> bool {
         let ahead = self.ahead(now);
         ahead == 0
-            || ahead > low((KEEP.as_micros() >> TICK_SHIFT).try_into().unwrap_or(u64::MAX)) + 1
+            || ahead > low((KEEP.as_micros() >> TICK_SHIFT).try_into().unwrap_or(u64::MAX)) + 2 // both ends rounded
     }
 
     /// The moment it means, or `now` if it has come.

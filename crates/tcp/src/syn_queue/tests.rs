@@ -122,3 +122,11 @@ fn a_closed_listener_takes_its_handshakes_along() {
     assert_eq!(queue.count(), 1);
     assert!(queue.find(2, &syn(1).peer, 2, 2).is_some());
 }
+
+#[test]
+fn what_was_kept_just_now_is_not_due_at_any_fraction_of_a_tick() {
+    for micros in 0..(1 << 14) {
+        let now = NOW + Duration::from_micros(micros);
+        assert!(!Ticks::after(now, KEEP).is_due(now), "{micros}");
+    }
+}

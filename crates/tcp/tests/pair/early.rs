@@ -329,3 +329,17 @@ fn bytes_sent_during_the_handshake_wait_for_its_end_or_are_refused_if_that_is_wa
         }
     }
 }
+
+// Covers TCP-363
+#[test]
+fn a_request_for_a_cookie_that_was_lost_says_nothing_about_data_in_syns() {
+    let mut bench = client(FastOpenPolicy::Cookie);
+    let (ours, data) = begin(&mut bench, 0, b"first");
+    assert_eq!((ours.options.fast_open, data.len()), (Some(Cookie::REQUEST), 0));
+    bench.pass(Duration::from_secs(1));
+    let out = bench.sent();
+    assert_eq!((out.len(), out[0].0.options.fast_open), (1, None));
+    bench.send(answer(&out[0].0, 0, None), &[]);
+    let (ours, _) = begin(&mut bench, 1, b"second");
+    assert_eq!(ours.options.fast_open, Some(Cookie::REQUEST), "it is asked again");
+}

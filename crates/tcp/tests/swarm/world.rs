@@ -52,6 +52,8 @@ pub(crate) struct World {
     report: Report,
     steps: u64,
     second: u64,
+    /// Every segment is printed.
+    pub(crate) told: bool,
 }
 
 fn side(plan: &Plan, which: usize, address: IpAddr, keys: [u8; 2]) -> Box<dyn Side> {
@@ -127,6 +129,7 @@ impl World {
             },
             steps: 0,
             second: 0,
+            told: false,
             plan: plan.clone(),
         };
         begin(plan, addresses, START, &mut world.sides);
@@ -135,6 +138,8 @@ impl World {
 
     /// Runs to the end.
     pub(crate) fn run(mut self) -> Report {
+        // What is planned for the very beginning happens before anything else.
+        self.pass(START);
         let late = self.plan.apps.iter().filter_map(|app| app.stall.map(|span| span.until)).max();
         let end = late.unwrap_or(START).max(self.plan.heal_at) + HEALING;
         loop {
@@ -255,7 +260,26 @@ impl World {
         }
     }
 
+    /// What leaves, or comes.
+    #[expect(clippy::print_stdout, reason = "asked for by who looks into one seed")]
+    fn tell(&self, words: &str, bytes: &[u8]) {
+        if !self.told {
+            return;
+        }
+        let at = (self.now - START).as_secs_f64();
+        let Some((header, len)) = Header::parse(bytes) else { return };
+        let Header { sequence, acknowledgment, flags, window, options, .. } = header;
+        let sack = options.sack.as_slice();
+        println!(
+            "{at:.6} {words} {flags:?} {sequence} +{} ack {acknowledgment} win {window} {:?} {:?} {sack:?}",
+            bytes.len() - len,
+            options.window_scale,
+            options.timestamps.map(|stamps| (stamps.value, stamps.echo)),
+        );
+    }
+
     fn carry(&mut self, from: usize, sent: &Sent) {
+        self.tell(["A >", "B >"][from], &[&sent.header[..], &sent.payload].concat());
         let seen = self.sides[from].seen();
         self.observer.look(from, sent, seen.sent);
         self.report.segments += 1;
@@ -308,6 +332,7 @@ impl World {
             self.count();
             if let Some((mut meta, bytes)) = opened(&packet) {
                 meta.unit = unit;
+                self.tell(["    B <", "    A <"][from], bytes);
                 self.sides[1 - from].receive(self.now, &meta, bytes);
             }
         }

@@ -90,7 +90,7 @@ impl Flow {
         self.peer_finished
     }
 
-    /// How it ended.
+    /// How it ended, the first that was said of it.
     #[must_use]
     pub const fn ended(&self) -> Option<Disconnected> {
         self.ended
@@ -117,7 +117,8 @@ impl Flow {
             self.is_open = true;
         }
         if let Event::Disconnected(reason) = event {
-            self.ended = Some(*reason);
+            // Who lingers in a record of the engine is told both at once: `TimeWait`, then `Normal` (TCP-183).
+            self.ended.get_or_insert(*reason);
         }
     }
 

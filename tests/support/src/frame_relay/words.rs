@@ -133,7 +133,7 @@ pub fn describe(report: &Report) -> String {
     let counted = report.counters;
     format!(
         "in={} out={} segments={} bytes={} duplicated={} down={} mtu={} lost={} queue={} codel={} memory={} \
-         refused={} corrupted={} truncated={} marked={} held_back={}",
+         refused={} corrupted={} truncated={} marked={} held_back={} late={} latest_us={}",
         counted.input.frames,
         counted.output.frames,
         counted.output.segments,
@@ -150,6 +150,8 @@ pub fn describe(report: &Report) -> String {
         counted.truncated,
         counted.marked,
         counted.held_back,
+        report.late,
+        report.latest.as_micros(),
     )
 }
 

@@ -11,7 +11,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::Instant;
 
 /// Between two looks for something to do when there is nothing. chosen: no wait is noticed, no processor is kept busy
-const LOOK: Duration = Duration::from_millis(1);
+pub(super) const LOOK: Duration = Duration::from_millis(1);
 
 pub(crate) fn run(args: &args::Tcp) -> Result<(), Failure> {
     let stream = open(args).map_err(|error| failure(args.address, &error))?;
@@ -75,15 +75,15 @@ fn exchange(args: &args::Tcp, mut stream: &TcpStream, mut source: Source) -> io:
 }
 
 /// `None` where the socket would have to be waited for.
-fn unless_blocked(result: io::Result<usize>) -> io::Result<Option<usize>> {
+pub(super) fn unless_blocked<R>(result: io::Result<R>) -> io::Result<Option<R>> {
     match result {
-        Ok(count) => Ok(Some(count)),
+        Ok(value) => Ok(Some(value)),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-fn failure(address: SocketAddr, error: &io::Error) -> Failure {
+pub(super) fn failure(address: SocketAddr, error: &io::Error) -> Failure {
     let kind = error.kind();
     let is = |kinds: &[io::ErrorKind]| kinds.contains(&kind);
     let code = if is(&[io::ErrorKind::ConnectionRefused, io::ErrorKind::ConnectionReset]) {

@@ -5,15 +5,17 @@ use super::report::Report;
 use super::trace::Trace;
 use crate::command::args::{self, Role};
 use crate::command::exit::{Exit, Failure};
+use core::net::IpAddr;
 use core::time::Duration;
 use mainstay_base::Instant;
 use mainstay_host::own::{Pump, WireKind, WireOptions};
+use mainstay_net::AddressState;
 use mainstay_net::network::{Config, Event};
 use mainstay_tcp::queue::CopyQueue as _;
 use mainstay_tcp::{Disconnected, Facts, Handle, ListenerHandle, Push, TcpError};
 
 /// Between two looks when nothing happens. chosen: only bounds how late the line a second is
-const LOOK: Duration = Duration::from_millis(100);
+pub(super) const LOOK: Duration = Duration::from_millis(100);
 
 pub(crate) fn run(args: &args::Tcp, config: Config, link: WireOptions) -> Result<(), Failure> {
     let bare = link.kind == WireKind::Tun;
@@ -27,9 +29,7 @@ pub(crate) fn run(args: &args::Tcp, config: Config, link: WireOptions) -> Result
     let mut handle = None;
     match args.role {
         Role::Connect => {
-            let now = pump.now();
-            let connected = pump.network_mut().connect(now, args.address, None, 0);
-            handle = Some(connected.map_err(|error| refused(args, error))?);
+            handle = Some(connect(args, &mut pump, &mut trace)?);
         }
         Role::Listen => {
             let opened = pump.network_mut().listen(args.address);
@@ -62,7 +62,32 @@ pub(crate) fn run(args: &args::Tcp, config: Config, link: WireOptions) -> Result
     trace.write(args)
 }
 
-fn refused(args: &args::Tcp, error: TcpError) -> Failure {
+/// Connects, as soon as there is an address for it: whether somebody else has ours is asked for a second first.
+pub(super) fn connect(
+    args: &args::Tcp,
+    pump: &mut Pump,
+    trace: &mut Trace,
+) -> Result<Handle, Failure> {
+    loop {
+        let now = pump.now();
+        match pump.network_mut().connect(now, args.address, None, 0) {
+            Err(TcpError::NoRoute) if settles(pump, args.address.ip()) => {
+                pump.turn(Some(LOOK), |at, way, frame| trace.frame(at, way, frame))?;
+            }
+            outcome => return outcome.map_err(|error| refused(args, error)),
+        }
+    }
+}
+
+/// Whether an address of this one's family may be ours soon.
+fn settles(pump: &Pump, like: IpAddr) -> bool {
+    let mut addresses = pump.network().stack().interfaces().flat_map(|i| i.addresses);
+    addresses.any(|(prefix, state)| {
+        state == AddressState::Tentative && prefix.address().is_ipv4() == like.is_ipv4()
+    })
+}
+
+pub(super) fn refused(args: &args::Tcp, error: TcpError) -> Failure {
     let code = if error == TcpError::NoRoute { Exit::Unreachable } else { Exit::Usage };
     Failure::new(code, format!("{}: {error}", args.address))
 }
@@ -188,7 +213,7 @@ impl Talk {
 }
 
 /// What our own stack knows beside bytes.
-fn known(facts: &Facts) -> String {
+pub(super) fn known(facts: &Facts) -> String {
     let rtt = facts
         .srtt
         .map_or_else(|| "-".to_owned(), |micros| format!("{:.2} ms", f64::from(micros) / 1000.0));

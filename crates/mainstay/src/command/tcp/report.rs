@@ -20,6 +20,12 @@ impl Report {
         Self { sent: 0, received: 0, said: (Duration::ZERO, 0, 0), quiet }
     }
 
+    /// What has gone so far does not count.
+    pub(crate) const fn forget(&mut self) {
+        (self.sent, self.received) = (0, 0);
+        self.said = (self.said.0, 0, 0);
+    }
+
     /// Says a line if one is due; `more` adds what is known beside bytes.
     pub(crate) fn tell(&mut self, passed: Duration, more: impl FnOnce() -> String) {
         let (at, sent, received) = self.said;

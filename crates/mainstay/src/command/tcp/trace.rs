@@ -91,7 +91,7 @@ impl Trace {
     }
 
     /// Ends the capture and draws the picture.
-    pub(crate) fn write(mut self, args: &args::Tcp) -> Result<(), Failure> {
+    pub(crate) fn write(&mut self, args: &args::Tcp) -> Result<(), Failure> {
         if let Some(capture) = &mut self.capture {
             capture.flush()?;
         }

@@ -1,0 +1,105 @@
+//! Plain frames of 1500 bytes over TAP, ours and smoltcp's.
+
+use super::judge::{ratio, spread};
+use super::run::{Outcome, Plan, Way, run};
+use crate::Fallible;
+use crate::report::{median, number};
+use core::fmt::Write as _;
+use core::time::Duration;
+use std::path::Path;
+
+/// How the section begins in the document.
+pub(super) const HEADING: &str = "## TCP over TAP, frame by frame";
+
+const WINDOW: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
+const BUFFER: usize = 1 << 20;
+const WHO: &[&str] = &["own", "smoltcp"];
+/// How much of smoltcp's ours is to be.
+const GOAL: f64 = 1.5;
+
+/// By direction (the near end sends, then takes) and who.
+#[derive(Debug)]
+pub(super) struct Findings {
+    ways: Vec<(bool, Vec<Vec<Outcome>>)>,
+    pairs: usize,
+}
+
+/// Runs everything in turn, the other way round every second time.
+pub(super) fn measure(myself: &Path, pairs: usize) -> Fallible<Findings> {
+    let mut ways = Vec::new();
+    for sends in [true, false] {
+        let mut outcomes: Vec<Vec<Outcome>> = vec![Vec::new(); WHO.len()];
+        for pair in 0..pairs {
+            let mut order: Vec<usize> = (0..WHO.len()).collect();
+            if pair % 2 == 1 {
+                order.reverse();
+            }
+            for number in order {
+                let (near, congestion) = (WHO[number], "cubic");
+                let (way, window, buffer) = (Way::Direct, WINDOW, BUFFER);
+                let plan = Plan { near, sends, congestion, way, window, buffer };
+                let outcome = run(myself, &plan).map_err(|error| format!("{near}: {error}"))?;
+                outcomes[number].push(outcome);
+            }
+        }
+        println!("{}", line(sends, &outcomes));
+        ways.push((sends, outcomes));
+    }
+    Ok(Findings { ways, pairs })
+}
+
+/// A row of the table.
+fn line(sends: bool, outcomes: &[Vec<Outcome>]) -> String {
+    let rates: Vec<Vec<f64>> = outcomes
+        .iter()
+        .map(|each| each.iter().map(|outcome| outcome.rate * 8.0 / 1e9).collect())
+        .collect();
+    let shown: Vec<String> = rates
+        .iter()
+        .map(|rates| {
+            let [middle, least, most] = spread(rates);
+            format!("{middle:.2} ({least:.2} to {most:.2})")
+        })
+        .collect();
+    let costs: Vec<String> = outcomes
+        .iter()
+        .map(|each| {
+            let all = each.iter().map(|outcome| {
+                let segments = number(outcome.total.max(1)) / 1448.0;
+                number(outcome.cpu[0]) / segments / 1000.0
+            });
+            format!("{:.2}", median(all.collect()).unwrap_or_default())
+        })
+        .collect();
+    format!(
+        "| {} | {} | {} | {} | {} |",
+        if sends { "near end sends" } else { "near end takes" },
+        WHO.join("<br>"),
+        shown.join("<br>"),
+        costs.join("<br>"),
+        ratio([WHO[0], WHO[1]], [&rates[0], &rates[1]], Some(GOAL)),
+    )
+}
+
+/// The section of the document, its heading first.
+pub(super) fn section(findings: &Findings) -> String {
+    let mut text = format!("{HEADING}\n\n{INTRODUCTION}");
+    let _ = writeln!(
+        text,
+        "{} pairs; medians, in brackets the smallest and the largest.\n\n\
+         | direction | who | Gbit/s | CPU µs per segment | against |\n|---|---|---|---|---|",
+        findings.pairs,
+    );
+    for (sends, outcomes) in &findings.ways {
+        let _ = writeln!(text, "{}", line(*sends, outcomes));
+    }
+    text
+}
+
+const INTRODUCTION: &str = "\
+One connection with the kernel over one TAP, bytes that the receiving program had between the seconds 1 and 4. MTU 1500, every frame
+complete: no offload, checksums made and verified by the near end, CUBIC, buffers of 1 MiB. Ours: host profile, our link (a TAP has no call for
+many frames: each is a read or a write). smoltcp: its `TunTapInterface` and its `wait`. CPU time is that of the near process, per 1448
+bytes of payload.
+
+";
