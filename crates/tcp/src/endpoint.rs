@@ -48,6 +48,53 @@ pub enum Push {
 /// One end of a connection.
 ///
 /// Its memory is this value, the receive storage and what the queue holds; nothing the peer does makes it grow.
+///
+/// An endpoint that is attached belongs to its engine, and cannot be attached to a second one (TCP-011):
+///
+/// ```compile_fail,E0382
+/// # use mainstay_tcp::{*, index::Scan, queue::*};
+/// # type Parts = Std<[u8; 99], ArrayQueue<&'static [u8], 2>>;
+/// # struct One;
+/// # impl Tables for One {
+/// #     type Profile = Parts;
+/// #     type Slots = [Slot<Parts>; 1];
+/// #     type Listeners = [Listener; 1];
+/// #     type Index = Scan;
+/// #     type Memory = ();
+/// # }
+/// fn twice(first: &mut Engine<One>, second: &mut Engine<One>, endpoint: Endpoint<Parts>) {
+///     let _ = first.attach(endpoint);
+///     let _ = second.attach(endpoint);
+/// }
+/// ```
+///
+/// What can be read cannot be held while the engine goes on (TCP-051):
+///
+/// ```compile_fail,E0502
+/// # use mainstay_tcp::{*, index::Scan, queue::*};
+/// # type Parts = Std<[u8; 99], ArrayQueue<&'static [u8], 2>>;
+/// # struct One;
+/// # impl Tables for One {
+/// #     type Profile = Parts;
+/// #     type Slots = [Slot<Parts>; 1];
+/// #     type Listeners = [Listener; 1];
+/// #     type Index = Scan;
+/// #     type Memory = ();
+/// # }
+/// fn held(engine: &mut Engine<One>, handle: Handle, now: mainstay_base::Instant) {
+///     let unread = engine.endpoint(handle).unwrap().recv();
+///     engine.handle_timeout(now);
+///     assert!(unread[0].is_empty());
+/// }
+/// ```
+///
+/// An engine whose parts may not go to another thread does not go there either (TCP-088):
+///
+/// ```compile_fail,E0277
+/// # use mainstay_tcp::{*, queue::*};
+/// fn go<T: Send>() {}
+/// go::<Endpoint<Std<[u8; 99], RingQueue<[u8; 9]>, std::rc::Rc<u8>>>>();
+/// ```
 pub struct Endpoint<P: Profile> {
     pub(crate) state: State,
     pub(crate) ended: Option<Disconnected>,

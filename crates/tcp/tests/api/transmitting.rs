@@ -1,4 +1,4 @@
-//! What comes with a segment that leaves (TCP-007), and what may come with one that arrives (TCP-103, TCP-197).
+//! What comes with a segment that leaves (TCP-007), and what may come with one that arrives (TCP-103).
 
 use crate::bench::{Bench, Journal, OURS, Peer, THEIRS, Text, meta, segment, settings};
 use core::net::IpAddr;
@@ -177,3 +177,5 @@ fn options_may_come_with_every_segment_in_every_state() {
     assert_eq!(bench.state(0), State::Established);
     assert!(bench.endpoint(0).facts().timestamps);
 }
+
+// Deferred TCP-197: optional (MAY-9); marks are seen by whoever watches, but the IP layer hands no received DSCP to the engine yet
