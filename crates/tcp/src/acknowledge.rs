@@ -180,7 +180,7 @@ impl<P: Profile> Endpoint<P> {
     fn fin_acknowledged(&mut self, now: Now) {
         match self.state {
             State::FinWait1 => {
-                self.state = State::FinWait2;
+                self.enter(State::FinWait2);
                 if self.bits.has(Bits::CLOSED_BOTH) {
                     self.await_end(now);
                 }

@@ -135,6 +135,7 @@ pub struct RateSample {
 
 /// Why the window has to shrink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Signal {
     /// Fast recovery begins.
     Loss,

@@ -6,6 +6,7 @@
 mod address;
 mod check;
 mod hints;
+mod leave;
 mod view;
 
 pub use address::{Address, Either};
@@ -13,7 +14,7 @@ pub use view::Facts;
 
 pub(crate) use hints::Hints;
 
-use crate::bits::{ARMED, Bits};
+use crate::bits::Bits;
 use crate::challenge::Allowance;
 use crate::congestion::CongestionControl;
 use crate::error::TcpError;
@@ -47,6 +48,53 @@ pub enum Push {
 /// One end of a connection.
 ///
 /// Its memory is this value, the receive storage and what the queue holds; nothing the peer does makes it grow.
+///
+/// An endpoint that is attached belongs to its engine, and cannot be attached to a second one (TCP-011):
+///
+/// ```compile_fail,E0382
+/// # use mainstay_tcp::{*, index::Scan, queue::*};
+/// # type Parts = Std<[u8; 99], ArrayQueue<&'static [u8], 2>>;
+/// # struct One;
+/// # impl Tables for One {
+/// #     type Profile = Parts;
+/// #     type Slots = [Slot<Parts>; 1];
+/// #     type Listeners = [Listener; 1];
+/// #     type Index = Scan;
+/// #     type Memory = ();
+/// # }
+/// fn twice(first: &mut Engine<One>, second: &mut Engine<One>, endpoint: Endpoint<Parts>) {
+///     let _ = first.attach(endpoint);
+///     let _ = second.attach(endpoint);
+/// }
+/// ```
+///
+/// What can be read cannot be held while the engine goes on (TCP-051):
+///
+/// ```compile_fail,E0502
+/// # use mainstay_tcp::{*, index::Scan, queue::*};
+/// # type Parts = Std<[u8; 99], ArrayQueue<&'static [u8], 2>>;
+/// # struct One;
+/// # impl Tables for One {
+/// #     type Profile = Parts;
+/// #     type Slots = [Slot<Parts>; 1];
+/// #     type Listeners = [Listener; 1];
+/// #     type Index = Scan;
+/// #     type Memory = ();
+/// # }
+/// fn held(engine: &mut Engine<One>, handle: Handle, now: mainstay_base::Instant) {
+///     let unread = engine.endpoint(handle).unwrap().recv();
+///     engine.handle_timeout(now);
+///     assert!(unread[0].is_empty());
+/// }
+/// ```
+///
+/// An engine whose parts may not go to another thread does not go there either (TCP-088):
+///
+/// ```compile_fail,E0277
+/// # use mainstay_tcp::{*, queue::*};
+/// fn go<T: Send>() {}
+/// go::<Endpoint<Std<[u8; 99], RingQueue<[u8; 9]>, std::rc::Rc<u8>>>>();
+/// ```
 #[repr(C)] // what is small and asked for often stands first, where short instructions reach it
 pub struct Endpoint<P: Profile> {
     pub(crate) bits: Bits,
@@ -226,7 +274,7 @@ impl<P: Profile> Endpoint<P> {
         (capacity > 0).then_some(()).ok_or(TcpError::BufferTooSmall)
     }
 
-    /// What it was made of; buffers that were not polled are still in the queue.
+    /// What it was made of; buffers that were neither polled nor [reclaimed](Self::reclaim) are still in the queue (TCP-013).
     pub fn into_parts(self) -> (P::Storage, P::Queue, P::Context) {
         (self.storage, self.queue, self.context)
     }
@@ -270,7 +318,7 @@ impl<P: Profile> Endpoint<P> {
     /// Starts a connection: the SYN leaves with the next poll (TCP-027).
     pub(crate) fn connect(&mut self, now: Now, birth: Birth) {
         self.begin(birth);
-        self.state = State::SynSent;
+        self.enter(State::SynSent);
         self.bits.set(Bits::SEND_SYN.and(Bits::OUTPUT));
         self.bits.put(Bits::TIMESTAMPS, self.settings.as_ref().timestamps);
         self.bits.put(Bits::SACK, self.settings.as_ref().sack);
@@ -357,8 +405,8 @@ impl<P: Profile> Endpoint<P> {
     pub(crate) fn finish(&mut self) -> Result<(), TcpError> {
         match self.state {
             State::Closed | State::Armed | State::TimeWait => return Err(TcpError::NotOpen),
-            State::Established => self.state = State::FinWait1,
-            State::CloseWait => self.state = State::LastAck,
+            State::Established => self.enter(State::FinWait1),
+            State::CloseWait => self.enter(State::LastAck),
             State::SynSent
             | State::SynReceived
             | State::FinWait1
@@ -403,8 +451,8 @@ impl<P: Profile> Endpoint<P> {
         if !keep {
             self.ring.clear(self.storage.as_mut());
         }
-        self.bits.unset(ARMED);
-        self.state = State::Closed;
+        self.disarm_all();
+        self.enter(State::Closed);
         self.ended = Some(reason);
         if let Some(extra) = self.extra.get_mut() {
             extra.end();
@@ -415,7 +463,8 @@ impl<P: Profile> Endpoint<P> {
                 .and(Bits::SEND_SYN)
                 .and(Bits::WANTS_READY)
                 .and(Bits::TELL_PROGRESS)
-                .and(Bits::TELL_SOFT),
+                .and(Bits::TELL_SOFT)
+                .and(Bits::BOUND), // for this connection, not for the next (TCP-020)
         );
         if !keep && !told {
             self.bits.unset(Bits::TELL_RECEIVE);

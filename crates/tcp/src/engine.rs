@@ -164,6 +164,7 @@ const RESETS: u32 = 100;
 
 /// What is done with a segment that nobody here is meant by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Unknown {
     /// A reset is sent.
     #[default]
@@ -307,7 +308,8 @@ impl<T: Tables> Engine<T> {
         Ok(Handle { slot: u32::try_from(place).unwrap_or(u32::MAX), generation: slot.generation })
     }
 
-    /// Takes an endpoint out, aborting its connection (TCP-014); no event mentions it any more.
+    /// Takes an endpoint out, aborting its connection (TCP-014); no event mentions it any more, and `handle` names nothing.
+    /// What it lent is fetched by [`Endpoint::reclaim`], and it may be attached again.
     pub fn detach(&mut self, now: Instant, handle: Handle) -> Option<Endpoint<T::Profile>> {
         if let Some(mut live) = self.at(now, handle) {
             live.abort();
@@ -320,7 +322,9 @@ impl<T: Tables> Engine<T> {
             self.index.remove(handle.slot());
         }
         slot.generation = slot.generation.wrapping_add(1);
-        slot.endpoint.take()
+        let mut endpoint = slot.endpoint.take()?;
+        endpoint.leave();
+        Some(endpoint)
     }
 
     /// An endpoint, to look at.
@@ -541,19 +545,19 @@ impl<T: Tables> Engine<T> {
     /// Listens on an address that may be unspecified and a port that may not (TCP-072).
     ///
     /// # Errors
-    /// [`TcpError::InvalidArgs`] without a port, [`TcpError::AddrInUse`] beside a listener that takes the same,
-    /// [`TcpError::QueueFull`] without a free place.
+    /// [`TcpError::InvalidArgs`] without a port, [`TcpError::AddrInUse`] beside a listener that takes the same or an
+    /// endpoint that is bound to it and not connected (TCP-021), [`TcpError::QueueFull`] without a free place.
     pub fn listen(&mut self, address: SocketAddr) -> Result<ListenerHandle, TcpError> {
         let ip =
             crate::endpoint::Either::new(address.ip()).filter(|_| !address.ip().is_multicast());
         let Some(ip) = ip.filter(|_| address.port() != 0) else {
             return Err(TcpError::InvalidArgs);
         };
-        let listeners = self.listeners.as_mut();
         let same = |it: &Listener| it.ip == Some(ip) && it.port == address.port();
-        if listeners.iter().any(same) {
+        if self.listeners.as_ref().iter().any(same) || self.is_bound(address) {
             return Err(TcpError::AddrInUse);
         }
+        let listeners = self.listeners.as_mut();
         let free = listeners.iter_mut().enumerate().find(|(_, listener)| listener.ip.is_none());
         let Some((slot, listener)) = free else { return Err(TcpError::QueueFull) };
         (listener.ip, listener.port) = (Some(ip), address.port());

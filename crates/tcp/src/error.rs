@@ -52,3 +52,11 @@ pub struct SendError<B> {
     /// Why.
     pub error: TcpError,
 }
+
+impl<B> fmt::Display for SendError<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<B: fmt::Debug> core::error::Error for SendError<B> {}

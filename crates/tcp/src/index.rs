@@ -15,6 +15,7 @@ use mainstay_base::Instant;
 
 /// One of the lists a slot can be on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum List {
     /// It may have something to send.
     Transmit,

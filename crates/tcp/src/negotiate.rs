@@ -69,10 +69,10 @@ impl<P: Profile> Endpoint<P> {
         (0..SHIFT_MAX).find(|shift| usize::from(u16::MAX) << shift >= capacity).unwrap_or(SHIFT_MAX)
     }
 
-    /// The bytes the receive storage has room for.
+    /// The bytes the receive storage has room for (TCP-012).
     #[cfg_attr(not(target_os = "none"), inline)]
     #[cfg_attr(target_os = "none", inline(never))]
-    pub(crate) fn capacity(&self) -> usize {
+    pub fn capacity(&self) -> usize {
         Ring::<P::Offset, P::Assembly>::capacity(self.storage.as_ref())
     }
 

@@ -70,7 +70,13 @@ impl<P: Profile> Endpoint<P> {
         }
         let taken = if segment.payload.is_empty() {
             let (sequence, ack) = (segment.sequence, segment.acknowledgment);
-            self.predicted_ack(now, sequence, ack, segment.window, stamps.echo)
+            let new = self.una.before(ack) && ack.at_or_before(self.nxt);
+            if !new || !self.is_well() {
+                return Prediction::Other;
+            }
+            self.trace_arrival(segment);
+            self.predicted_ack(now, sequence, ack, segment.window, stamps.echo);
+            Prediction::Taken
         } else {
             self.predicted_text(now, segment, sum)
         };
@@ -105,6 +111,7 @@ impl<P: Profile> Endpoint<P> {
         if sum.is_some_and(|sum| !sum.is_valid()) {
             return Prediction::Damaged;
         }
+        self.trace_arrival(segment);
         self.ring.take_next(bytes.len());
         self.take_window(segment.sequence, ack, u32::from(segment.window) << self.shift_out);
         self.rcv_nxt += clamp(bytes.len());
@@ -115,18 +122,7 @@ impl<P: Profile> Endpoint<P> {
 
     /// Something new is acknowledged, nothing is held out of order, lost or in doubt.
     #[inline(never)]
-    fn predicted_ack(
-        &mut self,
-        now: Now,
-        sequence: Seq,
-        ack: Seq,
-        window: u16,
-        echo: u32,
-    ) -> Prediction {
-        let new = self.una.before(ack) && ack.at_or_before(self.nxt);
-        if !new || !self.is_well() {
-            return Prediction::Other;
-        }
+    fn predicted_ack(&mut self, now: Now, sequence: Seq, ack: Seq, window: u16, echo: u32) {
         self.take_window(sequence, ack, u32::from(window) << self.shift_out);
         let mut told = Told {
             acked: 0,
@@ -147,7 +143,6 @@ impl<P: Profile> Endpoint<P> {
         self.advance(now, Some(echo), ack, &mut told);
         self.rate.delivered(now.micros, told.delivered);
         self.go_on(now, &told);
-        Prediction::Taken
     }
 
     /// Nothing is lost, held out of order or sent again.

@@ -13,6 +13,7 @@ use crate::rate::Rate;
 use crate::reassembly::{Assembly, Bitmap};
 use crate::scoreboard::{Sacked, Scoreboard};
 use crate::settings::Settings;
+use crate::trace::Step;
 use core::fmt::Debug;
 use core::marker::PhantomData;
 use core::net::Ipv6Addr;
@@ -57,6 +58,9 @@ pub trait Profile {
 
     /// What pays only where much is sent, and takes text: prediction of headers, super-segments (TCP-600), pacing (TCP-310).
     const BULK: bool = true;
+    /// Is told of each step of a connection; nobody is, unless a profile says otherwise (TCP-095).
+    #[inline]
+    fn trace(_context: &mut Self::Context, _step: Step) {}
 }
 
 /// The settings of a profile.
@@ -162,4 +166,8 @@ impl<P: Profile> Profile for Extended<P> {
     type Extras = Extra;
     const TICK_SHIFT: u32 = P::TICK_SHIFT;
     const BULK: bool = P::BULK;
+
+    fn trace(context: &mut P::Context, step: Step) {
+        P::trace(context, step);
+    }
 }

@@ -8,10 +8,16 @@ mod ring;
 pub use array::{ArrayQueue, SlotQueue, Slots};
 pub use ring::{CopyQueue, RingQueue};
 
+use core::ops::Deref;
+use core::pin::Pin;
+
 /// How many slices one segment may refer to (TCP-607).
 pub const SLICES_MAX: usize = 4; // chosen: two for a ring that wraps, and two more for short buffers
 
 /// A stable view of bytes that can be lent (TCP-031).
+///
+/// `&[u8]` is one without room. So is whatever leads to bytes when it is pinned, such as a `Pin<Box<[u8]>>` or a
+/// `Pin<Arc<[u8]>>` where there is an allocator. The bytes must stay what they are while they are lent.
 pub trait TxBuf {
     /// The bytes to send.
     fn bytes(&self) -> &[u8];
@@ -28,6 +34,12 @@ pub trait TxBuf {
 }
 
 impl TxBuf for &[u8] {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+}
+
+impl<B: Deref<Target = [u8]>> TxBuf for Pin<B> {
     fn bytes(&self) -> &[u8] {
         self
     }

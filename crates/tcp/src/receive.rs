@@ -1,6 +1,6 @@
 //! The receiving side: text into the ring, the window, and when to acknowledge (section 6 of the specification).
 
-use crate::bits::{ARMED, Bits};
+use crate::bits::Bits;
 use crate::endpoint::{Endpoint, clamp};
 use crate::event::{Disconnected, State};
 use crate::fine::Finer as _;
@@ -11,11 +11,11 @@ use crate::segment_arrives::Segment;
 use crate::seq::Seq;
 use crate::time::Now;
 use crate::timers::{Slot, Watch};
+use crate::trace::Step;
 use mainstay_wire::tcp::{SackBlock, SackBlocks};
 
 // Deferred TCP-459: a slot of the ring for a device to write to is of use where a device places payload by itself; TAP
 // and the radios at hand deliver whole frames.
-// Deferred TCP-612: a MAY; sums are verified before anything is copied, and one pass of both would have to copy first.
 impl<P: Profile> Endpoint<P> {
     /// Seventh: the text (TCP-450 to TCP-454), already cut to the window.
     pub(crate) fn take_text(&mut self, now: Now, segment: &Segment<'_>, start: Seq, bytes: &[u8]) {
@@ -37,6 +37,9 @@ impl<P: Profile> Endpoint<P> {
             return;
         }
         let bytes = bytes.get(..room).unwrap_or(bytes);
+        if offset > 0 {
+            self.trace(Step::OutOfOrder { sequence: start, len: clamp(bytes.len()) });
+        }
         let gap = self.ring.out_of_order() > 0;
         let written = self.ring.write(self.storage.as_mut(), offset, bytes);
         if let Some((left, right)) = written.duplicate {
@@ -99,8 +102,8 @@ impl<P: Profile> Endpoint<P> {
         self.rcv_nxt += 1;
         self.rcv_adv = self.rcv_adv.later(self.rcv_nxt);
         match self.state {
-            State::Established => self.state = State::CloseWait,
-            State::FinWait1 => self.state = State::Closing,
+            State::Established => self.enter(State::CloseWait),
+            State::FinWait1 => self.enter(State::Closing),
             State::FinWait2 => self.enter_time_wait(now),
             State::Closed
             | State::Armed
@@ -116,8 +119,8 @@ impl<P: Profile> Endpoint<P> {
     /// Both sides have finished (TCP-068, TCP-182).
     #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn enter_time_wait(&mut self, now: Now) {
-        self.bits.unset(ARMED);
-        self.state = State::TimeWait;
+        self.disarm_all();
+        self.enter(State::TimeWait);
         self.sent_at = now.micros;
         self.watch = Watch::TimeWait;
         self.arm(Slot::Watch, now, self.time_wait());
@@ -132,6 +135,7 @@ impl<P: Profile> Endpoint<P> {
 
     /// To be said once, first among the blocks (RFC 2883, TCP-482).
     pub(crate) fn report_duplicate(&mut self, left: Seq, right: Seq) {
+        self.trace(Step::Duplicate { sequence: left, len: right.since(left) });
         if self.bits.has(Bits::SACK) {
             self.duplicate = left;
             self.duplicate_len = u16::try_from(right.since(left)).unwrap_or(u16::MAX);

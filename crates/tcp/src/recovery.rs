@@ -17,6 +17,7 @@ use crate::scoreboard::Sacked;
 use crate::seq::Seq;
 use crate::time::{Now, later};
 use crate::timers::{Rtx, Slot};
+use crate::trace::Step;
 
 /// One episode.
 #[derive(Clone, Copy, Debug)]
@@ -93,7 +94,7 @@ impl<P: Profile> Endpoint<P> {
         let found = self.find_losses(now, told);
         let probe = self.judge_probe(now, found.lost);
         let found = if probe { Found { lost: 0, ..found } } else { found };
-        self.rate.lost(found.lost);
+        self.found_lost(found.lost);
         if found.lost > 0 && !self.bits.has(Bits::RECOVERY) {
             self.begin_recovery(now, Signal::Loss, told.flight_before);
         } else if told.ce_bytes > 0
@@ -176,6 +177,7 @@ impl<P: Profile> Endpoint<P> {
             resent: 0,
             first_resent: stamp,
         };
+        self.trace(Step::Reduced(signal));
         self.congestion.on_congestion(now.instant(), signal, size);
         let old = Bits::AFTER_RTO.and(Bits::AFTER_MARK).and(Bits::TLP_OUT).and(DOUBT);
         self.bits.unset(old.and(Bits::TIMING).and(Bits::BURST_LIMITED));
@@ -204,7 +206,7 @@ impl<P: Profile> Endpoint<P> {
             now: now.micros,
         };
         let lost = self.losses.lose_all(&view);
-        self.rate.lost(lost);
+        self.found_lost(lost);
         self.duplicates = 0;
         self.bits.set(Bits::RECOVERY.and(Bits::AFTER_RTO).and(Bits::FORCE).and(Bits::OUTPUT));
         self.bits.unset(DOUBT);
@@ -214,6 +216,14 @@ impl<P: Profile> Endpoint<P> {
     /// Where the episode ends.
     pub(crate) const fn recover_point(&self) -> Seq {
         self.episode.recover
+    }
+
+    /// So much of the flight is lost.
+    pub(crate) fn found_lost(&mut self, len: u32) {
+        self.rate.lost(len);
+        if len > 0 {
+            self.trace(Step::Lost(len));
+        }
     }
 
     fn end_recovery(&mut self, now: Now) {
@@ -227,6 +237,7 @@ impl<P: Profile> Endpoint<P> {
                 .and(DOUBT),
         );
         self.losses.recovered();
+        self.trace(Step::Recovered);
         if shrank {
             self.congestion.on_recovery_end(now.instant());
         }
@@ -360,6 +371,7 @@ impl<P: Profile> Endpoint<P> {
         if !(self.episode.resent == 0 || eifel || self.resolve_doubt(told)) {
             return;
         }
+        self.trace(Step::Undone);
         self.congestion.undo(self.episode.before);
         if self.bits.has(Bits::AFTER_RTO)
             && let Some(rtt) = told.rtt
@@ -391,6 +403,7 @@ impl<P: Profile> Endpoint<P> {
             // Only one copy arrived, so the original was lost: one response, and nothing left to repair.
             self.bits.unset(Bits::TLP_OUT);
             if !self.bits.has(Bits::RECOVERY) {
+                self.trace(Step::Reduced(Signal::Loss));
                 self.congestion.on_congestion(now.instant(), Signal::Loss, told.flight_before);
                 self.congestion.on_recovery_end(now.instant());
             }

@@ -162,13 +162,13 @@ impl<P: Profile> Endpoint<P> {
         self.take_syn(now, header, segment.ecn);
         if !acknowledges {
             // Simultaneous open (TCP-122): the same SYN again, now as an answer.
-            self.state = State::SynReceived;
+            self.enter(State::SynReceived);
             self.bits.set(Bits::SEND_SYN.and(Bits::OUTPUT));
             return Ok(());
         }
         self.sample_syn(now, segment);
         self.una += 1;
-        self.state = State::Established;
+        self.enter(State::Established);
         self.settle_early_data(ack);
         self.establish(now);
         self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
@@ -352,7 +352,7 @@ impl<P: Profile> Endpoint<P> {
             }
             self.sample_syn(now, segment);
             self.una += 1;
-            self.state = State::Established;
+            self.enter(State::Established);
             self.settle_early_data(ack);
             self.set_wnd(self.scaled(segment));
             self.wl1 = segment.sequence;
@@ -409,7 +409,7 @@ impl<P: Profile> Endpoint<P> {
         self.begin_congestion();
         self.start_sending(now);
         if self.bits.has(Bits::FIN_QUEUED) {
-            self.state = State::FinWait1;
+            self.enter(State::FinWait1);
         }
         self.arm_keepalive(now);
         if !early {

@@ -20,6 +20,7 @@ pub struct Place(usize);
 
 /// What became of a SYN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Queued {
     /// It has a place.
     Placed(Place),
@@ -31,6 +32,7 @@ pub enum Queued {
 
 /// What time brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Due {
     /// The SYN-ACK is to be sent again.
     Resend(Syn),

@@ -22,6 +22,7 @@ pub const WAIT_MAX: Duration = Duration::from_mins(4);
 
 /// What the tuple of a new connection of ours had before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Reuse {
     /// Nothing.
     Free,

@@ -8,7 +8,6 @@ use crate::extras::Extras as _;
 use crate::limits::{MSS_DEFAULT_V4, MSS_DEFAULT_V6, TLP_ACK_DELAY};
 use crate::losses::{Flight, Losses, Trips};
 use crate::profile::Profile;
-use crate::rate::Rate;
 use crate::scoreboard::Sacked;
 use crate::time::Now;
 use crate::timers::{Rtx, Slot, Watch};
@@ -27,7 +26,7 @@ impl<P: Profile> Endpoint<P> {
     pub(crate) fn handle_timeout(&mut self, now: Now) -> bool {
         let mut reset = false;
         if self.is_due(Slot::Ack, now) {
-            self.disarm(Slot::Ack);
+            self.expire(Slot::Ack);
             self.bits.unset(Bits::HELD);
             let owed = self.unacknowledged() > 0;
             self.bits.put(Bits::OVERRIDE, self.backlog() > 0);
@@ -37,19 +36,19 @@ impl<P: Profile> Endpoint<P> {
             }
         }
         if self.is_due(Slot::Rtx, now) {
-            self.disarm(Slot::Rtx);
+            self.expire(Slot::Rtx);
             reset = self.retransmission_due(now);
         }
         if self.is_due(Slot::Watch, now) {
-            self.disarm(Slot::Watch);
+            self.expire(Slot::Watch);
             reset |= self.rest_due(now);
         }
         if Slot::Pace.is_kept::<P>() && self.is_due(Slot::Pace, now) {
-            self.disarm(Slot::Pace);
+            self.expire(Slot::Pace);
             self.bits.set(Bits::OUTPUT);
         }
         if Slot::User.is_kept::<P>() && self.is_due(Slot::User, now) {
-            self.disarm(Slot::User);
+            self.expire(Slot::User);
             reset |= self.state.is_synchronized();
             self.terminate(Disconnected::TimedOut);
         }
@@ -181,7 +180,7 @@ impl<P: Profile> Endpoint<P> {
         let duplicates = u32::try_from(self.board.sacked()).unwrap_or(u32::MAX).div_ceil(mss);
         let found = self.losses.detect(&flight, trips, recovering, duplicates);
         let lost = if self.judge_probe(now, found.lost) { 0 } else { found.lost };
-        self.rate.lost(lost);
+        self.found_lost(lost);
         if lost > 0 && !recovering {
             self.begin_recovery(now, Signal::Loss, before);
         }

@@ -5,6 +5,7 @@ use crate::endpoint::Endpoint;
 use crate::limits::ACK_DELAY_MAX;
 use crate::profile::Profile;
 use crate::time::{Now, later};
+use crate::trace::Step;
 use core::time::Duration;
 use mainstay_base::Instant;
 
@@ -21,6 +22,7 @@ pub(crate) enum Slot {
 
 /// What the retransmission deadline means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Rtx {
     /// Nothing came back (RFC 6298).
     #[default]
@@ -35,6 +37,7 @@ pub enum Rtx {
 
 /// What the deadline for the rest means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Watch {
     /// A silent peer is probed.
     #[default]
@@ -90,12 +93,29 @@ impl<P: Profile> Endpoint<P> {
         if let Some(place) = self.slots.as_mut().get_mut(slot as usize) {
             *place = now.tick_after(P::TICK_SHIFT, micros.max(1));
             self.bits.set(slot.armed());
+            self.trace(Step::Armed { timer: self.timer(slot), micros: micros.max(1) });
         }
     }
 
     #[inline]
     pub(crate) fn disarm(&mut self, slot: Slot) {
+        if self.bits.take(slot.armed()) {
+            self.trace(Step::Stopped(self.timer(slot)));
+        }
+    }
+
+    /// Clears all of them.
+    pub(crate) fn disarm_all(&mut self) {
+        for slot in Slot::ALL {
+            self.disarm(slot);
+        }
+    }
+
+    /// The deadline has come.
+    #[inline]
+    pub(crate) fn expire(&mut self, slot: Slot) {
         self.bits.unset(slot.armed());
+        self.trace(Step::Due(self.timer(slot)));
     }
 
     #[inline]
@@ -176,16 +196,19 @@ impl<P: Profile> Endpoint<P> {
     /// Each deadline that is set, with its meaning (TCP-425).
     pub(crate) fn armed_timers(&self, now: Now) -> impl Iterator<Item = (Timer, Instant)> {
         let armed = Slot::ALL.into_iter().filter(|slot| self.is_armed(*slot));
-        armed.map(move |slot| {
-            let timer = match slot {
-                Slot::Ack => Timer::Acknowledge,
-                Slot::Rtx => Timer::Retransmit(self.rtx),
-                Slot::Watch => Timer::Watch(self.watch),
-                Slot::Pace => Timer::Pace,
-                Slot::User => Timer::UserTimeout,
-            };
-            (timer, self.moment(slot, now))
-        })
+        armed.map(move |slot| (self.timer(slot), self.moment(slot, now)))
+    }
+
+    /// What a deadline means now.
+    #[inline]
+    pub(crate) const fn timer(&self, slot: Slot) -> Timer {
+        match slot {
+            Slot::Ack => Timer::Acknowledge,
+            Slot::Rtx => Timer::Retransmit(self.rtx),
+            Slot::Watch => Timer::Watch(self.watch),
+            Slot::Pace => Timer::Pace,
+            Slot::User => Timer::UserTimeout,
+        }
     }
 }
 

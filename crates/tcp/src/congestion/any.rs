@@ -13,6 +13,7 @@ use super::{
     clippy::large_enum_variant,
     reason = "no allocator here; connections that must be small name one type"
 )]
+#[non_exhaustive]
 pub enum AnyCc {
     /// NewReno.
     NewReno(NewReno),
@@ -26,6 +27,7 @@ pub enum AnyCc {
 
 /// Which one, and what can be set for it. CUBIC unless said otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Config {
     /// NewReno.
     NewReno(reno::Config),

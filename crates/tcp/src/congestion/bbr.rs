@@ -62,6 +62,7 @@ pub struct Bbr3 {
 
 /// What BBR is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Mode {
     /// Doubles its rate each round.
     Startup,

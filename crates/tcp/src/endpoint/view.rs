@@ -8,9 +8,12 @@ use crate::losses::Losses;
 use crate::profile::Profile;
 use crate::queue::TxQueue;
 use crate::seq::Seq;
+use crate::timers::{Slot, Timer};
 use core::net::{IpAddr, SocketAddr};
 
-/// Facts of one moment. Bytes and microseconds.
+/// Facts of one moment (TCP-094). Bytes and microseconds.
+///
+/// They are what a connection knows anyway. Counts would have to be kept: a profile with [`Tally`](crate::Tally) does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Facts {
@@ -62,6 +65,8 @@ pub struct Facts {
     pub resent: u32,
     /// An episode of recovery is under way and ends when everything before this is acknowledged.
     pub recovering_to: Option<Seq>,
+    /// The deadlines that are set; [`Live::timeouts`](crate::Live::timeouts) says when they come.
+    pub timers: [Option<Timer>; 5],
     /// The last trouble.
     pub soft: Option<Soft>,
     /// Why the last connection ended.
@@ -97,6 +102,7 @@ impl<P: Profile> Endpoint<P> {
             retries: self.retries,
             resent: self.fine.resent(),
             recovering_to: self.recovering_to(),
+            timers: Slot::ALL.map(|slot| self.is_armed(slot).then(|| self.timer(slot))),
             soft: self.soft,
             ended: self.ended,
         }

@@ -17,6 +17,7 @@ use mainstay_wire::tcp::{Cookie, Flags, Header, OPTIONS_MAX};
 
 /// Whether data may come and go in SYNs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FastOpenPolicy {
     /// No.
     #[default]

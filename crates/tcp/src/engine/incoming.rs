@@ -14,6 +14,7 @@ use crate::profile::Profile;
 use crate::segment_arrives::{Arrival, Ignored, Segment};
 use crate::seq::Seq;
 use crate::time::Now;
+use crate::trace::Step;
 use core::net::IpAddr;
 use mainstay_base::Instant;
 use mainstay_wire::checksum::{self, Checksum};
@@ -37,7 +38,7 @@ pub struct Meta {
     pub mtu: u16,
 }
 
-/// What came of a segment.
+/// What came of a segment. There will be no more kinds: a caller that did not know one would leave a peer without an answer.
 #[derive(Debug)]
 #[must_use]
 #[expect(
@@ -152,6 +153,7 @@ impl<T: Tables> Engine<T> {
         segment: &Segment<'_>,
     ) -> Result<(), Ignored> {
         let Some(endpoint) = self.endpoint_mut(slot) else { return Err(Ignored::Stranger) };
+        endpoint.trace_arrival(segment);
         let open = endpoint.state;
         let (met, losses) = (Met::before(endpoint), ecn_paths::unanswered(endpoint));
         let arrival = endpoint.handle_segment(now, segment);
@@ -188,13 +190,23 @@ impl<T: Tables> Engine<T> {
             Arrival::Taken => Ok(()),
             Arrival::Dropped(why) => {
                 self.counters.ignored += 1;
+                self.trace_drop(slot, why);
                 Err(why)
             }
             Arrival::Reset(sequence) => {
                 self.counters.ignored += 1;
+                self.trace_drop(slot, Ignored::Acknowledgment);
                 self.reset_peer(slot, sequence, None);
                 Err(Ignored::Acknowledgment)
             }
+        }
+    }
+
+    /// A connection dropped a segment.
+    #[inline]
+    fn trace_drop(&mut self, slot: usize, why: Ignored) {
+        if let Some(endpoint) = self.endpoint_mut(slot) {
+            endpoint.trace(Step::Dropped(why));
         }
     }
 
@@ -354,7 +366,7 @@ impl<P: Profile> Endpoint<P> {
         self.begin(birth);
         self.bits.set(Bits::PASSIVE);
         self.take_syn(now, header, arrived);
-        self.state = State::SynReceived;
+        self.enter(State::SynReceived);
         self.repeating_since = now.seconds();
         self.bits.set(Bits::SEND_SYN.and(Bits::OUTPUT));
         self.watch = crate::timers::Watch::Handshake;

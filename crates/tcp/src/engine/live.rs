@@ -17,6 +17,7 @@ use mainstay_base::Instant;
 
 /// Whether the first bytes may leave with the SYN (RFC 7413).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FastOpen {
     /// The SYN leaves at once, alone (TCP-027).
     #[default]
@@ -86,8 +87,8 @@ impl<T: Tables> Live<'_, T> {
         self.engine.slots.as_ref().get(self.slot)?.endpoint.as_ref()
     }
 
-    /// The local address and port for the next connect; port 0 and the unspecified address leave the choice to it
-    /// (TCP-020).
+    /// The local address and port for the next connection, and only for that; port 0 and the unspecified address leave the
+    /// choice to connect (TCP-020).
     ///
     /// # Errors
     /// [`TcpError::InvalidState`] with a connection, [`TcpError::InvalidArgs`] for a multicast address,
@@ -147,7 +148,7 @@ impl<T: Tables> Live<'_, T> {
             return self.ask(|endpoint, _| {
                 endpoint.set_tuple(&tuple);
                 endpoint.rcv_mss = birth.mss;
-                endpoint.state = State::Armed;
+                endpoint.enter(State::Armed);
                 Ok(())
             });
         }
@@ -208,7 +209,7 @@ impl<T: Tables> Live<'_, T> {
         let source = tuple.local.ip();
         let port = if bound { None } else { self.engine.choose_port(self.now, source, tuple.peer) };
         let Some(port) = port else {
-            self.with(|endpoint, _| endpoint.state = State::Closed);
+            self.with(|endpoint, _| endpoint.enter(State::Closed));
             return Err(TcpError::NoRoute);
         };
         tuple.local.set_port(port);
@@ -351,6 +352,8 @@ impl<T: Tables> Live<'_, T> {
     }
 
     /// Ends the connection at once, in every state (TCP-062, TCP-063).
+    ///
+    /// To take back what is queued and not sent, abort and connect again: there is no call that flushes (TCP-198).
     pub fn abort(&mut self) {
         let mut reset = None;
         self.with(|endpoint, _| {
@@ -360,7 +363,7 @@ impl<T: Tables> Live<'_, T> {
             }
             match told {
                 State::Closed => {}
-                State::Armed => endpoint.state = State::Closed,
+                State::Armed => endpoint.enter(State::Closed),
                 State::TimeWait => endpoint.terminate(Disconnected::Normal),
                 State::SynSent
                 | State::SynReceived
@@ -428,6 +431,18 @@ impl<T: Tables> Engine<T> {
                             && overlaps(endpoint.local.ip(), endpoint.local_port)
                     })
             })
+    }
+
+    /// Whether an endpoint will connect from there, and has not yet (TCP-021).
+    pub(super) fn is_bound(&self, address: SocketAddr) -> bool {
+        self.slots.as_ref().iter().filter_map(|slot| slot.endpoint.as_ref()).any(|endpoint| {
+            let local = endpoint.local.ip();
+            let ip = address.ip();
+            endpoint.state == State::Closed
+                && endpoint.bits.has(Bits::BOUND)
+                && endpoint.local_port == address.port()
+                && (local.is_unspecified() || ip.is_unspecified() || local == ip)
+        })
     }
 
     /// Whether a connection in TIME-WAIT that has no endpoint any more has this local address and port (TCP-021).

@@ -6,6 +6,7 @@ use super::{Engine, Memory as _, Tables};
 use crate::endpoint::{Address as _, Endpoint, clamp};
 use crate::index::{Index as _, List};
 use crate::queue::{Slices, TxQueue as _};
+use crate::seq::Seq;
 use crate::time::Now;
 use crate::transmit::Outgoing;
 use core::net::IpAddr;
@@ -16,6 +17,7 @@ use mainstay_wire::tcp::{CHECKSUM_OFFSET, Header};
 
 /// What stands in the checksum field (TCP-610).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Summed {
     /// The checksum.
     Full,
@@ -68,9 +70,9 @@ impl<T: Tables> Engine<T> {
             else {
                 continue;
             };
-            let before = endpoint.before();
+            let (before, nxt) = (endpoint.before(), endpoint.nxt);
             if let Some(out) = endpoint.poll_usual(now, &mut self.header) {
-                self.has_left(now, slot, before, &out);
+                self.has_left(now, slot, before, nxt, &out);
                 return self.lend(slot, &out);
             }
             if let Some(out) = self.poll_any(now, slot) {
@@ -96,12 +98,12 @@ impl<T: Tables> Engine<T> {
     #[inline(never)]
     fn poll_any(&mut self, now: Now, slot: usize) -> Option<Outgoing> {
         let endpoint = self.slots.as_mut().get_mut(slot)?.endpoint.as_mut()?;
-        let before = endpoint.before();
+        let (before, nxt) = (endpoint.before(), endpoint.nxt);
         let Some(mut out) = endpoint.poll_transmit(now, &mut self.header) else {
             self.touch(now, slot);
             return None;
         };
-        self.has_left(now, slot, before, &out);
+        self.has_left(now, slot, before, nxt, &out);
         if out.fast_open {
             out.header_len = self.write_cookie(now, slot, &out)?;
         }
@@ -110,10 +112,11 @@ impl<T: Tables> Engine<T> {
 
     /// Remembers what left, for the driver may say that it did not.
     #[inline]
-    fn has_left(&mut self, now: Now, slot: usize, mut before: Before, out: &Outgoing) {
-        let Some(place) = self.slots.as_ref().get(slot) else { return };
-        if let Some(endpoint) = place.endpoint.as_ref() {
+    fn has_left(&mut self, now: Now, slot: usize, mut before: Before, nxt: Seq, out: &Outgoing) {
+        let Some(place) = self.slots.as_mut().get_mut(slot) else { return };
+        if let Some(endpoint) = place.endpoint.as_mut() {
             endpoint.after(&mut before, out);
+            endpoint.trace_departure(nxt, out, &self.header);
         }
         self.last = Some(Last::Segment(slot, place.generation, before));
         self.counters.sent += 1;

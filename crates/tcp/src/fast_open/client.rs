@@ -26,6 +26,7 @@ pub struct Server {
 
 /// How to begin with a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Plan {
     /// Without the option: it failed not long ago.
     Plain,

@@ -8,6 +8,7 @@ use mainstay_wire::tcp::Cookie;
 
 /// What a cookie proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Check {
     /// It is the one that is given out.
     Newest,

@@ -34,8 +34,11 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> RingQueue<S> {
     }
 
     /// The storage again.
-    pub fn into_storage(self) -> S {
-        self.storage
+    ///
+    /// # Errors
+    /// The queue, while it has bytes that are not acknowledged: the end of the connection empties it.
+    pub fn into_storage(self) -> Result<S, Self> {
+        if self.len > 0 { Err(self) } else { Ok(self.storage) }
     }
 
     /// Where the `offset`th byte lies.

@@ -37,6 +37,7 @@ pub struct Syn {
 
 /// How far a handshake is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Stage {
     /// Nothing was sent: the application has not decided (TCP-076).
     Deferred,

@@ -37,6 +37,7 @@ impl Ended {
 
 /// What to do about a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Answer {
     /// Send this if the engine's bucket allows (TCP-511).
     Ack(Ack),
