@@ -199,7 +199,6 @@ impl Bits {
 
     /// The deadlines that are armed, the first of them the lowest bit.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "five bits")]
     pub(crate) const fn armed(self) -> u32 {
         ((self.0 & ARMED.0) >> 45) as u32
     }

@@ -264,9 +264,13 @@ impl<P: Profile> Endpoint<P> {
             settings,
             context,
         };
-        endpoint.ring.clear(endpoint.storage.as_mut());
-        endpoint.bits.put(Bits::NO_DELAY, !endpoint.settings.as_ref().nagle);
+        endpoint.prepare();
         Ok(endpoint)
+    }
+
+    fn prepare(&mut self) {
+        self.ring.clear(self.storage.as_mut());
+        self.bits.put(Bits::NO_DELAY, !self.settings.as_ref().nagle);
     }
 
     fn check_room(storage: &[u8]) -> Result<(), TcpError> {

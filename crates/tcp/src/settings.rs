@@ -49,13 +49,14 @@ pub struct Settings<C> {
     /// RFC 7323 window scaling is offered; where the peer offers it or the receive storage is larger than 65 535
     /// bytes it is used in any case.
     pub window_scale: bool,
-    /// Segments leave spread over the round trip (TCP-310).
+    /// Segments leave spread over the round trip (TCP-310), in profiles that are made for bulk
+    /// ([`Profile::BULK`](crate::Profile::BULK)).
     pub pacing: bool,
     /// The IP hop limit.
     pub hop_limit: u8,
     /// The differentiated services code point, 0 to 63.
     pub dscp: u8,
-    /// The most payload of one super-segment, 0 for none (TCP-600).
+    /// The most payload of one super-segment, 0 for none (TCP-600); in the same profiles.
     pub gso_max: u16,
     /// The largest payload offered and sent per segment, for links that must spare frames (TCP-551); 0 for none.
     pub mss_limit: u16,

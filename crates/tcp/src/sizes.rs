@@ -102,7 +102,7 @@ impl<P: Profile> Profile for Bare<P> {
 // a table of local addresses, and for SACK ranges and records that share their memory.
 /// The largest cores, on 32 bits as on 64. measured: here; what there is, and it may only shrink
 const TINY_MAX: usize = 240;
-const STD_MAX: usize = 480;
+const STD_MAX: usize = 468;
 const HOST_MAX: usize = 1136;
 
 type Bytes = &'static mut [u8];

@@ -45,10 +45,11 @@ impl Now {
     #[cfg_attr(not(target_os = "none"), inline)]
     #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) const fn millis(self) -> u32 {
-        if usize::BITS > 32 {
-            return low(self.wide() / 1000);
-        }
-        // By digits of 16 bits: a machine of 32 bits has no division of 64 but one that takes a kilobyte of text.
+        if usize::BITS > 32 { low(self.wide() / 1000) } else { self.millis_by_digits() }
+    }
+
+    /// The same by digits of 16 bits: a machine of 32 bits divides 64 only with a kilobyte of text.
+    const fn millis_by_digits(self) -> u32 {
         let high = ((self.rounds % 1000) << 16) | (self.micros >> 16);
         let rest = ((high % 1000) << 16) | (self.micros & 0xffff);
         ((high / 1000) << 16).wrapping_add(rest / 1000)
@@ -83,4 +84,26 @@ pub(crate) const fn low(wide: u64) -> u32 {
 #[inline]
 pub(crate) const fn later(a: u32, b: u32) -> bool {
     b.wrapping_sub(a) & (1 << 31) != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Covers TCP-357
+    #[test]
+    fn milliseconds_are_the_same_however_they_are_divided() {
+        let mut micros = 1_u64;
+        for step in 0..200_000_u64 {
+            let now = Now::new(Instant::from_micros(micros));
+            assert_eq!(now.millis_by_digits(), low(micros / 1000), "{micros}");
+            micros =
+                micros.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(step) >> (step % 40);
+        }
+        for micros in [0, 999, 1000, u64::from(u32::MAX), 1 << 32, u64::MAX] {
+            let now = Now::new(Instant::from_micros(micros));
+            assert_eq!(now.millis_by_digits(), low(micros / 1000), "{micros}");
+            assert_eq!(now.instant(), Instant::from_micros(micros));
+        }
+    }
 }
