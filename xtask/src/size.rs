@@ -38,17 +38,17 @@ const SERVERS: &[Server] = &[
         entry: "echo_tiny",
         profile: "tiny",
         goal: 16 << 10,
-        most: 40_000,
+        most: 34_000,
         stack_goal: 512,
-        stack: 1_950,
+        stack: 1_900,
     },
     Server {
         entry: "echo_std",
         profile: "std",
         goal: 28 << 10,
-        most: 47_000,
+        most: 39_500,
         stack_goal: 1024,
-        stack: 1_970,
+        stack: 1_900,
     },
 ];
 
