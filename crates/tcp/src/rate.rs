@@ -1,6 +1,7 @@
 //! How fast the path delivers (draft-ietf-ccwg-bbr, delivery rate samples): for controllers that want to know.
 
 use crate::congestion::RateSample;
+use crate::time::later;
 use core::fmt::Debug;
 
 /// Measures the rate of delivery, or nothing.
@@ -102,7 +103,9 @@ impl Rate for DeliveryRate {
     }
 
     fn sample(&mut self, stamp: RateStamp, sent: u32, min_rtt: u32) -> Option<RateSample> {
-        let sending = sent.wrapping_sub(stamp.first_sent);
+        // Records keep their time more coarsely than this does, so what leaves after silence seems to have left before it.
+        let sending =
+            if later(stamp.first_sent, sent) { 0 } else { sent.wrapping_sub(stamp.first_sent) };
         let acknowledging = self.delivered_at.wrapping_sub(stamp.delivered_at);
         self.first_sent = sent;
         let interval_micros = sending.max(acknowledging);
@@ -117,5 +120,19 @@ impl Rate for DeliveryRate {
             lost: self.lost.wrapping_sub(stamp.lost),
             delivered_total: self.delivered,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_leaves_after_silence_is_not_measured_from_the_next_round_of_the_clock() {
+        let mut rate = DeliveryRate::default();
+        let stamp = rate.stamp(100_005, 1000, true);
+        rate.delivered(100_905, 1000);
+        let sample = rate.sample(stamp, 100_000, 800).unwrap();
+        assert_eq!((sample.interval_micros, sample.delivered), (900, 1000));
     }
 }
