@@ -282,14 +282,13 @@ fn an_unknown_protocol_is_answered_in_the_words_of_its_version() {
 
 fn v6_packet(source: &str, to: &str, (next, hop_limit): (Protocol, u8), payload: &[u8]) -> Vec<u8> {
     let header = ipv6::Header {
-        dscp: Dscp::DEFAULT,
-        ecn: Ecn::NotEct,
-        flow_label: 0,
-        next,
         hop_limit,
-        source: source.parse().unwrap(),
-        destination: to.parse().unwrap(),
-        payload_len: payload.len().try_into().unwrap(),
+        ..ipv6::Header::new(
+            source.parse().unwrap(),
+            to.parse().unwrap(),
+            next,
+            payload.len().try_into().unwrap(),
+        )
     };
     let mut packet = vec![0; 40];
     header.emit(&mut packet).unwrap();

@@ -7,11 +7,13 @@
 mod exchange;
 mod flow;
 mod kernel;
+mod narrow;
 mod pattern;
 
 pub use exchange::{accepted, coming, exchange, taking};
 pub use flow::Flow;
 pub use kernel::{Heard, converse, listener, negotiated, talk};
+pub use narrow::{BEHIND, narrow};
 pub use pattern::Pattern;
 
 use crate::pressure::is_full;

@@ -9,7 +9,7 @@ use mainstay_net::{
     Capabilities, Config, Event, Ignored, InterfaceId, InterfaceOptions, Medium, Prefix, Stack,
 };
 use mainstay_wire::ethernet::{EtherType, Header, Mac};
-use mainstay_wire::ip::{Dscp, Ecn, Protocol};
+use mainstay_wire::ip::Protocol;
 use mainstay_wire::ipv4;
 use mainstay_wire::offload::Offload;
 
@@ -203,18 +203,13 @@ pub(crate) fn v4_frame(
     payload: &[u8],
 ) -> Vec<u8> {
     let header = ipv4::Header {
-        dscp: Dscp::DEFAULT,
-        ecn: Ecn::NotEct,
-        ident: 0,
-        dont_fragment: true,
-        more_fragments: false,
-        fragment_offset: 0,
         ttl,
-        protocol,
-        source: source.parse().unwrap(),
-        destination: to.parse().unwrap(),
-        router_alert: false,
-        payload_len: payload.len().try_into().unwrap(),
+        ..ipv4::Header::new(
+            source.parse().unwrap(),
+            to.parse().unwrap(),
+            protocol,
+            payload.len().try_into().unwrap(),
+        )
     };
     let destination = if header.destination.is_multicast() {
         Mac::of_group_v4(header.destination)
