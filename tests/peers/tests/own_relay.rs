@@ -162,8 +162,7 @@ fn a_router_that_says_too_big_is_believed() {
         let mut shape = Shape::new(offload);
         shape.gateways = KERNEL.to_vec();
         let mut stack = Lan::over(&router, |lan| Stack::open(lan, &shape));
-        for (address, largest) in BEHIND.iter().zip([1260, 1240]) {
-            let address = address.parse().unwrap();
+        for (address, largest) in BEHIND.into_iter().zip([1260, 1240]) {
             let (port, heard) = Lan::over(&kernel, |_| {
                 let (listener, port) = listener(address);
                 (port, taking(listener, |stream| talk(&stream, 2048 * KIB)))
