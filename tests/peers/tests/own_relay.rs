@@ -1,6 +1,11 @@
 //! Our own TCP and the kernel's over a bad path: frames lost, late, twice and out of order, and packets too big for it.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a run at full size says how long it took"
+)]
 
 use mainstay_peer_tests::own::{
     BEHIND, KERNEL, LINK, Lan, Shape, Stack, accepted, exchange, listener, narrow, taking, talk,
