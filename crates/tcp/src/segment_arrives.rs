@@ -231,7 +231,7 @@ impl<P: Profile> Endpoint<P> {
         let start = segment.sequence;
         if self.is_same_syn(segment) {
             if !self.acknowledges_syn(segment) {
-                return Err(self.repeated_syn(flags));
+                return Err(self.repeated_syn(now, flags));
             }
             // The answer to ours, where both opened at once (TCP-122): whatever else it carries comes again.
             return Ok(Text { start: start + 1, bytes: &[], fin: false });
@@ -255,9 +255,12 @@ impl<P: Profile> Endpoint<P> {
         let probe = closed && start == left;
         if !(acceptable || probe) {
             if flags.contains(Flags::RST) {
-                return Err(Arrival::Dropped(Ignored::Reset));
+                // Who answers what we sent last knows no more of us than our last acknowledgement.
+                let last = start == self.ack_sent;
+                let nothing = Text { start, bytes: &[], fin: false };
+                return if last { Ok(nothing) } else { Err(Arrival::Dropped(Ignored::Reset)) };
             }
-            return Err(self.refuse_sequence(now, start, end, fin));
+            return Err(self.refuse_sequence(now, (start, end), flags));
         }
         if !acceptable {
             // A closed window still lets acknowledgements, resets and urgent pointers through (MUST-66).
@@ -268,14 +271,20 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Answers what is not acceptable, and remembers a duplicate for the answer (TCP-131, TCP-482).
-    fn refuse_sequence(&mut self, now: Now, start: Seq, end: Seq, fin: bool) -> Arrival {
-        if self.state == State::TimeWait && fin && end == self.rcv_nxt {
+    fn refuse_sequence(&mut self, now: Now, (start, end): (Seq, Seq), flags: Flags) -> Arrival {
+        if self.state == State::TimeWait && flags.contains(Flags::FIN) && end == self.rcv_nxt {
             self.arm(Slot::Watch, now, self.time_wait());
             self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
             return Arrival::Taken;
         }
         if start.before(end) && end.at_or_before(self.rcv_nxt) {
             self.report_duplicate(start, end);
+            // What a live peer can repeat lies within one window, and waits for its acknowledgement, which was lost
+            // (TCP-411); no acknowledgement has a length, so this is no loop of them (RFC 5961 §7).
+            if self.rcv_nxt - start <= clamp(self.capacity()) + 1 && !flags.contains(Flags::SYN) {
+                self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
+                return Arrival::Dropped(Ignored::Window);
+            }
         }
         self.challenge(now);
         Arrival::Dropped(Ignored::Window)
@@ -382,12 +391,12 @@ impl<P: Profile> Endpoint<P> {
         }
     }
 
-    /// A repeated SYN gets the same answer again, no more often than the timer would (TCP-081).
-    fn repeated_syn(&mut self, flags: Flags) -> Arrival {
+    /// A repeated SYN gets the same answer again, as often as a connection answers what it does not accept (TCP-081).
+    fn repeated_syn(&mut self, now: Now, flags: Flags) -> Arrival {
         if flags.contains(Flags::RST) {
             return Arrival::Dropped(Ignored::Reset);
         }
-        if self.owed == 0 {
+        if self.owed == 0 && self.challenge.take(now) {
             self.owed = 1;
             self.bits.set(Bits::SEND_SYN.and(Bits::OUTPUT));
         }

@@ -86,14 +86,16 @@ impl Slot {
 }
 
 impl<P: Profile> Endpoint<P> {
-    /// Sets a deadline `micros` from now, at least one so that it lies ahead; a profile without that slot ignores it.
+    /// Sets a deadline `micros` from now, at least one and at most half a round of the clock so that it lies ahead; a profile
+    /// without that slot ignores it.
     #[cfg_attr(not(target_os = "none"), inline)]
     #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn arm(&mut self, slot: Slot, now: Now, micros: u64) {
         if let Some(place) = self.slots.as_mut().get_mut(slot as usize) {
-            *place = now.tick_after(P::TICK_SHIFT, micros.max(1));
+            let micros = micros.clamp(1, TICKS_MAX << P::TICK_SHIFT);
+            *place = now.tick_after(P::TICK_SHIFT, micros);
             self.bits.set(slot.armed());
-            self.trace(Step::Armed { timer: self.timer(slot), micros: micros.max(1) });
+            self.trace(Step::Armed { timer: self.timer(slot), micros });
         }
     }
 
@@ -211,6 +213,9 @@ impl<P: Profile> Endpoint<P> {
         }
     }
 }
+
+/// The furthest that a deadline lies ahead: what is compared by the sign of a difference. Four hours in the finest ticks.
+const TICKS_MAX: u64 = (1 << 31) - 2;
 
 /// So many ticks from the present one; in that one it is now.
 fn moment(now: Now, shift: u32, ticks: u32) -> Instant {

@@ -508,7 +508,8 @@ impl<P: Profile> Endpoint<P> {
     fn pace(&mut self, now: Now, len: u32) {
         self.begin_gap(now);
         let Some(rate) = self.pacing_rate() else { return };
-        let gap = u64::from(len) * 1_000_000 / rate;
+        // However slow the path is thought to be, no longer than an answer is waited for: else nobody would find out.
+        let gap = (u64::from(len) * 1_000_000 / rate).min(self.rto().into());
         // What was late by less than a round of the clock is made up for.
         let Some(pace_at) = self.fine.pace_at() else { return };
         let behind = now.micros.wrapping_sub(pace_at);

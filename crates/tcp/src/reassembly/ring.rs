@@ -190,7 +190,16 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
         let (mut others, mut offset, mut left) = (0, 0, self.out_of_order());
         let mut ahead = usize::from(self.newest.get() > 0) + usize::from(self.previous.get() > 0);
         let mut missing = ahead;
+        let mut walked = 0;
         while left > 0 && (missing > 0 || others + ahead < out.len()) {
+            if walked == RUNS_MAX {
+                // Somebody sends crumbs: to the segments that are still sought, past all that lies before them.
+                let sought = [self.newest.get(), self.previous.get()].into_iter();
+                let Some(at) = sought.filter(|at| *at >= offset).min() else { break };
+                offset = at;
+            } else {
+                walked += 1;
+            }
             let start = self.assembly.first_held(marks, place, offset, room);
             let end = self.assembly.first_free(marks, place, start, room);
             if start >= end {
@@ -343,6 +352,10 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
     }
 }
 
+/// Runs that are looked at one by one for one acknowledgement. chosen: more than losses make of one window, and few
+/// enough that a peer who leaves a gap after every byte makes no acknowledgement dear (TCP-540)
+const RUNS_MAX: usize = 64;
+
 impl Place {
     /// Copies `bytes` to the place `offset` bytes behind the edge.
     #[inline]
@@ -479,6 +492,61 @@ mod tests {
         assert_eq!(ring.write(&mut storage, 0, b"?").advanced, 2);
         assert_eq!(ring.chunks(&storage), [&b"efghij?!"[..], b""]);
         assert_eq!(ring.room(&storage), 0);
+    }
+
+    /// A bitmap that counts how often it is asked.
+    #[derive(Debug, Default)]
+    struct Counted(Bitmap, Cell<usize>);
+
+    impl Assembly<u32> for Counted {
+        fn data_len(storage: usize) -> usize {
+            <Bitmap as Assembly<u32>>::data_len(storage)
+        }
+        fn first_held(&self, marks: &[u8], place: Place, from: usize, to: usize) -> usize {
+            self.1.set(self.1.get() + 1);
+            <Bitmap as Assembly<u32>>::first_held(&self.0, marks, place, from, to)
+        }
+        fn first_free(&self, marks: &[u8], place: Place, from: usize, to: usize) -> usize {
+            self.1.set(self.1.get() + 1);
+            <Bitmap as Assembly<u32>>::first_free(&self.0, marks, place, from, to)
+        }
+        fn mark(&mut self, marks: &mut [u8], place: Place, from: usize, to: usize) -> bool {
+            <Bitmap as Assembly<u32>>::mark(&mut self.0, marks, place, from, to)
+        }
+        fn advance(&mut self, marks: &mut [u8], place: Place, n: usize) {
+            <Bitmap as Assembly<u32>>::advance(&mut self.0, marks, place, n);
+        }
+        fn rotate(&mut self, marks: &mut [u8], capacity: usize, by: usize) {
+            <Bitmap as Assembly<u32>>::rotate(&mut self.0, marks, capacity, by);
+        }
+        fn count(&self, marks: &[u8], capacity: usize) -> usize {
+            <Bitmap as Assembly<u32>>::count(&self.0, marks, capacity)
+        }
+        fn clear(&mut self, marks: &mut [u8], capacity: usize) {
+            <Bitmap as Assembly<u32>>::clear(&mut self.0, marks, capacity);
+        }
+    }
+
+    // Covers TCP-540, TCP-481
+    #[test]
+    fn a_gap_after_every_byte_makes_no_acknowledgement_dear() {
+        let mut storage = [0; 20_000];
+        let mut ring = Ring::<u32, Counted>::new();
+        ring.clear(&mut storage);
+        let room = ring.room(&storage);
+        for offset in (1..room).step_by(2) {
+            assert_eq!(ring.write(&mut storage, offset, b"x").fresh, 1);
+            let before = ring.assembly.1.get();
+            let mut out = [(0, 0); 4];
+            let count = ring.runs(&storage, &mut out);
+            let asked = ring.assembly.1.get() - before;
+            assert!(asked <= 2 * (RUNS_MAX + 2), "{asked} questions at {offset}");
+            assert_eq!(out[0], (offset, offset + 1), "the newest comes first");
+            if offset >= 9 {
+                assert_eq!(count, 4);
+                assert_eq!(out[1..], [(offset - 2, offset - 1), (1, 2), (3, 4)]);
+            }
+        }
     }
 
     // Covers TCP-453

@@ -69,6 +69,8 @@ pub(crate) fn knobs(receive: usize) -> Knobs {
         quick_acks: 16,
         mtu: 1500,
         wrap: None,
+        clock: None,
+        no_buffer_percent: 0,
     }
 }
 
