@@ -209,6 +209,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// First: PAWS (RFC 7323 §5, TCP-130).
+    #[cfg_attr(target_os = "none", inline)]
     fn check_timestamps(&mut self, now: Now, segment: &Segment<'_>) -> Step {
         if !self.bits.has(Bits::TIMESTAMPS) || segment.flags.contains(Flags::RST) {
             return Ok(());
@@ -268,6 +269,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Answers what is not acceptable, and remembers a duplicate for the answer (TCP-131, TCP-482).
+    #[cfg_attr(target_os = "none", inline)]
     fn refuse_sequence(&mut self, now: Now, start: Seq, end: Seq, fin: bool) -> Arrival {
         if self.state == State::TimeWait && fin && end == self.rcv_nxt {
             self.arm(Slot::Watch, now, self.time_wait());
@@ -282,6 +284,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The part of the payload that lies in the window.
+    #[cfg_attr(target_os = "none", inline)]
     fn trim<'a>(&mut self, segment: &Segment<'a>, start: Seq) -> Text<'a> {
         let fin = segment.flags.contains(Flags::FIN);
         let mut bytes = segment.payload;
@@ -298,6 +301,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Third: resets (RFC 5961 §3, TCP-133).
+    #[cfg_attr(target_os = "none", inline)]
     fn check_reset(&mut self, now: Now, segment: &Segment<'_>) -> Step {
         if !segment.flags.contains(Flags::RST) {
             return Ok(());
@@ -341,6 +345,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Fifth: the acknowledgement (TCP-135, TCP-136).
+    #[cfg_attr(target_os = "none", inline)]
     fn check_ack(&mut self, now: Now, segment: &Segment<'_>) -> Step {
         if !segment.flags.contains(Flags::ACK) {
             return Err(Arrival::Dropped(Ignored::Flags));
@@ -369,6 +374,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Sixth: urgent data (RFC 6093, TCP-165).
+    #[cfg_attr(target_os = "none", inline)]
     fn check_urgent(&mut self, segment: &Segment<'_>) {
         if !segment.flags.contains(Flags::URG) || !self.state.can_receive() {
             return;
@@ -418,8 +424,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The peer lives (TCP-105, TCP-172).
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[inline]
     pub(crate) fn heard(&mut self, now: Now) {
         self.probes = 0;
         self.bits.set(Bits::HEARD);
@@ -429,8 +434,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// RFC 7323 §4.3, TCP-358.
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[inline]
     pub(crate) fn remember_timestamp(&mut self, now: Now, sequence: Seq, stamps: Timestamps) {
         if !later(self.ts_recent, stamps.value) && sequence.at_or_before(self.ack_sent) {
             (self.ts_recent, self.ts_recent_at) = (stamps.value, now.spans());
@@ -438,8 +442,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// RFC 3168 §6.1.3 (TCP-302).
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[inline]
     pub(crate) fn note_ecn(&mut self, flags: Flags, ecn: Ecn) {
         if !self.bits.has(Bits::ECN) {
             return;
@@ -456,6 +459,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// If everything is marked from the start, the mark says nothing (TCP-304).
+    #[cfg_attr(target_os = "none", inline)]
     fn watch_marks(&mut self, ecn: Ecn) {
         match ecn {
             Ecn::NotEct => {}
