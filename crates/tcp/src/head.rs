@@ -6,7 +6,7 @@ use crate::profile::Profile;
 use crate::seq::Seq;
 use crate::time::Now;
 use crate::transmit::ECN_ATTEMPTS;
-use mainstay_wire::tcp::{Cookie, Flags, HEADER_MAX, Header, Options, Plain, SackBlocks};
+use mainstay_wire::tcp::{Cookie, Flags, HEADER_MAX, Header, Options, Plain};
 
 /// Room for any header.
 pub(crate) type Head = [u8; HEADER_MAX];
@@ -54,9 +54,7 @@ impl<P: Profile> Endpoint<P> {
     /// With what arrived out of order, or without timestamps.
     #[inline(never)]
     fn write_any_head(&mut self, now: Now, mark: Mark, out: &mut Head) -> usize {
-        let timestamps = self.timestamps(now, true);
-        let blocks = if self.reports_blocks() { self.sack_blocks() } else { SackBlocks::EMPTY };
-        let header = Header {
+        let mut header = Header {
             source: self.local_port,
             destination: self.peer_port,
             sequence: mark.sequence.0,
@@ -64,8 +62,12 @@ impl<P: Profile> Endpoint<P> {
             flags: mark.flags | self.standing_flags(),
             window: self.advertise(),
             urgent: mark.urgent,
-            options: Options { timestamps, sack: blocks, ..Options::default() },
+            options: Options::default(),
         };
+        header.options.timestamps = self.timestamps(now, true);
+        if self.reports_blocks() {
+            self.sack_blocks(&mut header.options.sack);
+        }
         self.acknowledged_peer();
         header.emit(out).unwrap_or(0)
     }
@@ -93,11 +95,7 @@ impl<P: Profile> Endpoint<P> {
         if self.bits.has(Bits::ECN) {
             flags |= self.syn_flags(answer);
         }
-        let mut options = self.syn_options(now, answer);
-        if self.bits.has(Bits::FAST_OPEN) && !self.bits.has(Bits::SYN_REPEATED) {
-            options.fast_open = Some(Cookie::REQUEST); // the engine knows which
-        }
-        let header = Header {
+        let mut header = Header {
             source: self.local_port,
             destination: self.peer_port,
             sequence: self.una.0,
@@ -105,8 +103,12 @@ impl<P: Profile> Endpoint<P> {
             flags,
             window,
             urgent: 0,
-            options,
+            options: Options::default(),
         };
+        self.offer(now, answer, &mut header.options);
+        if self.bits.has(Bits::FAST_OPEN) && !self.bits.has(Bits::SYN_REPEATED) {
+            header.options.fast_open = Some(Cookie::REQUEST); // the engine knows which
+        }
         header.emit(out).unwrap_or(0)
     }
 

@@ -156,6 +156,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Whether the right edge can move far enough to be worth saying (RFC 9293 §3.8.6.2.2, TCP-474).
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn window_may_open(&self) -> bool {
         self.is_worth_telling(self.offerable())
     }
@@ -177,8 +178,7 @@ impl<P: Profile> Endpoint<P> {
     /// Where windows are scaled, rounding down moves the edge that the peer sees to the left and rounding up promises
     /// more. What there is no room for is never promised: that window would not close any more, and a peer that fills
     /// it would take us for dead.
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[inline]
     pub(crate) fn advertise(&mut self) -> u16 {
         let room = self.offerable();
         let told = self.rcv_adv.since(self.rcv_nxt);
@@ -191,8 +191,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// An acknowledgement is leaving, alone or with data (TCP-412).
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[inline]
     pub(crate) fn acknowledged_peer(&mut self) {
         self.ack_sent = self.rcv_nxt;
         if let Some(accurate) = self.fine.accurate_mut() {
@@ -208,10 +207,9 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// What arrived out of order, the duplicate first (TCP-370, TCP-480 to TCP-482).
-    pub(crate) fn sack_blocks(&mut self) -> SackBlocks {
-        let mut blocks = SackBlocks::EMPTY;
+    pub(crate) fn sack_blocks(&mut self, blocks: &mut SackBlocks) {
         if !self.bits.has(Bits::SACK) {
-            return blocks;
+            return;
         }
         if self.bits.take(Bits::DUPLICATE) {
             let (left, right) = (self.duplicate, self.duplicate + u32::from(self.duplicate_len));
@@ -225,6 +223,5 @@ impl<P: Profile> Endpoint<P> {
                 blocks.push(SackBlock { left: left.0, right: right.0 });
             }
         }
-        blocks
     }
 }

@@ -62,6 +62,7 @@ impl<P: Profile> Endpoint<P> {
         None
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn poll_end(&mut self) -> Option<Event<<P::Queue as TxQueue>::Buf>> {
         if self.bits.take(Bits::TELL_SOFT)
             && let Some(soft) = self.soft

@@ -151,10 +151,10 @@ impl Network {
             | Emitted::Local(_)
             | Emitted::NoRoom => IcmpKind::Soft(Soft::Unreachable),
         };
-        let tuple = Tuple {
-            local: (meta.source, header.source).into(),
-            peer: (meta.destination, header.destination).into(),
-        };
+        let tuple = Tuple::new(
+            (meta.source, header.source).into(),
+            (meta.destination, header.destination).into(),
+        );
         let _verdict =
             self.engine.handle_icmp(now, &IcmpError { tuple, sequence: header.sequence, kind });
     }

@@ -59,8 +59,8 @@ impl<T: Tables> Engine<T> {
         if self.is_blocked(now) {
             return None;
         }
-        if let Some(reply) = self.next_reply(now) {
-            return self.transmit_reply(&reply);
+        if self.next_reply(now) {
+            return self.transmit_reply();
         }
         let now = self.clock(now);
         loop {
@@ -104,7 +104,7 @@ impl<T: Tables> Engine<T> {
             return None;
         };
         self.has_left(now, slot, before, nxt, &out);
-        if out.fast_open {
+        if T::FAST_OPEN && out.fast_open {
             out.header_len = self.write_cookie(now, slot, &out)?;
         }
         Some(out)
@@ -162,10 +162,13 @@ impl<T: Tables> Engine<T> {
         !self.replies.is_full() && self.memory.kept().is_none_or(|kept| !kept.replies.is_full())
     }
 
-    fn next_reply(&mut self, now: Instant) -> Option<Reply> {
-        let reply = self.replies.pop().or_else(|| self.next_kept_reply(now))?;
+    /// Whether there is one; it is the last that left then.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn next_reply(&mut self, now: Instant) -> bool {
+        let reply = self.replies.pop().or_else(|| self.next_kept_reply(now));
+        let Some(reply) = reply else { return false };
         self.last = Some(Last::Reply(reply));
-        Some(reply)
+        true
     }
 
     /// Of those beside endpoints; where many were due at once, the last makes room for more.
@@ -183,21 +186,22 @@ impl<T: Tables> Engine<T> {
     }
 
     #[inline(never)]
-    fn transmit_reply(&mut self, reply: &Reply) -> Option<Transmit<'_>> {
+    fn transmit_reply(&mut self) -> Option<Transmit<'_>> {
+        let Some(Last::Reply(reply)) = &self.last else { return None };
         let header_len = reply.header().emit(&mut self.header)?;
         self.counters.sent += 1;
-        let (source, destination) = (reply.tuple.local.ip(), reply.tuple.peer.ip());
+        let (local, peer) = (reply.tuple.local.address, reply.tuple.peer.address);
         let header = self.header.get_mut(..header_len)?;
         let partial = self.config.partial_checksums;
         let len = clamp(header.len());
-        let mut sum = Checksum::pseudo(source, destination, Protocol::TCP.0, len);
+        let mut sum = Checksum::pseudo_mapped(local.mapped(), peer.mapped(), Protocol::TCP.0, len);
         if !partial {
             sum.add(header);
         }
         let summed = fill_checksum(header, sum, partial);
         Some(Transmit {
-            source,
-            destination,
+            source: local.family(),
+            destination: peer.family(),
             hop_limit: 64,
             dscp: 0,
             ecn: Ecn::NotEct,
