@@ -53,6 +53,49 @@ pub struct Transmit<'a> {
     pub summed: Summed,
 }
 
+impl Transmit<'_> {
+    /// How many bytes it has, header and payload.
+    #[must_use]
+    #[inline]
+    #[expect(clippy::len_without_is_empty, reason = "there is always a header")]
+    pub fn len(&self) -> usize {
+        self.header.len() + self.payload.len()
+    }
+
+    /// Copies it to the front of `to` and says how long it is; `None` if `to` is shorter.
+    #[inline]
+    pub fn copy_to(&self, to: &mut [u8]) -> Option<usize> {
+        let (head, mut rest) = to.split_at_mut_checked(self.header.len())?;
+        head.copy_from_slice(self.header);
+        for part in self.payload.as_slice() {
+            let (place, after) = rest.split_at_mut_checked(part.len())?;
+            place.copy_from_slice(part);
+            rest = after;
+        }
+        Some(self.len())
+    }
+
+    /// The same with the whole checksum, which is made while the payload is copied if it was left to the device: two
+    /// thirds of the time of one after the other.
+    #[inline]
+    pub fn copy_summed(&self, to: &mut [u8]) -> Option<usize> {
+        if self.summed == Summed::Full {
+            return self.copy_to(to);
+        }
+        let (head, mut rest) = to.split_at_mut_checked(self.header.len())?;
+        head.copy_from_slice(self.header);
+        let mut sum = Checksum::new();
+        sum.add(self.header); // and in it the sum of the pseudo-header
+        for part in self.payload.as_slice() {
+            let (place, after) = rest.split_at_mut_checked(part.len())?;
+            sum.copy(part, place);
+            rest = after;
+        }
+        fill_checksum(head, sum, false);
+        Some(self.len())
+    }
+}
+
 impl<T: Tables> Engine<T> {
     /// The next segment; endpoints take turns (TCP-144).
     pub fn poll_transmit(&mut self, now: Instant) -> Option<Transmit<'_>> {
