@@ -2,7 +2,7 @@
 
 use super::reply::Reply;
 use super::unsent::{Before, Last};
-use super::{Engine, Memory as _, Tables};
+use super::{Engine, Memory as _, Tables, list};
 use crate::endpoint::{Address as _, Endpoint, clamp};
 use crate::index::{Index as _, List};
 use crate::queue::{Slices, TxQueue as _};
@@ -108,20 +108,28 @@ impl<T: Tables> Engine<T> {
         let now = self.clock(now);
         loop {
             let slot = self.next_turn()?;
-            let Some(endpoint) =
-                self.slots.as_mut().get_mut(slot).and_then(|slot| slot.endpoint.as_mut())
-            else {
-                continue;
-            };
-            let (before, nxt) = (endpoint.before(), endpoint.nxt);
-            if let Some(out) = endpoint.poll_usual(now, &mut self.header) {
-                self.has_left(now, slot, before, nxt, &out);
+            if let Some(out) = self.poll_slot(now, slot) {
                 return self.lend(slot, &out);
             }
             if let Some(out) = self.poll_any(now, slot) {
-                return self.lend(slot, &out);
+                return self.lend_any(slot, &out);
             }
         }
+    }
+
+    /// The next segment of an endpoint, if it is like most; its header stands in the engine's.
+    #[inline(always)]
+    fn poll_slot(&mut self, now: Now, place: usize) -> Option<Outgoing> {
+        let slot = self.slots.as_mut().get_mut(place)?;
+        let endpoint = slot.endpoint.as_mut()?;
+        let (mut before, nxt) = (endpoint.before(), endpoint.nxt);
+        let out = endpoint.poll_usual(now, &mut self.header)?;
+        endpoint.after(&mut before, &out);
+        endpoint.trace_departure(nxt, &out, &self.header);
+        self.last = Some(Last::Segment(place, slot.generation, before));
+        self.counters.sent += 1;
+        list(&mut self.index, now, place, endpoint);
+        Some(out)
     }
 
     /// Whose turn it is.
@@ -166,8 +174,13 @@ impl<T: Tables> Engine<T> {
         self.touch(now, slot);
     }
 
+    #[inline(never)]
+    fn lend_any(&mut self, slot: usize, out: &Outgoing) -> Option<Transmit<'_>> {
+        self.lend(slot, out)
+    }
+
     /// Lends a segment to the driver.
-    #[inline]
+    #[inline(always)]
     fn lend(&mut self, slot: usize, out: &Outgoing) -> Option<Transmit<'_>> {
         let endpoint = self.slots.as_ref().get(slot)?.endpoint.as_ref()?;
         let settings = endpoint.settings.as_ref();
@@ -177,10 +190,7 @@ impl<T: Tables> Engine<T> {
         let mut sum = Checksum::pseudo_mapped(local, peer, Protocol::TCP.0, len);
         let partial = self.config.partial_checksums;
         if !partial {
-            sum.add(header);
-            for part in endpoint.queue.slices(out.offset, out.len).as_slice() {
-                sum.add(part);
-            }
+            add_all(&mut sum, header, &endpoint.queue.slices(out.offset, out.len));
         }
         Some(Transmit {
             source: endpoint.local.ip(),
@@ -260,6 +270,15 @@ impl<T: Tables> Engine<T> {
         let (mut header, _) = Header::parse(self.header.get(..out.header_len)?)?;
         self.fill_cookie(now, &tuple, &mut header, out.len > 0);
         header.emit(&mut self.header)
+    }
+}
+
+/// Adds a segment.
+#[inline(never)]
+fn add_all(sum: &mut Checksum, header: &[u8], payload: &Slices<'_>) {
+    sum.add(header);
+    for part in payload.as_slice() {
+        sum.add(part);
     }
 }
 

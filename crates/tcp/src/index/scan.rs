@@ -18,6 +18,7 @@ const _: () = assert!(size_of::<Scan>() == 16);
 
 impl Index for Scan {
     const HASHED: bool = false;
+    const ARMED: bool = false;
 
     fn capacity(&self) -> usize {
         usize::try_from(u32::MAX).unwrap_or(usize::MAX)
@@ -40,10 +41,18 @@ impl Index for Scan {
         mut wants: impl FnMut(usize) -> bool,
     ) -> Option<usize> {
         let turn = &mut self.turns[list.number()];
-        let first = usize::try_from(*turn).unwrap_or(0).min(slots);
-        let slot = (first..slots).chain(0..first).find(|slot| wants(*slot))?;
-        *turn = after(slot);
-        Some(slot)
+        let mut slot = usize::try_from(*turn).unwrap_or(0);
+        for _ in 0..slots {
+            if slot >= slots {
+                slot = 0;
+            }
+            if wants(slot) {
+                *turn = after(slot);
+                return Some(slot);
+            }
+            slot += 1;
+        }
+        None
     }
 
     fn arm(&mut self, _slot: usize, _at: Option<Instant>) {}
