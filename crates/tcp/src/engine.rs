@@ -61,15 +61,16 @@ pub trait Tables {
 }
 
 /// A place for an endpoint.
+#[repr(C)] // what is asked for each time stands beside that of the endpoint
 pub struct Slot<P: Profile> {
-    endpoint: Option<Endpoint<P>>,
     generation: u32,
     indexed: bool,
+    endpoint: Option<Endpoint<P>>,
 }
 
 impl<P: Profile> Default for Slot<P> {
     fn default() -> Self {
-        Self { endpoint: None, generation: 0, indexed: false }
+        Self { generation: 0, indexed: false, endpoint: None }
     }
 }
 
@@ -450,9 +451,6 @@ impl<T: Tables> Engine<T> {
     fn touch(&mut self, now: Now, place: usize) {
         let Some(slot) = self.slots.as_mut().get_mut(place) else { return };
         let Some(endpoint) = slot.endpoint.as_ref() else { return };
-        if cfg!(debug_assertions) {
-            endpoint.check();
-        }
         if T::FAST_OPEN && endpoint.bits.has(Bits::EARLY) && endpoint.state != State::SynReceived {
             self.uncount_early(place);
         }
@@ -463,13 +461,7 @@ impl<T: Tables> Engine<T> {
             slot.indexed = false;
             self.index.remove(place);
         }
-        if endpoint.bits.has(Bits::OUTPUT) {
-            self.index.want(List::Transmit, place);
-        }
-        if endpoint.has_events() {
-            self.index.want(List::Event, place);
-        }
-        self.index.arm(place, endpoint.next_deadline(now));
+        list(&mut self.index, now, place, endpoint);
     }
 
     /// An endpoint has a four-tuple from now on.
@@ -553,6 +545,24 @@ impl<T: Tables> Engine<T> {
         if let Some(endpoint) = self.endpoint_at(slot) {
             self.reset(&endpoint.tuple(), sequence, acknowledgment);
         }
+    }
+}
+
+/// After something happened to an endpoint that has as much of a connection as before: its lists and its deadline.
+#[inline]
+fn list<P: Profile, I: Index>(index: &mut I, now: Now, place: usize, endpoint: &Endpoint<P>) {
+    if cfg!(debug_assertions) {
+        endpoint.check();
+    }
+    if endpoint.bits.has(Bits::OUTPUT) {
+        index.want(List::Transmit, place);
+    }
+    // Asked first, for the answer of the endpoint lies here and there in its memory.
+    if !index.is_wanted(List::Event, place) && endpoint.has_events() {
+        index.want(List::Event, place);
+    }
+    if I::ARMED {
+        index.arm(place, endpoint.next_deadline(now));
     }
 }
 

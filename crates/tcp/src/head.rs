@@ -28,9 +28,14 @@ impl Mark {
 impl<P: Profile> Endpoint<P> {
     /// Writes a header with the current acknowledgement and window (TCP-155) and says how long it is; what was owed is
     /// paid with it (TCP-412).
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[inline(never)]
     pub(crate) fn write_head(&mut self, now: Now, mark: Mark, out: &mut Head) -> usize {
+        self.write_head_here(now, mark, out)
+    }
+
+    /// The same where many are written.
+    #[inline(always)]
+    pub(crate) fn write_head_here(&mut self, now: Now, mark: Mark, out: &mut Head) -> usize {
         if !P::BULK || self.reports_blocks() {
             return self.write_any_head(now, mark, out);
         }

@@ -63,10 +63,11 @@ impl<P: Profile> Endpoint<P> {
         let unit = unit.unwrap_or(self.rcv_mss).max(1);
         let every = self.ack_every();
         let full = every * u32::from(unit.min(self.rcv_mss));
-        let small = self.capacity() < 2 * usize::from(self.rcv_mss);
         // Options make a full segment a little shorter than what was offered.
+        let many = self.unacknowledged() + every * 40 >= full;
         let delay = self.ack_delay();
-        if self.quick > 0 || small || delay == 0 || self.unacknowledged() + every * 40 >= full {
+        let small = || self.capacity() < 2 * usize::from(self.rcv_mss);
+        if self.quick > 0 || many || delay == 0 || small() {
             self.quick = self.quick.saturating_sub(1);
             self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
         } else if !self.is_armed(Slot::Ack) || self.remaining(Slot::Ack, now) > u64::from(delay) {
@@ -180,11 +181,11 @@ impl<P: Profile> Endpoint<P> {
     /// it would take us for dead.
     #[inline]
     pub(crate) fn advertise(&mut self) -> u16 {
-        let room = self.offerable();
-        let told = self.rcv_adv.since(self.rcv_nxt);
-        let window = if self.is_worth_telling(room) { room } else { told };
-        let shift = self.shift_in;
-        let rounded = window.div_ceil(1 << shift).min(self.sayable() >> shift);
+        let sayable = self.sayable();
+        let (room, told) = (self.limited(sayable), self.rcv_adv.since(self.rcv_nxt));
+        let window = if room > told && self.is_worth_telling(room) { room } else { told };
+        let shift = self.shift_in & 15;
+        let rounded = ((window + (1 << shift) - 1) >> shift).min(sayable >> shift);
         let field = u16::try_from(rounded).unwrap_or(u16::MAX);
         self.rcv_adv = self.rcv_adv.later(self.rcv_nxt + (u32::from(field) << shift));
         field

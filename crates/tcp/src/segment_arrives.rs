@@ -492,7 +492,7 @@ impl<P: Profile> Endpoint<P> {
 }
 
 /// So many marked packets at the start, and not one that is not (TCP-304). chosen: the specification's
-const MARKED_MAX: u8 = 10;
+pub(crate) const MARKED_MAX: u8 = 10;
 
 /// What of a segment lies in the window.
 struct Text<'a> {

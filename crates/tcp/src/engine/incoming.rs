@@ -3,7 +3,7 @@
 use super::early::Met;
 use super::ecn_paths;
 use super::request::Incoming;
-use super::{Engine, Memory as _, Tables, Unknown};
+use super::{Engine, Memory as _, Tables, Unknown, list};
 use crate::bits::Bits;
 use crate::end::End;
 use crate::endpoint::{Address as _, Birth, Either, Endpoint, clamp};
@@ -77,32 +77,39 @@ impl<T: Tables> Engine<T> {
         let now = self.clock(now);
         self.counters.received += 1;
         if T::Profile::BULK
-            && let Some((plain, payload)) = Plain::parse(bytes)
+            && let Some((plain, _)) = Plain::parse(bytes)
             && let Some(slot) = self
                 .find_between((&meta.destination, plain.destination), (&meta.source, plain.source))
         {
-            let segment = Segment::plain(&plain, payload, meta.ecn, meta.unit);
-            let prediction = match self.endpoint_mut(slot) {
-                Some(endpoint) => predict(endpoint, now, meta, bytes, &segment),
-                None => Prediction::Other,
-            };
-            match prediction {
-                Prediction::Taken => {
-                    self.touch(now, slot);
-                    return Ingress::Accepted;
+            let place = self.slots.as_mut().get_mut(slot);
+            if let Some(endpoint) = place.and_then(|place| place.endpoint.as_mut()) {
+                match predict(endpoint, now, meta, bytes) {
+                    Prediction::Taken => {
+                        list(&mut self.index, now, slot, endpoint);
+                        return Ingress::Accepted;
+                    }
+                    Prediction::Damaged => return self.damaged(Ignored::Checksum),
+                    Prediction::Other => return self.take_plain(now, meta, bytes, slot),
                 }
-                Prediction::Damaged => return self.damaged(Ignored::Checksum),
-                Prediction::Other if is_unharmed(meta, bytes) => {}
-                Prediction::Other => return self.damaged(Ignored::Checksum),
             }
-            // Made again, so that it need not stand in memory where it is not needed.
-            let segment = Segment::plain(&plain, payload, meta.ecn, meta.unit);
-            if let Some(endpoint) = self.endpoint_mut(slot) {
-                endpoint.note_arrival(now, &segment, bytes.len());
-            }
-            return self.deliver(now, slot, &segment).into();
         }
         self.take_any(now, meta, bytes)
+    }
+
+    /// One with the options that most have, for a connection that did not expect it.
+    #[inline(never)]
+    fn take_plain(&mut self, now: Now, meta: &Meta, bytes: &[u8], slot: usize) -> Ingress<'_, T> {
+        let Some((plain, payload)) = Plain::parse(bytes) else {
+            return self.damaged(Ignored::Malformed);
+        };
+        if !is_unharmed(meta, bytes) {
+            return self.damaged(Ignored::Checksum);
+        }
+        let segment = Segment::plain(&plain, payload, meta.ecn, meta.unit);
+        if let Some(endpoint) = self.endpoint_mut(slot) {
+            endpoint.note_arrival(now, &segment, bytes.len());
+        }
+        self.deliver(now, slot, &segment).into()
     }
 
     /// One with other options than most have, or for nobody.
@@ -315,17 +322,20 @@ impl<T: Tables> Engine<T> {
 }
 
 /// Gives a segment to the endpoint it was sent to, if it expects it and the checksum is right.
-#[inline(always)]
+///
+/// Reads the header again: from where it lies that takes less than to hand over what was read.
+#[inline(never)]
 fn predict<P: Profile>(
     endpoint: &mut Endpoint<P>,
     now: Now,
     meta: &Meta,
     bytes: &[u8],
-    segment: &Segment<'_>,
 ) -> Prediction {
+    let Some((plain, payload)) = Plain::parse(bytes) else { return Prediction::Other };
     if endpoint.extra.get().is_some() {
         return Prediction::Other; // what arrives is counted
     }
+    let segment = &Segment::plain(&plain, payload, meta.ecn, meta.unit);
     if meta.verified {
         return endpoint.predicted(now, segment, None);
     }

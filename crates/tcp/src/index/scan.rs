@@ -18,6 +18,7 @@ const _: () = assert!(size_of::<Scan>() == 16);
 
 impl Index for Scan {
     const HASHED: bool = false;
+    const ARMED: bool = false;
 
     fn capacity(&self) -> usize {
         usize::try_from(u32::MAX).unwrap_or(usize::MAX)

@@ -112,7 +112,7 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
     /// Copies bytes that come next in sequence to where they will be read, by `copy` and in at most two pieces; nothing is
     /// taken before [`take_next`](Self::take_next). `false`, and no effect, if there is not room for all or some are held
     /// ahead of their turn: then [`write`](Self::write) knows what to do.
-    #[inline]
+    #[inline(always)]
     pub fn place_next(
         &self,
         storage: &mut [u8],
