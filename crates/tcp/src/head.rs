@@ -6,7 +6,7 @@ use crate::profile::Profile;
 use crate::seq::Seq;
 use crate::time::Now;
 use crate::transmit::ECN_ATTEMPTS;
-use mainstay_wire::tcp::{Cookie, Flags, HEADER_MAX, Header, Options, Plain};
+use mainstay_wire::tcp::{Cookie, Flags, HEADER_MAX, Header, Plain};
 
 /// Room for any header.
 pub(crate) type Head = [u8; HEADER_MAX];
@@ -56,19 +56,23 @@ impl<P: Profile> Endpoint<P> {
         plain.emit(out).unwrap_or(0)
     }
 
+    /// What every header has, made where it will stand: it is large.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn begin_header(&self, header: &mut Header, sequence: Seq, acknowledges: bool) {
+        (header.source, header.destination) = (self.local_port, self.peer_port);
+        header.sequence = sequence.0;
+        header.acknowledgment = if acknowledges { self.rcv_nxt.0 } else { 0 };
+    }
+
     /// With what arrived out of order, or without timestamps.
-    #[inline(never)]
+    #[cfg_attr(not(target_os = "none"), inline(never))]
+    #[cfg_attr(target_os = "none", inline)]
     fn write_any_head(&mut self, now: Now, mark: Mark, out: &mut Head) -> usize {
-        let mut header = Header {
-            source: self.local_port,
-            destination: self.peer_port,
-            sequence: mark.sequence.0,
-            acknowledgment: self.rcv_nxt.0,
-            flags: mark.flags | self.standing_flags(),
-            window: self.advertise(),
-            urgent: mark.urgent,
-            options: Options::default(),
-        };
+        let mut header = Header::default();
+        self.begin_header(&mut header, mark.sequence, true);
+        header.flags = mark.flags | self.standing_flags();
+        header.window = self.advertise();
+        header.urgent = mark.urgent;
         header.options.timestamps = self.timestamps(now, true);
         if self.reports_blocks() {
             self.sack_blocks(&mut header.options.sack);
@@ -100,16 +104,9 @@ impl<P: Profile> Endpoint<P> {
         if self.bits.has(Bits::ECN) {
             flags |= self.syn_flags(answer);
         }
-        let mut header = Header {
-            source: self.local_port,
-            destination: self.peer_port,
-            sequence: self.una.0,
-            acknowledgment: if answer { self.rcv_nxt.0 } else { 0 },
-            flags,
-            window,
-            urgent: 0,
-            options: Options::default(),
-        };
+        let mut header = Header::default();
+        self.begin_header(&mut header, self.una, answer);
+        (header.flags, header.window) = (flags, window);
         self.offer(now, answer, &mut header.options);
         if self.bits.has(Bits::FAST_OPEN) && !self.bits.has(Bits::SYN_REPEATED) {
             header.options.fast_open = Some(Cookie::REQUEST); // the engine knows which

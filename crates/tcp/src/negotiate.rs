@@ -8,7 +8,6 @@ use crate::profile::Profile;
 use crate::reassembly::Ring;
 use crate::seq::Seq;
 use crate::time::Now;
-use core::net::IpAddr;
 use mainstay_wire::ip::Ecn;
 use mainstay_wire::tcp::{Flags, Header, Options, Timestamps, UserTimeout};
 
@@ -90,10 +89,7 @@ impl<P: Profile> Endpoint<P> {
     pub(crate) fn take_syn(&mut self, now: Now, header: &Header, arrived: Ecn) {
         let options = &header.options;
         let answer = header.flags.contains(Flags::ACK);
-        let default = match self.peer.ip() {
-            IpAddr::V4(_) => MSS_DEFAULT_V4,
-            IpAddr::V6(_) => MSS_DEFAULT_V6,
-        };
+        let default = if self.peer.is_v4() { MSS_DEFAULT_V4 } else { MSS_DEFAULT_V6 };
         self.mss = options.mss.unwrap_or(default).max(MSS_MIN).min(self.mss);
         self.hints.mss_full = self.mss;
         self.take_user_timeout(options);

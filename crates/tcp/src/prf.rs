@@ -163,9 +163,12 @@ impl Prf for SipHash {
         for word in words {
             take(&mut v, u64::from_le_bytes(*word));
         }
-        let [len, ..] = message.len().to_le_bytes();
-        let last = tail.iter().rev().fold(0, |last, byte| last << 8 | u64::from(*byte));
-        take(&mut v, u64::from(len) << 56 | last);
+        let mut last = [0; 8];
+        for (place, byte) in last.iter_mut().zip(tail) {
+            *place = *byte;
+        }
+        [last[7], ..] = message.len().to_le_bytes();
+        take(&mut v, u64::from_le_bytes(last));
         v[2] ^= 0xff;
         for _ in 0..4 {
             round(&mut v);

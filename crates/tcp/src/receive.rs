@@ -163,7 +163,8 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The same of a window that can be offered.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn is_worth_telling(&self, window: u32) -> bool {
         let gain = (self.rcv_nxt + window).since(self.rcv_adv);
         if gain == 0 {
@@ -208,6 +209,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// What arrived out of order, the duplicate first (TCP-370, TCP-480 to TCP-482).
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn sack_blocks(&mut self, blocks: &mut SackBlocks) {
         if !self.bits.has(Bits::SACK) {
             return;

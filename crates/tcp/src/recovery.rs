@@ -317,6 +317,7 @@ impl<P: Profile> Endpoint<P> {
         }
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn tell_controller(
         &mut self,
         now: Now,

@@ -129,7 +129,8 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The timeout without backoff, in microseconds (TCP-400).
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn rto(&self) -> u32 {
         let settings = self.settings.as_ref();
         let min = millis(settings.rto_min).saturating_add(self.peer_latency());
@@ -147,7 +148,8 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The timeout doubled for every expiry, up to its largest (TCP-405).
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn rto_backed_off(&self) -> u32 {
         let doubled = u64::from(self.rto()) << self.retries.min(20);
         let max = millis(self.settings.as_ref().rto_max).max(self.peer_latency());

@@ -129,6 +129,7 @@ type Step = Result<(), Arrival>;
 
 impl<P: Profile> Endpoint<P> {
     /// A segment for this connection.
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn handle_segment(&mut self, now: Now, segment: &Segment<'_>) -> Arrival {
         let result = if self.state == State::SynSent {
             self.arrives_in_syn_sent(now, segment)
@@ -178,6 +179,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// RFC 9293 §3.10.7.4, in its order.
+    #[cfg_attr(target_os = "none", inline)]
     fn arrives(&mut self, now: Now, segment: &Segment<'_>) -> Step {
         self.check_timestamps(now, segment)?;
         let text = self.check_sequence(now, segment)?;
@@ -226,6 +228,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Second: is any of it in the window (TCP-131)? What is not is cut off (TCP-132).
+    #[cfg_attr(target_os = "none", inline)]
     fn check_sequence<'a>(&mut self, now: Now, segment: &Segment<'a>) -> Result<Text<'a>, Arrival> {
         let flags = segment.flags;
         let syn = u32::from(flags.contains(Flags::SYN));
@@ -329,6 +332,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Fourth: a SYN has no place here (RFC 5961 §4, TCP-134).
+    #[cfg_attr(target_os = "none", inline)]
     fn check_syn(&mut self, now: Now, segment: &Segment<'_>) -> Step {
         if !segment.flags.contains(Flags::SYN) || self.is_same_syn(segment) {
             return Ok(());

@@ -25,8 +25,7 @@ impl<P: Profile> Endpoint<P> {
     /// Runs what is due, in the order of TCP-086; `true` if the peer is to be told by a reset that it is over.
     pub(crate) fn handle_timeout(&mut self, now: Now) -> bool {
         let mut reset = false;
-        if self.is_due(Slot::Ack, now) {
-            self.expire(Slot::Ack);
+        if self.take_due(Slot::Ack, now) {
             self.bits.unset(Bits::HELD);
             let owed = self.unacknowledged() > 0;
             self.bits.put(Bits::OVERRIDE, self.backlog() > 0);
@@ -35,20 +34,16 @@ impl<P: Profile> Endpoint<P> {
                 self.bits.set(Bits::ACK_NOW);
             }
         }
-        if self.is_due(Slot::Rtx, now) {
-            self.expire(Slot::Rtx);
+        if self.take_due(Slot::Rtx, now) {
             reset = self.retransmission_due(now);
         }
-        if self.is_due(Slot::Watch, now) {
-            self.expire(Slot::Watch);
+        if self.take_due(Slot::Watch, now) {
             reset |= self.rest_due(now);
         }
-        if Slot::Pace.is_kept::<P>() && self.is_due(Slot::Pace, now) {
-            self.expire(Slot::Pace);
+        if Slot::Pace.is_kept::<P>() && self.take_due(Slot::Pace, now) {
             self.bits.set(Bits::OUTPUT);
         }
-        if Slot::User.is_kept::<P>() && self.is_due(Slot::User, now) {
-            self.expire(Slot::User);
+        if Slot::User.is_kept::<P>() && self.take_due(Slot::User, now) {
             reset |= self.state.is_synchronized();
             self.terminate(Disconnected::TimedOut);
         }
@@ -124,7 +119,7 @@ impl<P: Profile> Endpoint<P> {
     /// Full segments get no answer: perhaps they are too big and nobody says so (RFC 4821 §7.7, TCP-179).
     #[cfg_attr(target_os = "none", inline)]
     fn suspect_black_hole(&mut self, now: Now) {
-        let v4 = self.peer.ip().is_ipv4();
+        let v4 = self.peer.is_v4();
         let floor = if v4 { MSS_DEFAULT_V4 } else { MSS_DEFAULT_V6 };
         if self.mss > floor && self.nxt - self.una > u32::from(floor) {
             self.path_is_below(self.mss);

@@ -126,8 +126,19 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Whether the deadline is set and has come.
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn is_due(&self, slot: Slot, now: Now) -> bool {
         self.is_armed(slot) && !later(self.tick_of(slot), now.tick(P::TICK_SHIFT))
+    }
+
+    /// Whether it is due; then it has expired.
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(crate) fn take_due(&mut self, slot: Slot, now: Now) -> bool {
+        let due = self.is_due(slot, now);
+        if due {
+            self.expire(slot);
+        }
+        due
     }
 
     fn tick_of(&self, slot: Slot) -> u32 {

@@ -88,6 +88,7 @@ impl<P: Profile> Endpoint<P> {
         outgoing
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn poll_open(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
         if self.acknowledges_first() {
             return self.poll_ack(now, out);

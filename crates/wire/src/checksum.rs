@@ -2,7 +2,7 @@
 //!
 //! Knows the pseudo-headers of both IP versions, and no format: where a checksum stands is the format's business.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv6Addr};
 
 /// A sum that grows slice by slice. Cheap to copy: what never changes may be summed once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,11 +34,25 @@ impl Checksum {
     /// The same of addresses in sixteen octets each, IPv4 ones as IPv4-mapped ones: what those begin with adds nothing to
     /// a ones-complement sum that is not zero. RFC 4291 §2.5.5.2
     #[must_use]
+    #[inline]
+    pub fn pseudo_mapped(source: [u8; 16], destination: [u8; 16], protocol: u8, len: u32) -> Self {
+        let (source, destination) = (source.into(), destination.into());
+        Self::pseudo_between(&source, &destination, protocol, len)
+    }
+
+    /// The same of addresses where they lie.
+    #[must_use]
     #[cfg_attr(not(target_os = "none"), inline)]
     #[cfg_attr(target_os = "none", inline(never))]
-    pub fn pseudo_mapped(source: [u8; 16], destination: [u8; 16], protocol: u8, len: u32) -> Self {
+    pub fn pseudo_between(
+        source: &Ipv6Addr,
+        destination: &Ipv6Addr,
+        protocol: u8,
+        len: u32,
+    ) -> Self {
         let rest = (u64::from(len) << 32) | u64::from(protocol);
-        let sum = around(around(mapped(source), mapped(destination)), rest.to_be());
+        let sum =
+            around(around(mapped(source.octets()), mapped(destination.octets())), rest.to_be());
         Self { sum: fold(sum), odd: false }
     }
 
@@ -247,7 +261,7 @@ fn halves(wide: u64) -> [u32; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::net::{Ipv4Addr, Ipv6Addr};
+    use core::net::Ipv4Addr;
 
     #[test]
     fn the_example_of_the_rfc_sums_to_what_the_rfc_says() {

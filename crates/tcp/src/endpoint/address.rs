@@ -31,6 +31,11 @@ pub trait Address: Copy + Debug + PartialEq {
     fn narrow(address: Either) -> Option<Self> {
         Self::new(address.family())
     }
+    /// Whether it is one of IPv4.
+    #[inline]
+    fn is_v4(self) -> bool {
+        self.wide().v4().is_some()
+    }
     /// The same as an address of either family.
     #[inline]
     fn wide(self) -> Either {
@@ -116,6 +121,12 @@ impl Either {
         }
     }
 
+    /// Its form of sixteen octets where it lies.
+    #[inline]
+    pub(crate) const fn v6(&self) -> &Ipv6Addr {
+        &self.0
+    }
+
     /// As it stands in packets.
     #[cfg_attr(not(target_os = "none"), inline)]
     #[cfg_attr(target_os = "none", inline(never))]
@@ -134,10 +145,6 @@ impl Either {
         let (prefix, last) = octets.split_at(MAPPED.len());
         let last = last.first_chunk().filter(|_| prefix == MAPPED)?;
         Some(u32::from_be_bytes(*last))
-    }
-
-    pub(crate) fn is_v4(self) -> bool {
-        self.v4().is_some()
     }
 
     /// Of whichever family.
@@ -186,6 +193,11 @@ impl Address for Ipv6Addr {
     #[inline]
     fn narrow(address: Either) -> Option<Self> {
         (!address.is_v4()).then_some(address.0)
+    }
+
+    #[inline]
+    fn is_v4(self) -> bool {
+        false // an IPv4-mapped one is nobody's
     }
 
     fn new(address: IpAddr) -> Option<Self> {

@@ -2,7 +2,7 @@
 
 use super::{Engine, Tables};
 use crate::bits::Bits;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Address as _, Endpoint};
 use crate::event::{Disconnected, Soft, State};
 use crate::limits::{HEADERS_V4, HEADERS_V6};
 use crate::losses::{Flight, Losses as _};

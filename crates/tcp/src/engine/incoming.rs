@@ -115,10 +115,11 @@ impl<T: Tables> Engine<T> {
     /// One with other options than most have, or for nobody.
     #[inline(never)]
     fn take_any<'a>(&'a mut self, now: Now, meta: &Meta, bytes: &'a [u8]) -> Ingress<'a, T> {
-        let Some((header, header_len)) = Header::parse(bytes) else {
+        // Lent, for a header is large and would be copied.
+        let Some((header, header_len)) = &Header::parse(bytes) else {
             return self.damaged(Ignored::Malformed);
         };
-        let payload = bytes.get(header_len..).unwrap_or(&[]);
+        let payload = bytes.get(*header_len..).unwrap_or(&[]);
         let (source, destination) = (header.source, header.destination);
         // Nobody has an IPv4-mapped address (TCP-101), ...
         let (Some(local), Some(peer)) = (Either::of(&meta.destination), Either::of(&meta.source))
@@ -139,15 +140,15 @@ impl<T: Tables> Engine<T> {
             self.counters.malformed_options += 1;
         }
         if let Some(slot) = slot
-            && !self.replaces(slot, &header)
+            && !self.replaces(slot, header)
         {
-            let segment = Segment::new(&header, payload, meta.ecn, meta.unit);
+            let segment = Segment::new(header, payload, meta.ecn, meta.unit);
             if let Some(endpoint) = self.endpoint_mut(slot) {
                 endpoint.note_arrival(now, &segment, bytes.len());
             }
             return self.deliver(now, slot, &segment).into();
         }
-        self.without_connection(now, meta, &tuple, &header, payload)
+        self.without_connection(now, meta, &tuple, header, payload)
     }
 
     fn damaged(&mut self, why: Ignored) -> Ingress<'_, T> {
@@ -357,8 +358,8 @@ fn is_unharmed(meta: &Meta, bytes: &[u8]) -> bool {
 /// Whether the checksum of what came from a peer is right.
 #[cfg_attr(target_os = "none", inline)]
 fn is_right(tuple: &Tuple, bytes: &[u8]) -> bool {
-    let (local, peer) = (tuple.local.address.mapped(), tuple.peer.address.mapped());
-    let mut sum = Checksum::pseudo_mapped(peer, local, Protocol::TCP.0, clamp(bytes.len()));
+    let (local, peer) = (tuple.local.address.v6(), tuple.peer.address.v6());
+    let mut sum = Checksum::pseudo_between(peer, local, Protocol::TCP.0, clamp(bytes.len()));
     sum.add(bytes);
     sum.is_valid()
 }

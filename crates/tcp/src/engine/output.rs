@@ -241,13 +241,15 @@ impl<T: Tables> Engine<T> {
     #[inline(never)]
     fn transmit_reply(&mut self) -> Option<Transmit<'_>> {
         let Some(Last::Reply(reply)) = &self.last else { return None };
-        let header_len = reply.header().emit(&mut self.header)?;
+        let mut header = Header::default();
+        reply.fill(&mut header);
+        let header_len = header.emit(&mut self.header)?;
         self.counters.sent += 1;
         let (local, peer) = (reply.tuple.local.address, reply.tuple.peer.address);
         let header = self.header.get_mut(..header_len)?;
         let partial = self.config.partial_checksums;
         let len = clamp(header.len());
-        let mut sum = Checksum::pseudo_mapped(local.mapped(), peer.mapped(), Protocol::TCP.0, len);
+        let mut sum = Checksum::pseudo_between(local.v6(), peer.v6(), Protocol::TCP.0, len);
         if !partial {
             sum.add(header);
         }
@@ -290,8 +292,8 @@ fn add_all(sum: &mut Checksum, header: &[u8], payload: &Slices<'_>) {
 #[inline]
 fn fill_checksum(header: &mut [u8], sum: Checksum, partial: bool) -> Summed {
     let field = if partial { sum.partial() } else { sum.finish() };
-    if let Some(place) = header.get_mut(CHECKSUM_OFFSET..CHECKSUM_OFFSET + 2) {
-        place.copy_from_slice(&field.to_be_bytes());
+    if let Some(place) = header.get_mut(CHECKSUM_OFFSET..).and_then(<[u8]>::first_chunk_mut) {
+        *place = field.to_be_bytes();
     }
     if partial { Summed::Partial } else { Summed::Full }
 }

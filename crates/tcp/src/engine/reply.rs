@@ -2,7 +2,7 @@
 
 use crate::prf::Tuple;
 use crate::seq::Seq;
-use mainstay_wire::tcp::{Flags, Header, Options, Timestamps};
+use mainstay_wire::tcp::{Flags, Header, Timestamps};
 
 /// So many wait at most. chosen: one turn of the loop answers them all
 const REPLIES_MAX: usize = 8;
@@ -47,23 +47,21 @@ impl Reply {
         }
     }
 
-    pub(super) fn header(&self) -> Header {
-        let ack = if self.acknowledgment.is_some() { Flags::ACK } else { Flags::NONE };
-        let mut options = Options { timestamps: self.timestamps, ..Options::default() };
-        if let Some(offer) = self.offer {
-            options.mss = Some(offer.mss);
-            options.window_scale = offer.window_scale;
-            options.sack_permitted = offer.sack;
+    /// Fills in a header that says nothing yet.
+    pub(super) fn fill(&self, header: &mut Header) {
+        (header.source, header.destination) = (self.tuple.local.port, self.tuple.peer.port);
+        header.sequence = self.sequence.0;
+        header.flags = self.flags;
+        if let Some(ack) = self.acknowledgment {
+            header.acknowledgment = ack.0;
+            header.flags |= Flags::ACK;
         }
-        Header {
-            source: self.tuple.local.port,
-            destination: self.tuple.peer.port,
-            sequence: self.sequence.0,
-            acknowledgment: self.acknowledgment.map_or(0, |ack| ack.0),
-            flags: self.flags | ack,
-            window: self.window,
-            urgent: 0,
-            options,
+        header.window = self.window;
+        header.options.timestamps = self.timestamps;
+        if let Some(offer) = self.offer {
+            header.options.mss = Some(offer.mss);
+            header.options.window_scale = offer.window_scale;
+            header.options.sack_permitted = offer.sack;
         }
     }
 }

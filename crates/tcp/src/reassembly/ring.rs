@@ -388,7 +388,14 @@ fn put_first(
 ) -> usize {
     let ahead = front.clone().count().min(out.len());
     let others = others.min(out.len() - ahead);
-    out.copy_within(..others, ahead);
+    // Two runs at most move, and a call of memmove takes a hundred bytes of stack.
+    for at in (ahead..ahead + others).rev() {
+        if let Some(run) = out.get(at - ahead).copied()
+            && let Some(slot) = out.get_mut(at)
+        {
+            *slot = run;
+        }
+    }
     for (slot, run) in out.iter_mut().zip(front) {
         *slot = run;
     }

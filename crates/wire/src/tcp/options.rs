@@ -67,10 +67,18 @@ pub struct SackBlock {
 }
 
 /// Up to four blocks.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct SackBlocks {
     blocks: [SackBlock; 4],
     len: u8,
+}
+
+impl Default for SackBlocks {
+    /// No block: a constant, not made one by one.
+    #[inline]
+    fn default() -> Self {
+        Self::EMPTY
+    }
 }
 
 impl SackBlocks {
