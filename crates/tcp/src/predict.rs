@@ -113,7 +113,7 @@ impl<P: Profile> Endpoint<P> {
         }
         self.trace_arrival(segment);
         self.ring.take_next(bytes.len());
-        self.take_window(segment.sequence, ack, u32::from(segment.window) << self.shift_out);
+        self.take_window(segment.sequence, ack, u32::from(segment.window) << self.shifts.peers());
         self.rcv_nxt += clamp(bytes.len());
         self.bits.set(Bits::TELL_RECEIVE.and(Bits::OUTPUT));
         self.owe_ack(now, segment.unit);
@@ -123,7 +123,7 @@ impl<P: Profile> Endpoint<P> {
     /// Something new is acknowledged, nothing is held out of order, lost or in doubt.
     #[inline(never)]
     fn predicted_ack(&mut self, now: Now, sequence: Seq, ack: Seq, window: u16, echo: u32) {
-        self.take_window(sequence, ack, u32::from(window) << self.shift_out);
+        self.take_window(sequence, ack, u32::from(window) << self.shifts.peers());
         let mut told = Told {
             acked: 0,
             sacked: 0,

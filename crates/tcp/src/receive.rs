@@ -152,7 +152,7 @@ impl<P: Profile> Endpoint<P> {
     /// What there is room for and a header can say.
     #[inline]
     fn sayable(&self) -> u32 {
-        clamp(self.ring.room(self.storage.as_ref())).min(u32::from(u16::MAX) << self.shift_in)
+        clamp(self.ring.room(self.storage.as_ref())).min(u32::from(u16::MAX) << self.shifts.ours())
     }
 
     /// Whether the right edge can move far enough to be worth saying (RFC 9293 §3.8.6.2.2, TCP-474).
@@ -183,7 +183,7 @@ impl<P: Profile> Endpoint<P> {
         let room = self.offerable();
         let told = self.rcv_adv.since(self.rcv_nxt);
         let window = if self.is_worth_telling(room) { room } else { told };
-        let shift = self.shift_in;
+        let shift = self.shifts.ours();
         let rounded = window.div_ceil(1 << shift).min(self.sayable() >> shift);
         let field = u16::try_from(rounded).unwrap_or(u16::MAX);
         self.rcv_adv = self.rcv_adv.later(self.rcv_nxt + (u32::from(field) << shift));
