@@ -1,6 +1,9 @@
 //! What can be set per endpoint (TCP section 0.4). Endpoints may share one value: a profile says how it is held.
 
 /// Numbers and switches of one endpoint. Times are milliseconds unless a name says otherwise.
+///
+/// No deadline lies further ahead than half a round of its clock: more than four hours in the host's profile and 24 days in
+/// the others. What is longer is shortened to that.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Settings<C> {

@@ -14,9 +14,9 @@ mod routed;
 pub use exchange::{accepted, coming, exchange, taking};
 pub use flow::Flow;
 pub use kernel::{Heard, converse, listener, negotiated, talk};
-pub use narrow::{BEHIND, narrow};
+pub use narrow::narrow;
 pub use pattern::Pattern;
-pub use routed::{BEHIND, Routed};
+pub use routed::{FAR, Routed};
 
 use crate::pressure::is_full;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

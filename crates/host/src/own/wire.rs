@@ -144,12 +144,13 @@ impl Wire {
 
     /// Sends the frame that waits; whether the link takes more.
     fn send_held(&mut self) -> io::Result<bool> {
-        let Some((len, facts)) = self.waiting else { return Ok(true) };
+        let Some((len, facts)) = self.waiting.take() else { return Ok(true) };
         let frame = self.held.get(..len).unwrap_or_default();
+        // One that cannot be sent is lost: it must not keep those of other links waiting.
         if self.link.send(facts, &[IoSlice::new(frame)])? == Sent::Full {
+            self.waiting = Some((len, facts));
             return Ok(false);
         }
-        self.waiting = None;
         Ok(true)
     }
 }
@@ -165,9 +166,14 @@ pub fn send_all(
     buffer: &mut [u8],
     mut seen: impl FnMut(&[u8]),
 ) -> io::Result<()> {
+    // A link that takes nothing any more does not keep what is for others.
+    let mut result = Ok(());
     for wire in &mut *wires {
-        if !wire.send_held()? {
-            return Ok(());
+        match wire.send_held() {
+            Ok(true) => {}
+            Ok(false) => return result,
+            Err(error) if result.is_ok() => result = Err(error),
+            Err(_) => {}
         }
     }
     while let Some(out) = network.poll_transmit(now, buffer) {
@@ -177,7 +183,13 @@ pub fn send_all(
         let frame = buffer.get(..out.len).unwrap_or_default();
         seen(frame);
         let facts = to_link(&out.offload);
-        if wire.link.send(facts, &[IoSlice::new(frame)])? == Sent::Full {
+        let sent = wire.link.send(facts, &[IoSlice::new(frame)]).unwrap_or_else(|error| {
+            if result.is_ok() {
+                result = Err(error);
+            }
+            Sent::Done
+        });
+        if sent == Sent::Full {
             if wire.held.is_empty() {
                 wire.held = vec![0; Network::MAX_TRANSMIT].into_boxed_slice();
             }
@@ -185,10 +197,10 @@ pub fn send_all(
                 place.copy_from_slice(frame);
             }
             wire.waiting = Some((out.len, facts));
-            return Ok(());
+            return result;
         }
     }
-    Ok(())
+    result
 }
 
 impl AsFd for Wire {

@@ -96,6 +96,7 @@ impl Cubic {
         self.flags & flag != 0
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn grow_exponentially(&mut self, sample: &AckSample) {
         let (mss, after_rto, paced) = (self.mss(), self.is(AFTER_RTO), self.is(PACED));
         let growth = match &mut self.stage {
@@ -114,6 +115,7 @@ impl Cubic {
         }
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn follow_curve(&mut self, sample: &AckSample) {
         self.flags &= !AFTER_RTO;
         let (mut epoch, w_max) = match self.stage {
@@ -130,18 +132,21 @@ impl Cubic {
     }
 
     /// Whether the next curve is to have its plateau below the window that met congestion (RFC 9438 §4.7).
+    #[cfg_attr(target_os = "none", inline)]
     fn gives_way(&self) -> bool {
         self.is(CONVERGE) && self.cwnd < self.w_max
     }
 }
 
 impl Epoch {
+    #[cfg_attr(target_os = "none", inline)]
     fn starting(now: Instant, w_est: u32, lowered: bool, k: u32) -> Self {
         let past = 0_i32.saturating_sub_unsigned(k);
         Self { past, seen: low_bits(now), w_est, w_est_credit: 0, credit: 0, lowered }
     }
 
     /// Time passes; it counts only while the window is the limit (RFC 9438 §5.8).
+    #[cfg_attr(target_os = "none", inline)]
     fn advance(&mut self, now: Instant, counts: bool) {
         let now = low_bits(now);
         if counts {
@@ -151,6 +156,7 @@ impl Epoch {
     }
 
     /// The window after an acknowledgement (RFC 9438 §4.3 to §4.5).
+    #[cfg_attr(target_os = "none", inline)]
     fn grown(&mut self, cwnd: u32, w_max: u32, sample: &AckSample, mss: u16) -> u32 {
         let acked = sample.acked.min(cwnd);
         self.grow_estimate(cwnd, w_max, acked, mss);
@@ -168,6 +174,7 @@ impl Epoch {
     }
 
     /// Reno's estimate grows by alpha segments per window: 3·(1 − β)/(1 + β) = 9/17, then 1 (RFC 9438 §4.3).
+    #[cfg_attr(target_os = "none", inline)]
     fn grow_estimate(&mut self, cwnd: u32, w_max: u32, acked: u32, mss: u16) {
         // The window before the reduction: from there on the estimate grows as Reno does.
         let prior = if self.lowered { scaled(w_max, 20, 17) } else { w_max };
@@ -204,6 +211,7 @@ impl CongestionControl for Cubic {
         }
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn on_ack(&mut self, sample: &AckSample) {
         if sample.in_recovery && !sample.after_rto {
             return;
@@ -215,6 +223,7 @@ impl CongestionControl for Cubic {
         }
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn on_congestion(&mut self, now: Instant, signal: Signal, flight: u32) {
         let repeated = self.is(AFTER_RTO) && self.cwnd <= self.mss();
         if signal == Signal::Rto && repeated {

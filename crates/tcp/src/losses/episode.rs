@@ -61,6 +61,7 @@ impl<O: Offset> Losses for Episode<O> {
         None
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn detect<B: Sacked>(
         &mut self,
         flight: &Flight<'_, B>,
@@ -101,6 +102,7 @@ impl<O: Offset> Losses for Episode<O> {
         self.lost = O::default();
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn next<B: Sacked>(&self, flight: &Flight<'_, B>) -> Option<Hole> {
         let (start, end) = (self.resent_to.get(), self.lost_to.get());
         if start >= end {

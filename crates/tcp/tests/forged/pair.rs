@@ -69,6 +69,8 @@ pub(crate) fn knobs(receive: usize) -> Knobs {
         quick_acks: 16,
         mtu: 1500,
         wrap: None,
+        clock: None,
+        no_buffer_percent: 0,
     }
 }
 
@@ -186,7 +188,7 @@ impl Pair {
     /// The tuple as a side sees it.
     pub(crate) fn tuple(which: usize) -> Tuple {
         let end = |which: usize| SocketAddr::new(address(which), PORTS[which]);
-        Tuple { local: end(which), peer: end(1 - which) }
+        Tuple::new(end(which), end(1 - which))
     }
 }
 

@@ -7,7 +7,7 @@ use mainstay_test_support::Site;
 use mainstay_test_support::frame_relay::{LinkPort, Relay, Report, parse};
 
 /// The far kernel's addresses.
-pub const BEHIND: [IpAddr; 2] = [
+pub const FAR: [IpAddr; 2] = [
     IpAddr::V4(Ipv4Addr::new(198, 18, 2, 2)),
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0x18, 2, 0, 0, 0, 0, 2)),
 ];
@@ -30,9 +30,7 @@ impl Routed {
     pub fn new(test: &str, kind: WireKind, words: [&str; 2]) -> Self {
         let (router, far) = (Site::namespace(test), Site::namespace(test));
         let port = |site: &Site| {
-            let path = site.network().unwrap();
-            let name = path.file_name().unwrap().to_str().unwrap();
-            LinkPort::open(&format!("tap:{WAY}@{name}"), false).unwrap()
+            LinkPort::open(&format!("tap:{WAY}@{}", site.network_name()), false).unwrap()
         };
         for site in [&router, &far] {
             Lan::over(site, Lan::trust_addresses);
