@@ -180,7 +180,7 @@ impl Connections {
     ) -> Result<(), Errno> {
         self.abort(now, id);
         match self.begin(now, id, target, no_delay) {
-            Err(Errno::Unreachable) if self.is_settling(target.ip()) => {
+            Err(Errno::Unreachable) if self.network.is_settling(target.ip()) => {
                 let held = Held { target, no_delay, wants: false, finishing: false };
                 self.held.insert(id, held);
                 Ok(())

@@ -4,6 +4,7 @@
 
 use crate::rate::Rate;
 use core::time::Duration;
+use mainstay_wire::ip::HOP_LIMIT;
 
 /// What a stack may hold and how fast it may speak. Every field may be made small, down to 0 or 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,8 +133,6 @@ const ECHOES_MAX: usize = 16;
 const PORT_FIRST: u16 = 49_152;
 /// RFC 6335 §6, the dynamic ports
 const PORT_LAST: u16 = 65_535;
-/// RFC 1122 §3.2.1.7 through IANA's IP option numbers; RFC 9293 calls it the default time to live.
-const HOP_LIMIT: u8 = 64;
 
 /// How long a narrow path is believed. RFC 8201 §4, RFC 1191 §6.3: ten minutes.
 pub(crate) const PATH_MTU_AGE: Duration = Duration::from_secs(600);

@@ -1,8 +1,12 @@
 //! One engine with one endpoint, and the application on it.
 
+#[path = "../shared/vecs.rs"]
+mod vecs;
+
+pub(crate) use vecs::Vecs;
+
 use crate::lent::{Feed, Given as _};
 use crate::plan::{App, End, Knobs, START};
-use core::marker::PhantomData;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use mainstay_base::{Instant, Rng, Verdict};
@@ -11,21 +15,9 @@ use mainstay_tcp::index::Scan;
 use mainstay_tcp::{
     Config, Counters, Disconnected, Endpoint, Engine, Event, Facts, FastOpen, Handle, IcmpError,
     Ignored, Ingress, Keepalive, Listener, Meta, Path, Profile, Push, Settings, SettingsOf, Slot,
-    State, Tables, TcpError,
+    State, TcpError,
 };
 use mainstay_wire::ip::Ecn;
-
-/// Everything in vectors.
-#[derive(Debug)]
-pub(crate) struct Vecs<P>(PhantomData<P>);
-
-impl<P: Profile> Tables for Vecs<P> {
-    type Profile = P;
-    type Slots = Vec<Slot<P>>;
-    type Listeners = Vec<Listener>;
-    type Index = Scan;
-    type Memory = ();
-}
 
 /// A segment as it leaves an engine.
 pub(crate) struct Sent {
