@@ -16,7 +16,7 @@ pub use flow::Flow;
 pub use kernel::{Heard, converse, listener, negotiated, talk};
 pub use narrow::narrow;
 pub use pattern::Pattern;
-pub use routed::{FAR, Routed};
+pub use routed::{BEHIND, Routed};
 
 use crate::pressure::is_full;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
