@@ -1,7 +1,7 @@
 //! Over our own stack on a link.
 
 use super::flow::{CHUNK, Sink, Source};
-use super::report::Report;
+use super::report::{Report, say};
 use super::trace::Trace;
 use crate::command::args::{self, Role};
 use crate::command::exit::{Exit, Failure};
@@ -17,11 +17,22 @@ use mainstay_tcp::{Disconnected, Facts, Handle, ListenerHandle, Push, TcpError};
 /// Between two looks when nothing happens. chosen: only bounds how late the line a second is
 pub(super) const LOOK: Duration = Duration::from_millis(100);
 
+/// Says of links that were to have a thread of the kernel's that they have none.
+pub(super) fn tell_unthreaded(args: &args::Tcp, pump: &Pump) {
+    for wire in pump.links().iter().filter(|wire| args.own.threaded && !wire.link().is_threaded()) {
+        say(&format!(
+            "{}: no thread of the kernel's can be had, it is left out",
+            wire.link().name()
+        ));
+    }
+}
+
 pub(crate) fn run(args: &args::Tcp, config: Config, link: WireOptions) -> Result<(), Failure> {
     let bare = link.kind == WireKind::Tun;
     let name = link.name.clone();
     let mut pump = Pump::open(config, &[link])
         .map_err(|error| Failure::new(Exit::Usage, format!("{name}: {error}")))?;
+    tell_unthreaded(args, &pump);
     let waker = pump.waker();
     let source = Source::new(args, move || waker.wake())?;
     let mut trace = Trace::new(args, bare)?;

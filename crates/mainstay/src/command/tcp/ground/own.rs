@@ -3,7 +3,7 @@
 use super::{Ground, Input, Place};
 use crate::command::args::{self, Role};
 use crate::command::exit::{Exit, Failure};
-use crate::command::tcp::own::{LOOK, connect, known, refused};
+use crate::command::tcp::own::{LOOK, connect, known, refused, tell_unthreaded};
 use crate::command::tcp::trace::Trace;
 use core::time::Duration;
 use mainstay_host::own::{Pump, WireKind, WireOptions};
@@ -38,6 +38,7 @@ impl<'a> Own<'a> {
         let (bare, name) = (link.kind == WireKind::Tun, link.name.clone());
         let mut pump = Pump::open(config, &[link])
             .map_err(|error| Failure::new(Exit::Usage, format!("{name}: {error}")))?;
+        tell_unthreaded(args, &pump);
         let listener = match args.role {
             Role::Connect => None,
             Role::Listen => {
