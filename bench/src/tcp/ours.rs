@@ -12,7 +12,7 @@ use mainstay_tcp::{
     Config, Endpoint, Engine, Event, FastOpen, Handle, Host, Ingress, Listener, Meta, Path, Push,
     Settings, Slot, Tables,
 };
-use mainstay_wire::ip::{Dscp, Ecn, Protocol};
+use mainstay_wire::ip::{Ecn, Protocol};
 use mainstay_wire::ipv4;
 
 /// How segments are carried.
@@ -141,20 +141,9 @@ impl Side {
 
 fn write_packet(frame: &mut [u8], len: usize, source: IpAddr, destination: IpAddr, ecn: Ecn) {
     let (IpAddr::V4(source), IpAddr::V4(destination)) = (source, destination) else { return };
-    let header = ipv4::Header {
-        dscp: Dscp::DEFAULT,
-        ecn,
-        ident: 0,
-        dont_fragment: true,
-        more_fragments: false,
-        fragment_offset: 0,
-        ttl: 64,
-        protocol: Protocol::TCP,
-        source,
-        destination,
-        router_alert: false,
-        payload_len: u16::try_from(len).unwrap_or(u16::MAX),
-    };
+    let payload_len = u16::try_from(len).unwrap_or(u16::MAX);
+    let header =
+        ipv4::Header { ecn, ..ipv4::Header::new(source, destination, Protocol::TCP, payload_len) };
     let _len = header.emit(frame);
 }
 

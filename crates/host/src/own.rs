@@ -132,7 +132,7 @@ impl Own {
         options: SocketOptions,
     ) -> Result<(), Errno> {
         match self.begin(now, id, target, options) {
-            Err(Errno::Unreachable) if self.is_settling(target.ip()) => {
+            Err(Errno::Unreachable) if self.network.is_settling(target.ip()) => {
                 let held = Held { target, options, wants: false, finishing: false };
                 self.held.insert(id, held);
                 Ok(())

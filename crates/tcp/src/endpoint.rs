@@ -36,7 +36,7 @@ use crate::timers::{Rtx, Watch};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Push {
-    /// Nothing follows for now.
+    /// Nothing follows that is known of: it leaves as soon as it may.
     #[default]
     Now,
     /// More follows soon: the last segment waits until it is full, 200 ms at most.
@@ -195,6 +195,10 @@ pub(crate) struct Birth {
 
 impl<P: Profile> Endpoint<P> {
     /// An endpoint without a connection (TCP-010, TCP-013).
+    ///
+    /// `storage` takes what is received and, in the profiles of this crate, a bit for each byte of it:
+    /// [`storage_for`](crate::sizing::storage_for) says how long it must be for a window. A window can be as large as the profile's offsets
+    /// say, 65 535 bytes in the smallest; what the storage has beyond that is not used.
     ///
     /// # Errors
     /// [`TcpError::BufferTooSmall`] if the storage has no room for a single byte (TCP-012).

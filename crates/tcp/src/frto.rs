@@ -26,7 +26,8 @@ impl<P: Profile> Endpoint<P> {
         again || !self.bits.has(Bits::RECOVERY) && self.board.is_empty()
     }
 
-    /// How much may be sent again from `start` on: one segment in all, and then nothing for now.
+    /// How much may be sent again from `start` on: one segment in all, and none after it
+    /// until the peer has answered.
     pub(crate) fn repeat_max(&self, start: Seq) -> u32 {
         if !self.bits.has(DOUBT) {
             return u32::MAX;

@@ -67,22 +67,75 @@ pub trait Sacked: Default + Debug {
     fn check(&self, flight: usize);
 }
 
-/// Up to `S` ranges, sorted, with gaps between them (TCP-270).
+/// Up to `S` ranges, sorted, with gaps between them (TCP-270). How many there are and what they hold is remembered, or
+/// counted whenever it is asked for: `C` is [`Remembered`] or [`Counted`].
 #[derive(Clone, Debug)]
-pub struct Scoreboard<O: Offset, const S: usize> {
+pub struct Scoreboard<O: Offset, const S: usize, C = Remembered<O>> {
+    /// Those behind the used ones are empty ones at zero.
     ranges: [(O, O); S],
+    counts: C,
+}
+
+/// How a [`Scoreboard`] knows what its ranges amount to.
+pub trait Counts<O: Offset>: Copy + Default + Debug {
+    /// How many are used, all of them before those that are not.
+    fn used(&self, ranges: &[(O, O)]) -> usize;
+    /// How many bytes they hold.
+    fn sacked(&self, ranges: &[(O, O)]) -> usize;
+    /// Both have changed.
+    fn set(&mut self, used: usize, sacked: usize);
+}
+
+/// Remembers it, where there are many ranges.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Remembered<O> {
     sacked: O,
     used: u16,
 }
 
-impl<O: Offset, const S: usize> Default for Scoreboard<O, S> {
-    fn default() -> Self {
-        const { assert!(S > 0 && S < u16::MAX as usize, "a number of ranges") }
-        Self { ranges: [(O::default(), O::default()); S], sacked: O::default(), used: 0 }
+impl<O: Offset> Counts<O> for Remembered<O> {
+    #[inline]
+    fn used(&self, _ranges: &[(O, O)]) -> usize {
+        usize::from(self.used)
+    }
+
+    #[inline]
+    fn sacked(&self, _ranges: &[(O, O)]) -> usize {
+        self.sacked.get()
+    }
+
+    fn set(&mut self, used: usize, sacked: usize) {
+        self.used = u16::try_from(used).unwrap_or(u16::MAX);
+        self.sacked = O::from_usize(sacked);
     }
 }
 
-impl<O: Offset, const S: usize> Sacked for Scoreboard<O, S> {
+/// Counts each time, where there are few: takes no memory (TCP-652).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counted;
+
+impl<O: Offset> Counts<O> for Counted {
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn used(&self, ranges: &[(O, O)]) -> usize {
+        ranges.iter().take_while(|range| range.1.get() > 0).count()
+    }
+
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn sacked(&self, ranges: &[(O, O)]) -> usize {
+        ranges.iter().map(|range| range.1.get() - range.0.get()).sum()
+    }
+
+    fn set(&mut self, _used: usize, _sacked: usize) {}
+}
+
+impl<O: Offset, const S: usize, C: Counts<O>> Default for Scoreboard<O, S, C> {
+    fn default() -> Self {
+        const { assert!(S > 0 && S < u16::MAX as usize, "a number of ranges") }
+        Self { ranges: [(O::default(), O::default()); S], counts: C::default() }
+    }
+}
+
+impl<O: Offset, const S: usize, C: Counts<O>> Sacked for Scoreboard<O, S, C> {
     fn insert(&mut self, left: usize, right: usize) -> usize {
         let right = right.min(O::MAX);
         if left >= right {
@@ -95,11 +148,10 @@ impl<O: Offset, const S: usize> Sacked for Scoreboard<O, S> {
         }
         let before = self.sacked();
         let Some(first) = self.make_room(first, right - left) else { return 0 };
-        let used = usize::from(self.used);
+        let (used, sacked) = (self.count(), self.sacked());
         self.ranges.copy_within(first..used, first + 1);
         self.ranges[first] = (O::from_usize(left), O::from_usize(right));
-        self.used += 1;
-        self.sacked = O::from_usize(self.sacked() + (right - left));
+        self.settle(used + 1, sacked + (right - left));
         self.sacked().saturating_sub(before)
     }
 
@@ -108,28 +160,26 @@ impl<O: Offset, const S: usize> Sacked for Scoreboard<O, S> {
         if before == 0 {
             return 0;
         }
-        let used = usize::from(self.used);
+        let used = self.count();
         let gone = self.used().partition_point(|range| range.1.get() <= n);
         self.ranges.copy_within(gone..used, 0);
-        self.set_used(used - gone);
         let mut sacked = 0;
         for range in &mut self.ranges[..used - gone] {
             let (left, right) = (range.0.get().saturating_sub(n), range.1.get() - n);
             *range = (O::from_usize(left), O::from_usize(right));
             sacked += right - left;
         }
-        self.sacked = O::from_usize(sacked);
+        self.settle(used - gone, sacked);
         before.saturating_sub(sacked)
     }
 
     fn clear(&mut self) {
-        self.used = 0;
-        self.sacked = O::default();
+        self.settle(0, 0);
     }
 
     #[inline]
     fn sacked(&self) -> usize {
-        self.sacked.get()
+        self.counts.sacked(&self.ranges)
     }
 
     fn highest(&self) -> Option<usize> {
@@ -164,8 +214,14 @@ impl<O: Offset, const S: usize> Sacked for Scoreboard<O, S> {
         self.used().iter().map(|range| (range.0.get(), range.1.get()))
     }
 
+    #[inline]
     fn count(&self) -> usize {
-        usize::from(self.used)
+        self.counts.used(&self.ranges)
+    }
+
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.ranges[0].1.get() == 0
     }
 
     fn check(&self, flight: usize) {
@@ -182,17 +238,21 @@ impl<O: Offset, const S: usize> Sacked for Scoreboard<O, S> {
     }
 }
 
-impl<O: Offset, const S: usize> Scoreboard<O, S> {
+impl<O: Offset, const S: usize, C: Counts<O>> Scoreboard<O, S, C> {
     fn used(&self) -> &[(O, O)] {
-        self.ranges.get(..usize::from(self.used)).unwrap_or(&[])
+        self.ranges.get(..self.count()).unwrap_or(&[])
     }
 
     fn range(&self, index: usize) -> Option<(usize, usize)> {
         self.used().get(index).map(|range| (range.0.get(), range.1.get()))
     }
 
-    fn set_used(&mut self, used: usize) {
-        self.used = u16::try_from(used).unwrap_or(u16::MAX);
+    /// So many are used from now on, and hold so much.
+    fn settle(&mut self, used: usize, sacked: usize) {
+        for range in self.ranges.iter_mut().skip(used).take_while(|range| range.1.get() > 0) {
+            *range = (O::default(), O::default());
+        }
+        self.counts.set(used, sacked);
     }
 
     /// Makes the ranges `first..behind`, which `left..right` touches, one. How many bytes that adds.
@@ -201,19 +261,18 @@ impl<O: Offset, const S: usize> Scoreboard<O, S> {
         let held: usize = joined.iter().map(|range| range.1.get() - range.0.get()).sum();
         let left = joined.first().map_or(left, |range| range.0.get().min(left));
         let right = joined.last().map_or(right, |range| range.1.get().max(right));
-        let used = usize::from(self.used);
+        let (used, sacked) = (self.count(), self.sacked());
         self.ranges[first] = (O::from_usize(left), O::from_usize(right));
         self.ranges.copy_within(behind..used, first + 1);
-        self.set_used(used - (behind - first - 1));
         let fresh = (right - left).saturating_sub(held);
-        self.sacked = O::from_usize(self.sacked() + fresh);
+        self.settle(used - (behind - first - 1), sacked + fresh);
         fresh
     }
 
     /// Where a range of `len` bytes that belongs before the one numbered `index` goes, after forgetting one if all are
     /// used; `None` if it is itself the one to forget.
     fn make_room(&mut self, index: usize, len: usize) -> Option<usize> {
-        let used = usize::from(self.used);
+        let (used, sacked) = (self.count(), self.sacked());
         if used < S {
             return Some(index);
         }
@@ -229,10 +288,10 @@ impl<O: Offset, const S: usize> Scoreboard<O, S> {
         if forgotten == index {
             return None;
         }
-        self.sacked = O::from_usize(self.sacked().saturating_sub(len_of(forgotten)));
+        let left = sacked.saturating_sub(len_of(forgotten));
         let gone = forgotten - usize::from(forgotten > index);
         self.ranges.copy_within(gone + 1..used, gone);
-        self.set_used(used - 1);
+        self.settle(used - 1, left);
         Some(index - usize::from(gone < index))
     }
 }

@@ -84,7 +84,7 @@ impl Keepalive {
 }
 
 impl<C> Settings<C> {
-    /// For embedded and host profiles.
+    /// For embedded and host profiles: the values below, which each field can be given another of.
     pub const fn host(congestion: C) -> Self {
         Self {
             rto_initial: 1000,
@@ -110,7 +110,7 @@ impl<C> Settings<C> {
             sack: true,
             window_scale: true,
             pacing: false,
-            hop_limit: 64,
+            hop_limit: mainstay_wire::ip::HOP_LIMIT,
             dscp: 0,
             gso_max: 0,
             mss_limit: 0,

@@ -87,7 +87,7 @@ impl Wire {
         let interface = network
             .add_interface(now, interface, &options.addresses, &options.gateways)
             .map_err(|misuse| {
-                let words = format!("{}: {misuse:?}: the addresses or gateways", options.name);
+                let words = format!("its addresses or gateways: {misuse}");
                 io::Error::new(io::ErrorKind::InvalidInput, words)
             })?;
         Ok(Self {

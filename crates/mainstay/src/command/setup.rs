@@ -2,6 +2,7 @@
 
 use super::args::{self, BlobName, Content};
 use super::exit::{Exit, Failure};
+use super::link;
 use crate::{BuildError, Builder, Device};
 use mainstay_base::Reason;
 use mainstay_host::own::WireOptions;
@@ -35,11 +36,15 @@ pub(crate) fn device(policy: Policy, args: &args::Device) -> Result<Device, Fail
             known.get(&name.to_ascii_lowercase()).cloned().map(Resolved::Addresses)
         }));
     }
-    if let Some((config, link)) = network(&args.own) {
-        builder = builder.links(config, vec![link]);
+    let network = network(&args.own);
+    if let Some((config, link)) = &network {
+        builder = builder.links(config.clone(), vec![link.clone()]);
     }
     builder.build().map_err(|error| match error {
-        BuildError::System(error) => Failure::from(error),
+        BuildError::System(error) => match &network {
+            Some((_, link)) => link::failure(link, &error),
+            None => Failure::from(error),
+        },
         BuildError::Trust(error) => Failure::new(Exit::Policy, error.to_string()),
     })
 }

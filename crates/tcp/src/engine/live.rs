@@ -119,7 +119,9 @@ impl<T: Tables> Live<'_, T> {
     ///
     /// # Errors
     /// [`TcpError::InvalidState`] with a connection, or with one whose end was not polled yet (TCP-066, TCP-070);
-    /// [`TcpError::InvalidArgs`] for an address or port that cannot be a peer's, [`TcpError::NoRoute`] without a path or a free port; the endpoint stays closed.
+    /// [`TcpError::InvalidArgs`] for an address or port that cannot be a peer's, [`TcpError::NoRoute`] without a path or a free port,
+    /// [`TcpError::AddrInUse`] where the local address and port it was bound to have a connection with this peer already; the endpoint stays
+    /// closed.
     pub fn connect(
         &mut self,
         peer: SocketAddr,
@@ -258,10 +260,11 @@ impl<T: Tables> Live<'_, T> {
         Ok(())
     }
 
-    /// Copies bytes into a queue that takes copies; says how many there was room for.
+    /// Copies bytes into a queue that takes copies; says how many there was room for, 0 if for none.
     ///
     /// # Errors
-    /// [`TcpError::NotOpen`], [`TcpError::SendClosed`].
+    /// [`TcpError::NotOpen`] without a connection, [`TcpError::SendClosed`] after [`finish`](Self::finish), [`TcpError::NoRoute`] where a
+    /// deferred connect finds no free port, [`TcpError::Stale`].
     pub fn write(&mut self, bytes: &[u8], push: Push) -> Result<usize, TcpError>
     where
         <T::Profile as Profile>::Queue: CopyQueue,
@@ -313,7 +316,7 @@ impl<T: Tables> Live<'_, T> {
         self.engine.endpoint_mut(self.slot).map(Endpoint::contiguify)
     }
 
-    /// Copies unread bytes and frees them; 0 when there are none (TCP-059).
+    /// Copies unread bytes and frees them; 0 when there are none (TCP-059): [`Endpoint::is_end_of_stream`] says whether any will come.
     ///
     /// # Errors
     /// [`TcpError::Stale`].

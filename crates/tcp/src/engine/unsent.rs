@@ -87,7 +87,7 @@ impl<T: Tables> Engine<T> {
         self.blocked_until = None;
     }
 
-    /// Whether nothing may be polled for now.
+    /// Whether nothing may be polled yet: the link had no room, and the time to try again has not come.
     pub(super) fn is_blocked(&self, now: Instant) -> bool {
         self.blocked_until.is_some_and(|until| now < until)
     }

@@ -11,7 +11,9 @@ use mainstay_tcp::{
 };
 use mainstay_wire::checksum::{Checksum, verify};
 use mainstay_wire::ip::{Ecn, Protocol};
-use mainstay_wire::tcp::{CHECKSUM_OFFSET, Flags, HEADER_MAX, Header, Options, Timestamps};
+use mainstay_wire::tcp::{
+    CHECKSUM_OFFSET, Flags, HEADER_MAX, Header, Options, Timestamps, write_checksum,
+};
 
 /// One endpoint that has just asked for a connection, in an engine configured like this.
 fn connecting(config: Config, v6: bool) -> Bench {
@@ -105,12 +107,7 @@ fn loaded(mut header: Header, value: u32) -> Vec<u8> {
     let mut bytes = plain;
     bytes[12] = u8::try_from(words << 4).unwrap() | (bytes[12] & 15);
     bytes.extend([77, 6, 1, 2, 3, 4, 1, 253, 4, 9, 9, 0]); // unknown, nothing, experimental, the end
-    bytes[CHECKSUM_OFFSET..CHECKSUM_OFFSET + 2].fill(0);
-    let count = u32::try_from(bytes.len()).unwrap();
-    let mut sum = Checksum::pseudo(meta.source, meta.destination, Protocol::TCP.0, count);
-    sum.add(&bytes);
-    let field = sum.finish();
-    bytes[CHECKSUM_OFFSET..CHECKSUM_OFFSET + 2].copy_from_slice(&field.to_be_bytes());
+    write_checksum(meta.source, meta.destination, &mut bytes).unwrap();
     bytes
 }
 

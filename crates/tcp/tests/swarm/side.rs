@@ -1,8 +1,12 @@
 //! One engine with one endpoint, and the application on it.
 
+#[path = "../shared/vecs.rs"]
+mod vecs;
+
+pub(crate) use vecs::Vecs;
+
 use crate::lent::{Feed, Given as _};
 use crate::plan::{App, End, Knobs, START};
-use core::marker::PhantomData;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use mainstay_base::{Instant, Rng, Verdict};
@@ -12,21 +16,9 @@ use mainstay_tcp::reassembly::Assembly as _;
 use mainstay_tcp::{
     Config, Counters, Disconnected, Endpoint, Engine, Event, Facts, FastOpen, Handle, IcmpError,
     Ignored, Ingress, Keepalive, Listener, Meta, Path, Profile, Push, Settings, SettingsOf, Slot,
-    State, Tables, TcpError, Transmitted,
+    State, TcpError, Transmitted,
 };
 use mainstay_wire::ip::Ecn;
-
-/// Everything in vectors.
-#[derive(Debug)]
-pub(crate) struct Vecs<P>(PhantomData<P>);
-
-impl<P: Profile> Tables for Vecs<P> {
-    type Profile = P;
-    type Slots = Vec<Slot<P>>;
-    type Listeners = Vec<Listener>;
-    type Index = Scan;
-    type Memory = ();
-}
 
 /// A segment as it leaves an engine.
 pub(crate) struct Sent {

@@ -14,7 +14,7 @@ use mainstay_tcp::queue::{ArrayQueue, RingQueue};
 use mainstay_tcp::{
     Disconnected, Host, IcmpError, IcmpKind, Meta, Settings, State, Std, Tiny, Tuple,
 };
-use mainstay_wire::ip::{Dscp, Ecn, Protocol};
+use mainstay_wire::ip::{Ecn, Protocol};
 use mainstay_wire::segment::Split;
 use mainstay_wire::tcp::Header;
 use mainstay_wire::{ipv4, ipv6};
@@ -412,29 +412,13 @@ fn network(source: IpAddr, target: IpAddr, sent: &Sent) -> Vec<u8> {
     let mut out = vec![0; 40];
     let len = match (source, target) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => ipv4::Header {
-            dscp: Dscp::new(0),
             ecn: sent.ecn,
-            ident: 0,
-            dont_fragment: true,
-            more_fragments: false,
-            fragment_offset: 0,
-            ttl: 64,
-            protocol: Protocol::TCP,
-            source,
-            destination,
-            router_alert: false,
-            payload_len,
+            ..ipv4::Header::new(source, destination, Protocol::TCP, payload_len)
         }
         .emit(&mut out),
         (IpAddr::V6(source), IpAddr::V6(destination)) => ipv6::Header {
-            dscp: Dscp::new(0),
             ecn: sent.ecn,
-            flow_label: 0,
-            next: Protocol::TCP,
-            hop_limit: 64,
-            source,
-            destination,
-            payload_len,
+            ..ipv6::Header::new(source, destination, Protocol::TCP, payload_len)
         }
         .emit(&mut out),
         _ => None,
