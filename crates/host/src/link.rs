@@ -31,6 +31,8 @@ mod tap;
 mod unsupported;
 
 pub use batch::Batch;
+/// What a frame leaves undone, or has done already; the default is a complete frame, like any on a wire.
+pub use mainstay_wire::offload::{Gso, GsoKind, Offload, Partial};
 #[cfg(not(target_os = "linux"))]
 pub use unsupported::Link;
 #[cfg(target_os = "linux")]
@@ -38,50 +40,6 @@ pub use {device::Link, namespace::enter_namespace};
 
 /// Most parts of one frame that [`Link::send`] takes. chosen: headers and a few slices of a queue.
 pub const PARTS_MAX: usize = 8;
-
-/// What a frame leaves undone, or has done already: the facts of its virtio-net header (TCP-606).
-///
-/// The default is a complete frame, like any on a wire.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Offload {
-    /// The checksum is still to be filled in; it now holds the sum of the pseudo header.
-    pub needs_checksum: Option<Partial>,
-    /// The checksum was verified already, by the kernel or the hardware. Only on receiving.
-    pub checksum_valid: bool,
-    /// It is several segments in one, to be cut where the frame leaves the machine.
-    pub segmentation: Option<Segmentation>,
-    /// Bytes of all headers together; 0: not said. Only a hint, even where it is said.
-    pub header_len: u16,
-}
-
-/// Where a checksum goes that is still to be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Partial {
-    /// The first byte that is summed, counted from the frame's first (`csum_start`).
-    pub start: u16,
-    /// Where the sum goes, counted from `start` (`csum_offset`): 16 for TCP, 6 for UDP.
-    pub offset: u16,
-}
-
-/// How a frame of several segments is cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Segmentation {
-    /// What it carries.
-    pub kind: SegmentKind,
-    /// CWR is set, and belongs to the first segment alone.
-    pub ecn: bool,
-    /// Payload bytes of each segment but the last (`gso_size`), the MSS.
-    pub size: u16,
-}
-
-/// What a frame of several segments carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SegmentKind {
-    /// TCP over IPv4.
-    TcpV4,
-    /// TCP over IPv6.
-    TcpV6,
-}
 
 /// What the frames of a TAP or TUN interface are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

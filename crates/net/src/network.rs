@@ -171,6 +171,12 @@ impl Network {
         &self.engine
     }
 
+    /// Connections there is memory for, those included that came in and were not fetched, or only linger.
+    #[must_use]
+    pub fn connection_count(&self) -> usize {
+        self.engine.capacity() - self.free.len()
+    }
+
     /// Segments given up on because their neighbour did not answer or too many waited.
     #[must_use]
     pub const fn unreachable(&self) -> u64 {

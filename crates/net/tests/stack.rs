@@ -7,7 +7,7 @@ use core::time::Duration;
 use mainstay_base::{Instant, Verdict};
 use mainstay_net::*;
 use mainstay_wire::ethernet::{EtherType, Header, Mac};
-use mainstay_wire::ip::{Dscp, Ecn, Protocol};
+use mainstay_wire::ip::Protocol;
 use mainstay_wire::offload::{Offload, Partial};
 use mainstay_wire::{arp, icmpv4, icmpv6, igmp, ipv4, ipv6, mld};
 use shared::*;

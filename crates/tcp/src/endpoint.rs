@@ -9,6 +9,7 @@ mod hints;
 mod leave;
 mod view;
 
+pub(crate) use address::MAPPED_BITS;
 pub use address::{Address, Either};
 pub use view::Facts;
 
@@ -17,6 +18,7 @@ pub(crate) use hints::Hints;
 use crate::bits::Bits;
 use crate::challenge::Allowance;
 use crate::congestion::CongestionControl;
+use crate::end::End;
 use crate::error::TcpError;
 use crate::event::{Disconnected, Soft, State};
 use crate::extras::Extras as _;
@@ -324,6 +326,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Starts a connection: the SYN leaves with the next poll (TCP-027).
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn connect(&mut self, now: Now, birth: Birth) {
         self.begin(birth);
         self.enter(State::SynSent);
@@ -338,10 +341,10 @@ impl<P: Profile> Endpoint<P> {
     #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn set_tuple(&mut self, tuple: &Tuple) {
         if let (Some(local), Some(peer)) =
-            (P::Address::new(tuple.local.ip()), P::Address::new(tuple.peer.ip()))
+            (P::Address::narrow(tuple.local.address), P::Address::narrow(tuple.peer.address))
         {
-            (self.local, self.local_port) = (local, tuple.local.port());
-            (self.peer, self.peer_port) = (peer, tuple.peer.port());
+            (self.local, self.local_port) = (local, tuple.local.port);
+            (self.peer, self.peer_port) = (peer, tuple.peer.port);
         }
     }
 
@@ -366,12 +369,18 @@ impl<P: Profile> Endpoint<P> {
     #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn tuple(&self) -> Tuple {
         Tuple {
-            local: (self.local.ip(), self.local_port).into(),
-            peer: (self.peer.ip(), self.peer_port).into(),
+            local: self.local_end(),
+            peer: End { address: self.peer.wide(), port: self.peer_port },
         }
     }
 
+    /// Where it is bound, or was.
+    pub(crate) fn local_end(&self) -> End {
+        End { address: self.local.wide(), port: self.local_port }
+    }
+
     /// Whether bytes may be queued (TCP-041, TCP-042).
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn can_queue(&self) -> Result<(), TcpError> {
         match self.state {
             State::Closed | State::Armed | State::TimeWait => Err(TcpError::NotOpen),
@@ -395,6 +404,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// `count` bytes were queued (TCP-040, TCP-045, TCP-166).
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn queued(&mut self, now: Now, count: usize, push: Push) {
         if count == 0 {
             return;
@@ -410,6 +420,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// No more will be sent (TCP-060).
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn finish(&mut self) -> Result<(), TcpError> {
         match self.state {
             State::Closed | State::Armed | State::TimeWait => return Err(TcpError::NotOpen),
@@ -441,6 +452,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The first `count` bytes were read (TCP-054).
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn commit(&mut self, count: usize) -> Result<(), TcpError> {
         if !self.ring.commit(self.storage.as_ref().len(), count) {
             return Err(TcpError::InvalidArgs);

@@ -60,10 +60,7 @@ mod tests {
     use core::time::Duration;
 
     fn tuple(port: u16) -> Tuple {
-        Tuple {
-            local: (core::net::Ipv4Addr::LOCALHOST, port).into(),
-            peer: "10.0.0.2:80".parse().unwrap(),
-        }
+        Tuple::new((core::net::Ipv4Addr::LOCALHOST, port).into(), "10.0.0.2:80".parse().unwrap())
     }
 
     // Covers TCP-520

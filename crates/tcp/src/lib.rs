@@ -95,6 +95,7 @@ mod accurate;
 mod acknowledge;
 mod bits;
 mod challenge;
+mod end;
 mod endpoint;
 mod engine;
 mod error;

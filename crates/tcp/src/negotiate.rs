@@ -26,15 +26,15 @@ use crate::endpoint::Address as _;
 
 impl<P: Profile> Endpoint<P> {
     /// The options of our SYN or SYN-ACK (TCP-350, TCP-352, TCP-354).
-    pub(crate) fn syn_options(&self, now: Now, answer: bool) -> Options {
-        Options {
-            mss: Some(self.rcv_mss),
-            window_scale: self.offers_scale(answer).then(|| self.wanted_shift()),
-            sack_permitted: self.bits.has(Bits::SACK),
-            timestamps: self.timestamps(now, answer),
-            // Beside the longest cookie there would be no room for it.
-            user_timeout: self.own_timeout().filter(|_| !self.bits.has(Bits::FAST_OPEN)),
-            ..Options::default()
+    #[cfg_attr(target_os = "none", inline)]
+    pub(crate) fn offer(&self, now: Now, answer: bool, options: &mut Options) {
+        options.mss = Some(self.rcv_mss);
+        options.window_scale = self.offers_scale(answer).then(|| self.wanted_shift());
+        options.sack_permitted = self.bits.has(Bits::SACK);
+        options.timestamps = self.timestamps(now, answer);
+        // Beside the longest cookie there would be no room for it.
+        if !self.bits.has(Bits::FAST_OPEN) {
+            options.user_timeout = self.own_timeout();
         }
     }
 
@@ -152,6 +152,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The congestion controller begins with what was agreed on (TCP-254).
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn begin_congestion(&mut self) {
         let mss = self.payload_max();
         let start = if self.bits.has(Bits::SYN_REPEATED) {

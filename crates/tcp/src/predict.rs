@@ -13,7 +13,7 @@ use crate::losses::{Losses as _, Trips};
 use crate::profile::Profile;
 use crate::rate::Rate;
 use crate::scoreboard::Sacked as _;
-use crate::segment_arrives::Segment;
+use crate::segment_arrives::{MARKED_MAX, Segment};
 use crate::seq::Seq;
 use crate::time::{Now, later};
 use mainstay_wire::checksum::Checksum;
@@ -83,7 +83,10 @@ impl<P: Profile> Endpoint<P> {
         if taken == Prediction::Taken {
             self.heard(now);
             self.remember_timestamp(now, segment.sequence, stamps);
-            self.note_ecn(segment.flags, segment.ecn);
+            let watched = segment.ecn != Ecn::NotEct && self.hints.marked < MARKED_MAX;
+            if watched || segment.flags.contains(Flags::CWR) {
+                self.note_ecn(segment.flags, segment.ecn);
+            }
         }
         taken
     }

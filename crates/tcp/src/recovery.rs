@@ -66,8 +66,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The same without what only spreads it.
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[inline]
     pub(crate) fn congestion_window(&self) -> u32 {
         if !self.bits.has(Bits::RECOVERY) || self.congestion.owns_recovery() {
             return self.congestion.cwnd();
@@ -130,12 +129,14 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// What acknowledges nothing new does not put the timeout off (RFC 6298 §5.3, TCP-404).
+    #[cfg_attr(target_os = "none", inline)]
     fn keeps_timer(&self, told: &Told<<P::Rate as Rate>::Stamp>, recheck: Option<u32>) -> bool {
         let armed = self.is_armed(Slot::Rtx)
             && (self.rtx == Rtx::Timeout || self.rtx == Rtx::TailProbe && told.sacked == 0);
         armed && told.acked == 0 && recheck.is_none() && self.wnd() > 0
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn find_losses(&mut self, now: Now, told: &Told<<P::Rate as Rate>::Stamp>) -> Found {
         let mss = self.payload_max();
         let sack = self.bits.has(Bits::SACK);
@@ -186,6 +187,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The retransmission timer expired (RFC 6298 §5, TCP-254).
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn begin_after_timeout(&mut self, now: Now) {
         let doubtful = self.may_doubt();
         let fresh = !self.bits.has(Bits::RECOVERY.and(Bits::AFTER_RTO)) || self.retries <= 1;
@@ -226,6 +228,7 @@ impl<P: Profile> Endpoint<P> {
         }
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn end_recovery(&mut self, now: Now) {
         let shrank = !self.bits.has(Bits::AFTER_RTO) || self.congestion.owns_recovery();
         self.bits.unset(
@@ -258,6 +261,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Proportional rate reduction (RFC 9937 §6, TCP-290).
+    #[cfg_attr(target_os = "none", inline)]
     fn reduce(&mut self, told: &Told<<P::Rate as Rate>::Stamp>, found: Found) {
         if !self.bits.has(Bits::RECOVERY) {
             return;
@@ -360,6 +364,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Everything sent again was for nothing: back to before (TCP-295, TCP-296).
+    #[cfg_attr(target_os = "none", inline)]
     fn undo_if_spurious(&mut self, now: Now, told: &Told<<P::Rate as Rate>::Stamp>) {
         if !self.bits.has(Bits::UNDO) || self.episode.resent == 0 {
             return;

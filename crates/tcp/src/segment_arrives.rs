@@ -209,6 +209,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// First: PAWS (RFC 7323 §5, TCP-130).
+    #[cfg_attr(target_os = "none", inline)]
     fn check_timestamps(&mut self, now: Now, segment: &Segment<'_>) -> Step {
         if !self.bits.has(Bits::TIMESTAMPS) || segment.flags.contains(Flags::RST) {
             return Ok(());
@@ -271,6 +272,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Answers what is not acceptable, and remembers a duplicate for the answer (TCP-131, TCP-482).
+    #[cfg_attr(target_os = "none", inline)]
     fn refuse_sequence(&mut self, now: Now, (start, end): (Seq, Seq), flags: Flags) -> Arrival {
         if self.state == State::TimeWait && flags.contains(Flags::FIN) && end == self.rcv_nxt {
             self.arm(Slot::Watch, now, self.time_wait());
@@ -291,6 +293,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The part of the payload that lies in the window.
+    #[cfg_attr(target_os = "none", inline)]
     fn trim<'a>(&mut self, segment: &Segment<'a>, start: Seq) -> Text<'a> {
         let fin = segment.flags.contains(Flags::FIN);
         let mut bytes = segment.payload;
@@ -307,6 +310,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Third: resets (RFC 5961 §3, TCP-133).
+    #[cfg_attr(target_os = "none", inline)]
     fn check_reset(&mut self, now: Now, segment: &Segment<'_>) -> Step {
         if !segment.flags.contains(Flags::RST) {
             return Ok(());
@@ -350,6 +354,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Fifth: the acknowledgement (TCP-135, TCP-136).
+    #[cfg_attr(target_os = "none", inline)]
     fn check_ack(&mut self, now: Now, segment: &Segment<'_>) -> Step {
         if !segment.flags.contains(Flags::ACK) {
             return Err(Arrival::Dropped(Ignored::Flags));
@@ -378,6 +383,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Sixth: urgent data (RFC 6093, TCP-165).
+    #[cfg_attr(target_os = "none", inline)]
     fn check_urgent(&mut self, segment: &Segment<'_>) {
         if !segment.flags.contains(Flags::URG) || !self.state.can_receive() {
             return;
@@ -427,8 +433,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The peer lives (TCP-105, TCP-172).
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[inline]
     pub(crate) fn heard(&mut self, now: Now) {
         self.probes = 0;
         self.bits.set(Bits::HEARD);
@@ -438,8 +443,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// RFC 7323 §4.3, TCP-358.
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[inline]
     pub(crate) fn remember_timestamp(&mut self, now: Now, sequence: Seq, stamps: Timestamps) {
         if !later(self.ts_recent, stamps.value) && sequence.at_or_before(self.ack_sent) {
             (self.ts_recent, self.ts_recent_at) = (stamps.value, now.spans());
@@ -447,8 +451,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// RFC 3168 §6.1.3 (TCP-302).
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[inline]
     pub(crate) fn note_ecn(&mut self, flags: Flags, ecn: Ecn) {
         if !self.bits.has(Bits::ECN) {
             return;
@@ -465,6 +468,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// If everything is marked from the start, the mark says nothing (TCP-304).
+    #[cfg_attr(target_os = "none", inline)]
     fn watch_marks(&mut self, ecn: Ecn) {
         match ecn {
             Ecn::NotEct => {}
@@ -488,7 +492,7 @@ impl<P: Profile> Endpoint<P> {
 }
 
 /// So many marked packets at the start, and not one that is not (TCP-304). chosen: the specification's
-const MARKED_MAX: u8 = 10;
+pub(crate) const MARKED_MAX: u8 = 10;
 
 /// What of a segment lies in the window.
 struct Text<'a> {

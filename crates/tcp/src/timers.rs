@@ -165,14 +165,14 @@ impl<P: Profile> Endpoint<P> {
         if !self.bits.has(ARMED) {
             return None;
         }
-        let (armed, base) = (self.bits.armed(), now.tick(P::TICK_SHIFT));
-        let mut first = u32::MAX;
-        for (index, tick) in self.slots.as_ref().iter().enumerate() {
-            if armed >> index & 1 != 0 {
-                // One that has passed counts as if its tick were this one.
-                let ahead = if later(base, *tick) { 0 } else { tick.wrapping_sub(base) };
-                first = first.min(ahead);
-            }
+        let (mut armed, base) = (self.bits.armed(), now.tick(P::TICK_SHIFT));
+        let (slots, mut first) = (self.slots.as_ref(), u32::MAX);
+        while armed != 0 {
+            let tick = slots.get(armed.trailing_zeros() as usize).copied().unwrap_or(base);
+            // One that has passed counts as if its tick were this one.
+            let ahead = if later(base, tick) { 0 } else { tick.wrapping_sub(base) };
+            first = first.min(ahead);
+            armed &= armed - 1; // the lowest is done
         }
         Some(moment(now, P::TICK_SHIFT, first))
     }

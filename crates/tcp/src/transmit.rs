@@ -266,6 +266,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// How much new data makes a segment worth sending (RFC 9293 §3.8.6.2.1, TCP-151, TCP-152).
+    #[cfg_attr(target_os = "none", inline)]
     fn choose(&mut self, now: Now, backlog: u32, edge: u32, room: u32, unit: u32) -> Option<u32> {
         let usable = edge.min(room);
         if backlog >= unit && usable >= unit {
@@ -298,6 +299,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// What waits to be a full segment waits no longer than this.
+    #[cfg_attr(target_os = "none", inline)]
     fn hold(&mut self, now: Now) {
         let later = self.remaining(Slot::Ack, now) > u64::from(HOLD_MICROS);
         if !self.is_armed(Slot::Ack) || later {
@@ -347,6 +349,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The end alone.
+    #[cfg_attr(target_os = "none", inline)]
     fn poll_fin(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
         if !self.bits.has(Bits::FIN_QUEUED) || self.bits.has(Bits::FIN_SENT) {
             return None;
@@ -518,6 +521,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Data after silence: the window is what it was at the start (RFC 5681 §4.1, TCP-159).
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn restart_after_idle(&mut self, now: Now) {
         if self.una != self.nxt || !self.state.is_synchronized() {
             return;
@@ -534,6 +538,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// After the handshake, what of a SYN's data was not acknowledged goes out as new data (TCP-125, TCP-366).
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn settle_early_data(&mut self, ack: Seq) {
         if !self.bits.take(Bits::SYN_DATA) {
             return;

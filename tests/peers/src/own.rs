@@ -14,7 +14,7 @@ mod routed;
 pub use exchange::{accepted, coming, exchange, taking};
 pub use flow::Flow;
 pub use kernel::{Heard, converse, listener, negotiated, talk};
-pub use narrow::{BEHIND, narrow};
+pub use narrow::narrow;
 pub use pattern::Pattern;
 pub use routed::{BEHIND, Routed};
 

@@ -11,8 +11,8 @@ mod wire;
 
 use core::time::Duration;
 use mainstay_host::link::{
-    Batch, Link, LinkCounters, LinkKind, LinkOptions, Offload, Partial, SegmentKind, Segmentation,
-    Sent, enter_namespace,
+    Batch, Gso, GsoKind, Link, LinkCounters, LinkKind, LinkOptions, Offload, Partial, Sent,
+    enter_namespace,
 };
 use mainstay_test_support::{Deadline, Site, program, wait_until};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -110,7 +110,7 @@ fn talker() -> UdpSocket {
 }
 
 fn checksum_at(start: u16, offset: u16) -> Offload {
-    Offload { needs_checksum: Some(Partial { start, offset }), ..Offload::default() }
+    Offload { partial: Some(Partial { start, offset }), ..Offload::default() }
 }
 
 // Covers TCP-606
@@ -128,7 +128,7 @@ fn the_kernel_finds_us_behind_a_tap_and_we_find_it() {
         let answer = wire::arp(2, link.hardware().unwrap(), KERNEL);
         send(&mut link, Offload::default(), &[&answer[..14], &answer[14..]]);
         let (offload, hello) = next(&mut link, |_, frame| wire::is_udp(frame));
-        assert_eq!(offload.needs_checksum, checksum_at(34, 6).needs_checksum);
+        assert_eq!(offload.partial, checksum_at(34, 6).partial);
         assert_eq!(hello[42..], *b"hello");
 
         // A checksum left to the kernel.
@@ -164,24 +164,21 @@ fn exchange_segments(link: &mut Link, start: u16) {
     let at = usize::from(start);
     let kernel = client(6000, 4500);
     let (offload, syn) = next(link, |_, frame| wire::is_syn(frame, at));
-    assert_eq!(offload.needs_checksum, checksum_at(start, 16).needs_checksum);
-    assert_eq!(offload.segmentation, None);
+    assert_eq!(offload.partial, checksum_at(start, 16).partial);
+    assert_eq!(offload.gso, None);
 
     let answer = Tcp::answering(&syn, at);
     send(link, checksum_at(start, 16), &[&answer.syn_ack(mss)]);
-    let (offload, frame) = next(link, |offload, _| offload.segmentation.is_some());
-    let cut = Segmentation { kind: SegmentKind::TcpV4, ecn: false, size: mss };
-    assert_eq!(offload.segmentation, Some(cut));
-    assert_eq!(offload.needs_checksum, checksum_at(start, 16).needs_checksum);
+    let (offload, frame) = next(link, |offload, _| offload.gso.is_some());
+    let cut = offload.gso.unwrap();
+    assert_eq!((cut.kind, cut.ecn, cut.size), (GsoKind::TcpV4, false, mss));
+    assert_eq!(offload.partial, checksum_at(start, 16).partial);
     assert!(frame.len() > at + 20 + usize::from(mss));
 
     let text: Vec<u8> = (0..4500_u32).map(|n| n.to_be_bytes()[3]).collect();
     let header = answer.text_header(text.len());
-    let offload = Offload {
-        segmentation: Some(cut),
-        header_len: u16::try_from(header.len()).unwrap(),
-        ..checksum_at(start, 16)
-    };
+    let header_len = u16::try_from(header.len()).unwrap();
+    let offload = Offload { gso: Some(Gso { header_len, ..cut }), ..checksum_at(start, 16) };
     // One frame, in as many parts as there may be.
     let parts: Vec<&[u8]> = core::iter::once(&header[..]).chain(text.chunks(700)).collect();
     assert_eq!(parts.len(), 8);

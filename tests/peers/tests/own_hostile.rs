@@ -299,8 +299,7 @@ fn a_router_that_swallows_big_packets_and_says_nothing_is_found_out() {
         shape.gateways = KERNEL.to_vec();
         let mut stack = Lan::over(&router, |lan| Stack::open(lan, &shape));
         // What the link has room for: found by falling back far below it and probing upwards.
-        for (address, fits) in BEHIND.iter().zip([1260, 1240]) {
-            let address = address.parse().unwrap();
+        for (address, fits) in BEHIND.into_iter().zip([1260, 1240]) {
             let (port, heard) = Lan::over(&kernel, |_| {
                 let (listener, port) = listener(address);
                 (port, taking(listener, |stream| talk(&stream, 0)))

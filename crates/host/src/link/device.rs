@@ -1,6 +1,6 @@
 //! The link itself, on Linux.
 
-use super::header::{LONG, SHORT};
+use super::header::{LONG, SHORT, from_header, to_header};
 use super::{Batch, LinkCounters, LinkKind, LinkOptions, Offload, PARTS_MAX, Sent, packet, tap};
 use crate::sys::link::{self as sys, MANY, NAME_LEN, Name};
 use core::array;
@@ -221,7 +221,7 @@ impl Link {
         if let ([frame], 0) = (parts, self.header) {
             return self.send_plain(frame);
         }
-        let header = offload.to_header();
+        let header = to_header(&offload);
         let mut all = [IoSlice::new(&[]); PARTS_MAX + 1];
         all[0] = IoSlice::new(&header[..self.header]);
         all[1..=parts.len()].copy_from_slice(parts);
@@ -334,7 +334,7 @@ impl Link {
         let offload = if self.header == 0 {
             Some(Offload::default())
         } else {
-            Offload::from_header(&header[..self.header])
+            from_header(&header[..self.header])
         };
         let received = frame.zip(offload);
         if received.is_none() {
@@ -355,7 +355,7 @@ impl Link {
 
     /// Whether it can tell the kernel what a frame leaves undone.
     fn carries(&self, offload: &Offload) -> bool {
-        self.header != 0 || offload.needs_checksum.is_none() && offload.segmentation.is_none()
+        self.header != 0 || offload.partial.is_none() && offload.gso.is_none()
     }
 }
 

@@ -95,6 +95,21 @@ pub(crate) fn leftovers(world: &mut World<Book>) -> Vec<String> {
     wrong
 }
 
+/// What a device's own network still does or holds when nobody has asked for anything for long.
+pub(crate) fn unquiet(world: &World<Book>, before: u64, frames_max: u64) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let frames = world.frames(0) - before;
+    if frames > frames_max {
+        wrong.push(format!("{frames} frames leave though nobody has anything to say"));
+    }
+    for (count, end) in world.own_connections(0).into_iter().zip(["device", "far host"]) {
+        if count > 0 {
+            wrong.push(format!("the {end} has {count} connections left"));
+        }
+    }
+    wrong
+}
+
 /// Nothing is acknowledged that the peer has not.
 pub(crate) fn against_logs(world: &mut World<Book>, shared: &Shared) -> Vec<String> {
     let mut has = BTreeSet::new();

@@ -97,6 +97,7 @@ impl Cubic {
         self.flags & flag != 0
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn grow_exponentially(&mut self, sample: &AckSample) {
         let (mss, after_rto, paced) = (self.mss(), self.is(AFTER_RTO), self.is(PACED));
         let growth = match &mut self.stage {
@@ -115,6 +116,7 @@ impl Cubic {
         }
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn follow_curve(&mut self, sample: &AckSample) {
         self.flags &= !AFTER_RTO;
         let (mut epoch, w_max) = match self.stage {
@@ -133,6 +135,7 @@ impl Cubic {
     }
 
     /// Where the next curve has its plateau, given the window that met congestion (RFC 9438 §4.7).
+    #[cfg_attr(target_os = "none", inline)]
     fn plateau(&self) -> u32 {
         if self.is(CONVERGE) && self.cwnd < self.w_max {
             scaled(self.cwnd, 17, 20)
@@ -143,11 +146,13 @@ impl Cubic {
 }
 
 impl Epoch {
+    #[cfg_attr(target_os = "none", inline)]
     fn starting(now: Instant, w_est: u32, cwnd_prior: u32, k: u32) -> Self {
         Self { elapsed: 0, seen: low_bits(now), k, w_est, cwnd_prior, w_est_credit: 0, credit: 0 }
     }
 
     /// Time passes; it counts only while the window is the limit (RFC 9438 §5.8).
+    #[cfg_attr(target_os = "none", inline)]
     fn advance(&mut self, now: Instant, counts: bool) {
         let now = low_bits(now);
         if counts {
@@ -157,6 +162,7 @@ impl Epoch {
     }
 
     /// The window after an acknowledgement (RFC 9438 §4.3 to §4.5).
+    #[cfg_attr(target_os = "none", inline)]
     fn grown(&mut self, cwnd: u32, w_max: u32, sample: &AckSample, mss: u16) -> u32 {
         let acked = sample.acked.min(cwnd);
         self.grow_estimate(cwnd, acked, mss);
@@ -174,6 +180,7 @@ impl Epoch {
     }
 
     /// Reno's estimate grows by alpha segments per window: 3·(1 − β)/(1 + β) = 9/17, then 1 (RFC 9438 §4.3).
+    #[cfg_attr(target_os = "none", inline)]
     fn grow_estimate(&mut self, cwnd: u32, acked: u32, mss: u16) {
         let per_segment = if self.w_est < self.cwnd_prior { scaled(cwnd, 17, 9) } else { cwnd };
         self.w_est_credit = self.w_est_credit.saturating_add(acked);
@@ -208,6 +215,7 @@ impl CongestionControl for Cubic {
         }
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn on_ack(&mut self, sample: &AckSample) {
         if sample.in_recovery && !sample.after_rto {
             return;
@@ -219,6 +227,7 @@ impl CongestionControl for Cubic {
         }
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn on_congestion(&mut self, now: Instant, signal: Signal, flight: u32) {
         let repeated = self.is(AFTER_RTO) && self.cwnd <= self.mss();
         if signal == Signal::Rto && repeated {

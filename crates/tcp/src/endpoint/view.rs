@@ -110,12 +110,12 @@ impl<P: Profile> Endpoint<P> {
 
     /// The last known local address and port (TCP-017).
     pub fn local(&self) -> SocketAddr {
-        self.tuple().local
+        self.tuple().local()
     }
 
     /// The last known address and port of the peer (TCP-017).
     pub fn peer(&self) -> SocketAddr {
-        self.tuple().peer
+        self.tuple().peer()
     }
 
     /// The peer's address alone.

@@ -53,6 +53,7 @@ impl<O: Offset> Losses for Episode<O> {
         None
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn detect<B: Sacked>(
         &mut self,
         flight: &Flight<'_, B>,
@@ -96,6 +97,7 @@ impl<O: Offset> Losses for Episode<O> {
         self.lost = O::default();
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn next<B: Sacked>(&self, flight: &Flight<'_, B>) -> Option<Hole> {
         let start = self.resent_to.later(flight.una);
         if !start.before(self.lost_to) {

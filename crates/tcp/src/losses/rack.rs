@@ -159,6 +159,7 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
         newest
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn detect<B: Sacked>(
         &mut self,
         flight: &Flight<'_, B>,
@@ -231,6 +232,7 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
         self.started = false;
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn next<B: Sacked>(&self, flight: &Flight<'_, B>) -> Option<Hole> {
         if self.lost == 0 {
             return None;
@@ -328,6 +330,7 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>>> Rack<S, F> {
     }
 
     /// RFC 8985 §6.2, step 4 (TCP-283).
+    #[cfg_attr(target_os = "none", inline)]
     fn reordering_window(&self, trips: Trips, certain: bool) -> u32 {
         if !self.reordered && certain {
             return 0;

@@ -112,7 +112,7 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
     /// Copies bytes that come next in sequence to where they will be read, by `copy` and in at most two pieces; nothing is
     /// taken before [`take_next`](Self::take_next). `false`, and no effect, if there is not room for all or some are held
     /// ahead of their turn: then [`write`](Self::write) knows what to do.
-    #[inline]
+    #[inline(always)]
     pub fn place_next(
         &self,
         storage: &mut [u8],
@@ -166,8 +166,7 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
 
     /// Frees the first `n` unread bytes (TCP-054); `false` and no effect if there are fewer.
     #[must_use]
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[inline]
     pub fn commit(&mut self, storage_len: usize, n: usize) -> bool {
         let Some(unread) = self.unread().checked_sub(n) else { return false };
         self.unread = O::from_usize(unread);
@@ -183,6 +182,7 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
 
     /// The runs of out-of-order bytes as offsets from the edge, start and end, in the order SACK wants them (TCP-481):
     /// the one with the newest segment, the one with the segment before, then ascending. How many there are in `out`.
+    #[cfg_attr(target_os = "none", inline)]
     pub fn runs(&self, storage: &[u8], out: &mut [(usize, usize)]) -> usize {
         let (place, room) = (self.place(storage), self.room(storage));
         let marks = &storage[place.capacity..];
@@ -299,6 +299,7 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
     }
 
     /// [`write`](Self::write) with bytes ahead of their turn, these or others.
+    #[cfg_attr(target_os = "none", inline)]
     fn write_ahead(&mut self, storage: &mut [u8], offset: usize, bytes: &[u8]) -> Written {
         if bytes.is_empty() {
             return Written::default();
@@ -329,6 +330,7 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
     }
 
     /// The edge passes `end` bytes, `fresh` of which were not held, and the run held behind them (TCP-452).
+    #[cfg_attr(target_os = "none", inline)]
     fn advance(&mut self, storage: &mut [u8], end: usize, fresh: usize) -> usize {
         let (place, room) = (self.place(storage), self.room(storage));
         let marks = &mut storage[place.capacity..];
@@ -342,6 +344,7 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
     }
 
     /// Remembers the out-of-order segment at `offset` as the newest; the one before it only if it is in another run.
+    #[cfg_attr(target_os = "none", inline)]
     fn note(&mut self, marks: &[u8], place: Place, offset: usize) {
         let before = self.newest.get();
         let (from, to) = (before.min(offset), before.max(offset));
@@ -377,6 +380,7 @@ const fn wrap(position: usize, capacity: usize) -> usize {
 }
 
 /// Puts `front` before the first `others` of `out`, of which the last ones may fall out. How many there are.
+#[cfg_attr(target_os = "none", inline)]
 fn put_first(
     out: &mut [(usize, usize)],
     others: usize,

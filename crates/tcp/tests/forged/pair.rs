@@ -188,7 +188,7 @@ impl Pair {
     /// The tuple as a side sees it.
     pub(crate) fn tuple(which: usize) -> Tuple {
         let end = |which: usize| SocketAddr::new(address(which), PORTS[which]);
-        Tuple { local: end(which), peer: end(1 - which) }
+        Tuple::new(end(which), end(1 - which))
     }
 }
 

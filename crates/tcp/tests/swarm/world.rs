@@ -316,10 +316,10 @@ impl World {
         let verdict = self.links[from].handle_input_as(now, packet, unit, wire);
         if let Verdict::Dropped(Dropped::Mtu) = verdict {
             let mtu = self.links[from].impairment().mtu.unwrap();
-            let tuple = Tuple {
-                local: SocketAddr::new(self.addresses[from], header.source),
-                peer: SocketAddr::new(self.addresses[1 - from], header.destination),
-            };
+            let tuple = Tuple::new(
+                SocketAddr::new(self.addresses[from], header.source),
+                SocketAddr::new(self.addresses[1 - from], header.destination),
+            );
             let kind = IcmpKind::TooBig { mtu };
             let error = IcmpError { tuple, sequence: header.sequence, kind };
             self.errors.push((now + Duration::from_millis(5), from, error));

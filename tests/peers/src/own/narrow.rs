@@ -3,10 +3,7 @@
 use super::{LINK, Lan};
 use mainstay_test_support::Site;
 
-/// The addresses of the kernel behind the router.
-pub const BEHIND: [&str; 2] = ["198.18.2.2", "fd00:18:2::2"];
-
-/// A router that is our gateway, and a kernel behind it on a link with smaller packets, which offers large ones.
+/// A router that is our gateway, and a kernel [behind](super::BEHIND) it on a link with smaller packets, which offers large ones.
 #[must_use]
 pub fn narrow(test: &str) -> [Site; 2] {
     let (router, kernel) = (Site::namespace(test), Site::namespace(test));
