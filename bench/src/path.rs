@@ -14,6 +14,7 @@ mod own;
 mod relay;
 mod run;
 mod smol;
+mod turns;
 
 pub(crate) use relay::run as run_relay;
 
@@ -105,8 +106,8 @@ pub(crate) fn run_end(words: &[&str]) -> Fallible {
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     lossy: Option<lossy::Findings>,
-    offload: Option<offload::Findings>,
-    frames: Option<frames::Findings>,
+    offload: Option<turns::Findings>,
+    frames: Option<turns::Findings>,
     /// What could not be measured, and why.
     pub(crate) failed: Vec<String>,
 }

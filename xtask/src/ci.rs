@@ -1,7 +1,7 @@
 //! `cargo xtask ci`: everything a change must pass, in order, with the time each step took.
 //!
 //! All steps run even after one has failed, so that one run shows everything. The last line adds up every test of every
-//! runner, each test once: crates with a `peers` feature and the simulator are left out of the plain run and have their own.
+//! runner, each test once.
 
 mod tally;
 
@@ -10,6 +10,8 @@ pub(crate) use tally::Tally;
 use crate::console::{Stopwatch, complain, say};
 use crate::runner::{cargo, run as run_command, run_counting, succeeds};
 use crate::{Findings, layers, manifest, peers, size, tidy, trace, tree};
+use std::process::Command;
+use std::thread;
 
 /// A target without an operating system: what builds for it cannot read a clock or open a socket.
 const BARE_TARGET: &str = "thumbv7em-none-eabi";
@@ -23,8 +25,6 @@ const BARE_PACKAGES: &[&str] = &[
     "mainstay-tcp-io",
     "mainstay-firmware",
 ];
-
-const SIM: &str = "mainstay-sim";
 
 /// A run in progress: what has been counted, how long each step took, what went wrong.
 #[derive(Default)]
@@ -79,44 +79,46 @@ pub(crate) fn run(_args: &[String]) -> Findings {
             "ci needs to make network namespaces (`unshare -n true` fails): run it as root, or in a container with CAP_SYS_ADMIN".to_owned(),
         ]);
     }
-    let with_peers = packages_with_peers();
     let mut run = Run::default();
-    run.step("peers", |_| peers::run(&[]));
+    // Installing is waiting for other people's machines, and nobody needs the peers before the tests.
+    let peers = thread::Builder::new().spawn(peers::prepare);
     run.step("fmt", |_| run_command(&mut cargo(&["fmt", "--all", "--check"])));
     run.step("tidy", |_| tidy::run(&[]));
     run.step("layers", |_| layers::run(&[]));
     run.step("trace", |_| trace::run(&["--check".to_owned()]));
     run.step("lint", |_| {
-        run_command(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+        run_command(workspace("clippy").args(["--all-targets", "--", "-D", "warnings"]))
     });
-    run.step("build", |_| run_command(&mut cargo(&["build", "--workspace"])));
-    run.step("test", |tally| {
-        let mut command = cargo(&["test", "--workspace", "--no-fail-fast", "--exclude", SIM]);
-        for package in &with_peers {
-            command.args(["--exclude", package]);
-        }
-        run_counting(&mut command, tally)
+    run.step("build", |_| run_command(workspace("build").arg("--all-targets")));
+    run.step("peers", |_| {
+        let peers = peers.map_err(|e| vec![format!("peers: {e}")])?;
+        let (table, findings) = peers.join().map_err(|_| vec!["peers: it panicked".to_owned()])?;
+        table.iter().for_each(|line| say(line));
+        findings
     });
-    run.step("laws", |tally| {
-        run_counting(&mut cargo(&["test", "--no-fail-fast", "--profile", "sim", "-p", SIM]), tally)
-    });
+    run.step("test", |tally| run_counting(workspace("test").arg("--no-fail-fast"), tally));
+    // What users build: without the features that only tests turn on.
+    run.step("plain", |_| run_command(&mut cargo(&["check", "--workspace"])));
     run.step("doc", |_| {
         run_command(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
     });
     run.step("nostd", |_| bare());
     run.step("size", |_| size::run(&[]));
-    run.step("interop", |tally| {
-        let mut command = cargo(&["test", "--no-fail-fast"]);
-        for package in &with_peers {
-            command.args(["-p", package, "--features", &format!("{package}/peers")]);
-        }
-        run_counting(&mut command, tally)
-    });
     for line in run.lines() {
         say(&line);
     }
     // The closing line is the last line; the exit status says the rest.
     if run.failed.is_empty() { Ok(()) } else { Err(Vec::new()) }
+}
+
+/// A command of cargo's for the whole workspace, the tests against real servers included. The steps share what they compile
+/// because packages and features are always the same: other ones are other libraries.
+fn workspace(command: &str) -> Command {
+    let mut command = cargo(&[command, "--workspace"]);
+    for package in packages_with_peers() {
+        command.args(["--features", &format!("{package}/peers")]);
+    }
+    command
 }
 
 /// The packages whose tests want real servers: those with a feature `peers`.
@@ -125,13 +127,14 @@ fn packages_with_peers() -> Vec<String> {
     manifests.filter(|m| m.features.iter().any(|f| f == "peers")).map(|m| m.package).collect()
 }
 
-/// Builds what claims to need no more than memory for a target that has no more.
+/// Builds what claims to need no more than memory for a target that has no more, as firmware is built: `size` takes it from
+/// there.
 fn bare() -> Findings {
     if !succeeds("rustup", &["target", "add", BARE_TARGET]) {
         say(&format!("not run: rustup cannot get {BARE_TARGET} here"));
         return Ok(());
     }
-    let mut command = cargo(&["build", "--target", BARE_TARGET]);
+    let mut command = cargo(&["build", "--profile", "firmware", "--target", BARE_TARGET]);
     for package in BARE_PACKAGES {
         command.args(["-p", package]);
     }
@@ -164,7 +167,9 @@ mod tests {
     }
 
     #[test]
-    fn every_package_with_a_peers_feature_has_its_own_run() {
-        assert!(packages_with_peers().contains(&"mainstay-peer-tests".to_owned()));
+    fn every_step_turns_the_tests_against_real_servers_on() {
+        let command = workspace("test");
+        let args: Vec<_> = command.get_args().collect();
+        assert_eq!(args, ["test", "--workspace", "--features", "mainstay-peer-tests/peers"]);
     }
 }

@@ -12,15 +12,23 @@ use programs::{PROGRAMS, Program};
 use python::Group;
 
 pub(crate) fn run(_args: &[String]) -> Findings {
+    let (table, findings) = prepare();
+    table.iter().for_each(|line| say(line));
+    findings
+}
+
+/// Installs what is missing; the table, and what is still not there.
+pub(crate) fn prepare() -> (Vec<String>, Findings) {
     let missing: Vec<&Program> = PROGRAMS.iter().filter(|p| !p.is_there()).collect();
     let mut findings =
         if missing.is_empty() { Vec::new() } else { install(&missing).err().unwrap_or_default() };
     let folder = tree::root().join("target/peers");
     let groups = [python::websockets(&folder), python::autobahn(&folder)];
     let width = PROGRAMS.iter().map(|p| p.name.len()).max().unwrap_or(0);
+    let mut table = Vec::new();
     for program in PROGRAMS {
         let version = program.version();
-        say(&format!("{:width$}  {:20} {version}", program.name, program.package));
+        table.push(format!("{:width$}  {:20} {version}", program.name, program.package));
         if !program.is_there() {
             findings.push(format!(
                 "{} is missing: install the package {}",
@@ -31,15 +39,15 @@ pub(crate) fn run(_args: &[String]) -> Findings {
     for group in groups {
         match group {
             Group::There { name, version } => {
-                say(&format!("{name:width$}  {:20} {version}", "PyPI"));
+                table.push(format!("{name:width$}  {:20} {version}", "PyPI"));
             }
             Group::Skipped { name, why } => {
-                say(&format!("{name:width$}  {:20} skipped (optional): {why}", "PyPI"));
+                table.push(format!("{name:width$}  {:20} skipped (optional): {why}", "PyPI"));
             }
             Group::Failed { name, why } => findings.push(format!("{name}: {why}")),
         }
     }
-    if findings.is_empty() { Ok(()) } else { Err(findings) }
+    (table, if findings.is_empty() { Ok(()) } else { Err(findings) })
 }
 
 /// Installs the packages of `missing` in one transaction.

@@ -38,17 +38,17 @@ const SERVERS: &[Server] = &[
         entry: "echo_tiny",
         profile: "tiny",
         goal: 16 << 10,
-        most: 34_000,
+        most: 29_400,
         stack_goal: 512,
-        stack: 1_900,
+        stack: 1_480,
     },
     Server {
         entry: "echo_std",
         profile: "std",
         goal: 28 << 10,
-        most: 39_500,
+        most: 34_300,
         stack_goal: 1024,
-        stack: 1_900,
+        stack: 1_480,
     },
 ];
 

@@ -2,9 +2,9 @@
 
 use super::judge::{ratio, spread};
 use super::run::{Outcome, Plan, Way, run};
+use super::turns::{self, Findings};
 use crate::Fallible;
 use crate::report::{median, number};
-use core::fmt::Write as _;
 use core::time::Duration;
 use std::path::Path;
 
@@ -17,35 +17,15 @@ const WHO: &[&str] = &["own", "smoltcp"];
 /// How much of smoltcp's ours is to be.
 const GOAL: f64 = 1.5;
 
-/// By direction (the near end sends, then takes) and who.
-#[derive(Debug)]
-pub(super) struct Findings {
-    ways: Vec<(bool, Vec<Vec<Outcome>>)>,
-    pairs: usize,
-}
-
-/// Runs everything in turn, the other way round every second time.
+/// Runs everything in turn.
 pub(super) fn measure(myself: &Path, pairs: usize) -> Fallible<Findings> {
-    let mut ways = Vec::new();
-    for sends in [true, false] {
-        let mut outcomes: Vec<Vec<Outcome>> = vec![Vec::new(); WHO.len()];
-        for pair in 0..pairs {
-            let mut order: Vec<usize> = (0..WHO.len()).collect();
-            if pair % 2 == 1 {
-                order.reverse();
-            }
-            for number in order {
-                let (near, congestion) = (WHO[number], "cubic");
-                let (way, window, buffer) = (Way::Direct, WINDOW, BUFFER);
-                let plan = Plan { near, sends, congestion, way, window, buffer };
-                let outcome = run(myself, &plan).map_err(|error| format!("{near}: {error}"))?;
-                outcomes[number].push(outcome);
-            }
-        }
-        println!("{}", line(sends, &outcomes));
-        ways.push((sends, outcomes));
-    }
-    Ok(Findings { ways, pairs })
+    let one = |number: usize, sends| {
+        let (near, congestion) = (WHO[number], "cubic");
+        let (way, window, buffer) = (Way::Direct, WINDOW, BUFFER);
+        let plan = Plan { near, sends, congestion, way, window, buffer };
+        run(myself, &plan).map_err(|error| format!("{near}: {error}").into())
+    };
+    turns::measure(WHO.len(), pairs, one, line)
 }
 
 /// A row of the table.
@@ -73,7 +53,8 @@ fn line(sends: bool, outcomes: &[Vec<Outcome>]) -> String {
             let user = |outcome: &Outcome| outcome.cpu[0].saturating_sub(outcome.system[0]);
             let user = middle(each, &|outcome| per_segment(outcome, user(outcome)));
             let system = middle(each, &|outcome| per_segment(outcome, outcome.system[0]));
-            format!("{user:.2} + {system:.2}")
+            let machine = middle(each, &|outcome| per_segment(outcome, outcome.machine));
+            format!("{user:.2} + {system:.2}; {machine:.2}")
         })
         .collect();
     let ceilings: Vec<String> = outcomes
@@ -93,23 +74,20 @@ fn line(sends: bool, outcomes: &[Vec<Outcome>]) -> String {
 
 /// The section of the document, its heading first.
 pub(super) fn section(findings: &Findings) -> String {
-    let mut text = format!("{HEADING}\n\n{INTRODUCTION}");
-    let _ = writeln!(
-        text,
-        "{} pairs; medians, in brackets the smallest and the largest.\n\n\
-         | direction | who | Gbit/s | CPU µs per segment | ceiling, Gbit/s | against |\n|---|---|---|---|---|---|",
-        findings.pairs,
-    );
-    for (sends, outcomes) in &findings.ways {
-        let _ = writeln!(text, "{}", line(*sends, outcomes));
-    }
-    text
+    turns::section(
+        findings,
+        [HEADING, INTRODUCTION],
+        ["CPU µs per segment", "ceiling, Gbit/s"],
+        line,
+    )
 }
 
 const INTRODUCTION: &str = "\
 One connection with the kernel over one TAP, bytes that the receiving program had between the seconds 1 and 4. MTU 1500, every frame
 complete: no offload, checksums made and verified by the near end, CUBIC, buffers of 1 MiB. Ours: host profile, our link (a TAP has no call for
-many frames: each is a read or a write). smoltcp: its `TunTapInterface` and its `wait`. CPU time is that of the near process, the program's
-and the kernel's part, per 1448 bytes of payload. The ceiling is what the kernel's part alone would allow: a stack that took no time at all.
+many frames: each is a read or a write), `threaded`: a thread of the kernel's takes what we write. smoltcp: its `TunTapInterface` and its `wait`.
+CPU time is that of the near process, the program's and the kernel's part, per 1448 bytes of payload; behind it the whole machine's from
+/proc/stat meanwhile, which has the far end, the kernel's thread and whatever else ran. The ceiling is what the kernel's part in the busier of the
+two processes alone would allow: a stack that took no time at all; that thread is in none.
 
 ";

@@ -2,9 +2,9 @@
 
 use super::judge::{ratio, spread};
 use super::run::{Outcome, Plan, Way, run};
+use super::turns::{self, Findings};
 use crate::Fallible;
 use crate::report::{median, number};
-use core::fmt::Write as _;
 use core::time::Duration;
 use std::path::Path;
 
@@ -22,41 +22,17 @@ const WHO: &[(&str, &str, bool)] = &[
     ("kernel, relayed", "kernel", true),
 ];
 
-/// By direction (the near end sends, then takes) and who.
-#[derive(Debug)]
-pub(super) struct Findings {
-    ways: Vec<(bool, Vec<Vec<Outcome>>)>,
-    pairs: usize,
-}
-
-/// Runs everything in turn, the other way round every second time.
+/// Runs everything in turn.
 pub(super) fn measure(myself: &Path, pairs: usize) -> Fallible<Findings> {
-    let mut ways = Vec::new();
-    for sends in [true, false] {
-        let mut outcomes: Vec<Vec<Outcome>> = vec![Vec::new(); WHO.len()];
-        for pair in 0..pairs {
-            let mut order: Vec<usize> = (0..WHO.len()).collect();
-            if pair % 2 == 1 {
-                order.reverse();
-            }
-            for number in order {
-                let (name, near, relayed) = WHO[number];
-                let link = String::new();
-                let way = if relayed {
-                    Way::Relayed { link, seed: 1, offload: true }
-                } else {
-                    Way::Direct
-                };
-                let (congestion, window, buffer) = ("cubic", WINDOW, BUFFER);
-                let plan = Plan { near, sends, congestion, way, window, buffer };
-                let outcome = run(myself, &plan).map_err(|error| format!("{name}: {error}"))?;
-                outcomes[number].push(outcome);
-            }
-        }
-        println!("{}", line(sends, &outcomes));
-        ways.push((sends, outcomes));
-    }
-    Ok(Findings { ways, pairs })
+    let one = |number: usize, sends| {
+        let (name, near, relayed) = WHO[number];
+        let link = String::new();
+        let way = if relayed { Way::Relayed { link, seed: 1, offload: true } } else { Way::Direct };
+        let (congestion, window, buffer) = ("cubic", WINDOW, BUFFER);
+        let plan = Plan { near, sends, congestion, way, window, buffer };
+        run(myself, &plan).map_err(|error| format!("{name}: {error}").into())
+    };
+    turns::measure(WHO.len(), pairs, one, line)
 }
 
 fn gigabits(outcomes: &[Outcome]) -> Vec<f64> {
@@ -116,17 +92,12 @@ fn line(sends: bool, outcomes: &[Vec<Outcome>]) -> String {
 
 /// The section of the document, its heading first.
 pub(super) fn section(findings: &Findings) -> String {
-    let mut text = format!("{HEADING}\n\n{INTRODUCTION}");
-    let _ = writeln!(
-        text,
-        "{} pairs; medians, in brackets the smallest and the largest.\n\n\
-         | direction | who | Gbit/s | ceiling, Gbit/s | CPU-seconds per GiB | against |\n|---|---|---|---|---|---|",
-        findings.pairs,
-    );
-    for (sends, outcomes) in &findings.ways {
-        let _ = writeln!(text, "{}", line(*sends, outcomes));
-    }
-    text
+    turns::section(
+        findings,
+        [HEADING, INTRODUCTION],
+        ["ceiling, Gbit/s", "CPU-seconds per GiB"],
+        line,
+    )
 }
 
 const INTRODUCTION: &str = "\

@@ -1,26 +1,40 @@
 //! Randomness as a value: seeded once by the driver, forked for each machine that needs its own.
 
-use rand_chacha::ChaCha12Rng;
-use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+#[cfg(any(test, target_os = "none"))]
+mod small;
+
+#[cfg(not(target_os = "none"))]
+use rand_chacha::ChaCha12Rng as Stream;
+#[cfg(not(target_os = "none"))]
+use rand_chacha::rand_core::Rng as _;
+use rand_chacha::rand_core::SeedableRng as _;
+#[cfg(target_os = "none")]
+use small::Small as Stream;
 
 /// A seeded `ChaCha12` stream. Ports, ids, masks, nonces and jitter come from here.
 ///
 /// Why not the system's generator: a run must replay from its seed (L1), and why not a faster one:
 /// an attacker who sees some outputs must not guess the next.
-#[derive(Clone, Debug)]
-pub struct Rng(ChaCha12Rng);
+#[derive(Clone)]
+pub struct Rng(Stream);
+
+impl core::fmt::Debug for Rng {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Rng(..)") // what it holds is secret
+    }
+}
 
 impl Rng {
     /// A stream from 32 bytes of the driver's entropy.
     #[must_use]
     pub fn new(seed: [u8; 32]) -> Self {
-        Self(ChaCha12Rng::from_seed(seed))
+        Self(Stream::from_seed(seed))
     }
 
     /// A stream for a test or a simulated run, from its printed seed.
     #[must_use]
     pub fn from_run(seed: u64) -> Self {
-        Self(ChaCha12Rng::seed_from_u64(seed))
+        Self(Stream::seed_from_u64(seed))
     }
 
     /// An independent stream for a child machine.

@@ -208,14 +208,14 @@ impl<M: Machine> Driver<M> {
     /// How many sockets are open, those included that only write out what they were given.
     #[must_use]
     pub fn socket_count(&self) -> usize {
-        self.sockets.len() + self.own.as_deref().map_or(0, Own::len)
+        self.sockets.len() + self.own.as_deref().map_or(0, |own| own.connections.len())
     }
 
     /// How many closed connections still have bytes to send; over a network of our own also those whose last bytes are
     /// not acknowledged. A program that ends while there are some may lose them.
     #[must_use]
     pub fn leaving_count(&self) -> usize {
-        self.queues.lingering.len() + self.own.as_deref().map_or(0, Own::leaving)
+        self.queues.lingering.len() + self.own.as_deref().map_or(0, |own| own.connections.leaving())
     }
 
     fn read_clock(&mut self) -> Instant {

@@ -14,6 +14,7 @@ mod feed;
 mod journal;
 mod keep;
 mod lines;
+mod link;
 mod listen;
 mod logs;
 mod reason;

@@ -1,5 +1,7 @@
 //! Why something was ignored, and what a command may not ask for.
 
+use core::fmt;
+
 /// Declares the reasons with their numbers in one place, so that counters and names cannot drift apart.
 macro_rules! reasons {
     ($($(#[doc = $words:literal])+ $name:ident),+ $(,)?) => {
@@ -121,6 +123,27 @@ pub enum Misuse {
     /// Too much waits to leave; try again after `poll_transmit`.
     NoRoom,
 }
+
+impl fmt::Display for Misuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "there is no room for one more",
+            Self::Unknown => "there is no such interface, address, socket or group",
+            Self::Mtu => "the MTU is too small",
+            Self::Address => "the address cannot be used so",
+            Self::InUse => "the address or port is taken",
+            Self::NoPort => "every port is taken",
+            Self::NoRoute => "no way leads there",
+            Self::NoSource => "there is no address of ours to send it from",
+            Self::Unreachable => "it was asked for and is not there",
+            Self::NoDestination => "no destination was given",
+            Self::TooLong => "the datagram is too long",
+            Self::NoRoom => "too much waits to leave",
+        })
+    }
+}
+
+impl core::error::Error for Misuse {}
 
 /// What was counted since the start. Numbers saturate.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -24,6 +24,7 @@
 extern crate alloc;
 
 mod address;
+pub mod connections;
 mod error;
 mod group;
 mod icmp;
@@ -42,6 +43,7 @@ mod stack;
 mod udp;
 
 pub use address::AddressState;
+pub use connections::Connections;
 pub use error::{Counters, Ignored, Misuse};
 pub use icmp::ErrorKind;
 pub use interface::{Capabilities, InterfaceId, InterfaceOptions, InterfaceView, Medium};

@@ -4,6 +4,7 @@
 
 use crate::rate::Rate;
 use core::time::Duration;
+use mainstay_wire::ip::HOP_LIMIT;
 
 /// What a stack may hold and how fast it may speak. Every field may be made small, down to 0 or 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,8 +133,6 @@ const ECHOES_MAX: usize = 16;
 const PORT_FIRST: u16 = 49_152;
 /// RFC 6335 §6, the dynamic ports
 const PORT_LAST: u16 = 65_535;
-/// RFC 1122 §3.2.1.7 through IANA's IP option numbers; RFC 9293 calls it the default time to live.
-const HOP_LIMIT: u8 = 64;
 
 /// How long a narrow path is believed. RFC 8201 §4, RFC 1191 §6.3: ten minutes.
 pub(crate) const PATH_MTU_AGE: Duration = Duration::from_secs(600);
@@ -183,5 +182,8 @@ pub(crate) const SOLICIT_DELAY: Duration = Duration::from_secs(1);
 pub(crate) const REPORT_COUNT: u8 = 2;
 /// The longest wait between unasked reports. RFC 3810 §9.11, RFC 3376 §8.11
 pub(crate) const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two answers about one group. chosen: a querier has just heard the one before
+pub(crate) const REPORT_PAUSE: Duration = Duration::from_millis(100);
+
 /// How long a querier of an older version is spoken to in its own. RFC 3810 §9.12: 2 times 125 s and 10 s more
 pub(crate) const OLDER_QUERIER_WAIT: Duration = Duration::from_secs(260);

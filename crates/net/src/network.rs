@@ -9,6 +9,7 @@ mod parts;
 
 pub use parts::{Own, Records, Settings, Vectors};
 
+use crate::address::AddressState;
 use crate::error::Misuse;
 use crate::interface::InterfaceId;
 use crate::limits::Config as StackConfig;
@@ -18,7 +19,7 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::convert::Infallible;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use mainstay_base::{Instant, Rng};
 use mainstay_tcp::fast_open::Server;
 use mainstay_tcp::index::{Node, Table};
@@ -57,7 +58,8 @@ pub struct Config {
     pub fast_open: FastOpenPolicy,
     /// Bytes of segments that wait for a neighbour to be found.
     pub waiting_bytes_max: usize,
-    /// The devices complete checksums and cut super-segments; where one does not, it is done here.
+    /// The devices complete checksums of TCP; where one does not, it is done here. Super-segments are asked for by
+    /// [`Settings`]: `gso_max`.
     pub offload: bool,
 }
 
@@ -83,11 +85,11 @@ impl Default for Config {
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// To a connection.
+    /// A connection's.
     Tcp(Handle, mainstay_tcp::Event<Infallible>),
     /// A connection came in and can be used; [`Network::accept`] fetches it.
     Incoming(ListenerHandle),
-    /// Below.
+    /// The IP stack's: an address that proved to be somebody else's, an echo that was answered, a datagram that came.
     Stack(stack::Event),
 }
 
@@ -99,7 +101,7 @@ struct Waiting {
     segment: Vec<u8>,
 }
 
-/// See the module.
+/// An IP stack and a TCP engine over it, with the memory of the engine's connections.
 #[derive(Debug)]
 pub struct Network {
     stack: Stack,
@@ -169,6 +171,12 @@ impl Network {
         &self.engine
     }
 
+    /// Connections there is memory for, those included that came in and were not fetched, or only linger.
+    #[must_use]
+    pub fn connection_count(&self) -> usize {
+        self.engine.capacity() - self.free.len()
+    }
+
     /// Segments given up on because their neighbour did not answer or too many waited.
     #[must_use]
     pub const fn unreachable(&self) -> u64 {
@@ -193,7 +201,8 @@ impl Network {
         self.engine.can_answer()
     }
 
-    /// Connects to `peer`; the first event of the connection says how it went.
+    /// Connects to `peer`; the first event of the connection says how it went. Without `settings` those of [`Config`] count; `token`
+    /// is kept with the connection and is the caller's, see [`Endpoint::context`].
     ///
     /// # Errors
     /// [`TcpError::NoRoute`], [`TcpError::QueueFull`] at the limit of connections, [`TcpError::InvalidArgs`].
@@ -248,7 +257,7 @@ impl Network {
         Ok(handle)
     }
 
-    /// Listens on an address that may be unspecified.
+    /// Listens on an address that may be unspecified, for as long as [`stop`](Self::stop) is not called; at most 256 do at once.
     ///
     /// # Errors
     /// As [`Engine::listen`].
@@ -271,7 +280,7 @@ impl Network {
         }
     }
 
-    /// The next connection that came in and can be used.
+    /// The next connection that came in and can be used, which gets `token` as in [`connect`](Self::connect).
     pub fn accept(&mut self, listener: ListenerHandle, token: u64) -> Option<Handle> {
         let ready = |(of, _, ready): &(ListenerHandle, Handle, bool)| *of == listener && *ready;
         let place = self.incoming.iter().position(ready)?;
@@ -279,6 +288,16 @@ impl Network {
         let mut live = self.engine.at(Instant::ZERO, handle)?;
         *live.context_mut()? = token;
         Some(handle)
+    }
+
+    /// Whether an address of this one's family may be ours soon: whether somebody else has it is being asked (RFC 4862 §5.4,
+    /// RFC 5227 §2.1), and until that is settled there may be no way to `like`.
+    #[must_use]
+    pub fn is_settling(&self, like: IpAddr) -> bool {
+        let mut addresses = self.stack.interfaces().flat_map(|interface| interface.addresses);
+        addresses.any(|(prefix, state)| {
+            state == AddressState::Tentative && prefix.address().is_ipv4() == like.is_ipv4()
+        })
     }
 
     /// A connection, to ask something of.
@@ -377,7 +396,7 @@ impl Network {
         now: Instant,
         options: crate::InterfaceOptions,
         addresses: &[crate::Prefix],
-        gateways: &[core::net::IpAddr],
+        gateways: &[IpAddr],
     ) -> Result<InterfaceId, Misuse> {
         let id = self.stack.add_interface(options)?;
         for address in addresses {

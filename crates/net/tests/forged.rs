@@ -9,7 +9,7 @@ use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 use mainstay_base::{Instant, Rng};
 use mainstay_tcp::{Handle, Ignored, Push, State};
-use mainstay_wire::ip::{Dscp, Ecn, Protocol};
+use mainstay_wire::ip::Protocol;
 use mainstay_wire::tcp::{Flags, Header, Options, Timestamps};
 use mainstay_wire::{icmpv4, ipv4};
 use side::{CLIENT, PORT, SERVER, Side, packet};
@@ -64,20 +64,12 @@ impl Scene {
         let mut body = vec![0; 64];
         let len = said.emit(&mut body).unwrap();
         let IpAddr::V4(destination) = CLIENT[0] else { return };
-        let header = ipv4::Header {
-            dscp: Dscp::DEFAULT,
-            ecn: Ecn::NotEct,
-            ident: 0,
-            dont_fragment: false,
-            more_fragments: false,
-            fragment_offset: 0,
-            ttl: 64,
-            protocol: Protocol::ICMPV4,
-            source: Ipv4Addr::new(198, 18, 1, 77),
+        let header = ipv4::Header::new(
+            Ipv4Addr::new(198, 18, 1, 77),
             destination,
-            router_alert: false,
-            payload_len: len.try_into().unwrap(),
-        };
+            Protocol::ICMPV4,
+            len.try_into().unwrap(),
+        );
         let mut bytes = vec![0; 20];
         header.emit(&mut bytes).unwrap();
         bytes.extend_from_slice(&body[..len]);

@@ -48,14 +48,8 @@ fn v6(source: &str, destination: &str, hop_limit: u8, message: icmpv6::Message<'
     let mut payload = vec![0; 1500];
     let len = message.emit(source, destination, &mut payload).unwrap();
     let header = ipv6::Header {
-        dscp: Dscp::DEFAULT,
-        ecn: Ecn::NotEct,
-        flow_label: 0,
-        next: Protocol::ICMPV6,
         hop_limit,
-        source,
-        destination,
-        payload_len: len.try_into().unwrap(),
+        ..ipv6::Header::new(source, destination, Protocol::ICMPV6, len.try_into().unwrap())
     };
     let mut packet = vec![0; 40];
     header.emit(&mut packet).unwrap();

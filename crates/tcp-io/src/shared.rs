@@ -164,7 +164,7 @@ where
     pub(crate) fn wait(&self, handle: Handle, side: Side, context: &Context<'_>) {
         if let Some(seat) = self.inside.borrow_mut().seats.get_mut(handle.slot()) {
             let waiting = seat.waiting(side);
-            // A fact that was told before says nothing about what is waited for now.
+            // A fact that was told before says nothing about what this wait is for.
             (waiting.waker, waiting.due) = (Some(context.waker().clone()), false);
         }
     }

@@ -3,6 +3,8 @@
 
 #[path = "connections/blocking.rs"]
 mod blocking;
+#[path = "../../../tests/shared/task.rs"]
+mod task;
 #[path = "connections/tasks.rs"]
 mod tasks;
 #[path = "connections/world.rs"]

@@ -83,10 +83,11 @@ impl<P: Profile> Endpoint<P> {
     /// The window a segment offers; never scaled in a SYN (TCP-124).
     #[inline]
     pub(crate) fn scaled(&self, segment: &Segment<'_>) -> u32 {
-        let shift = if segment.flags.contains(Flags::SYN) { 0 } else { self.shift_out };
+        let shift = if segment.flags.contains(Flags::SYN) { 0 } else { self.shifts.peers() };
         u32::from(segment.window) << shift
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn tell_apart(&self, now: Now, segment: &Segment<'_>) -> Told<<P::Rate as Rate>::Stamp> {
         let original = self.predates_resending(segment.echo());
         let trips = Trips {
@@ -112,8 +113,7 @@ impl<P: Profile> Endpoint<P> {
     /// RFC 9293 §3.10.7.4: only a newer segment moves the window (TCP-138). One that acknowledges more is newer whatever
     /// its number: a retransmission has an old one, and the old window would be counted from the new acknowledgement.
     /// SND.WL2 is not kept: it is never after SND.UNA, and an acknowledgement before that does not come this far.
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[inline]
     pub(crate) fn take_window(&mut self, seq: Seq, ack: Seq, window: u32) {
         if self.wl1.at_or_before(seq) || ack.after(self.una) {
             self.set_wnd(window);
@@ -130,7 +130,7 @@ impl<P: Profile> Endpoint<P> {
         told: &mut Told<<P::Rate as Rate>::Stamp>,
     ) {
         told.acked = ack - self.una;
-        let newest = self.losses.acknowledged(ack, told.trips, now.micros);
+        let newest = self.losses.acknowledged(ack, told.acked, told.trips, now.micros);
         told.newest = newer(told.newest, newest);
         let held = clamp(self.board.advance(told.acked as usize));
         told.delivered = told.acked - held;
@@ -177,6 +177,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// TCP-139.
+    #[cfg_attr(target_os = "none", inline)]
     fn fin_acknowledged(&mut self, now: Now) {
         match self.state {
             State::FinWait1 => {
@@ -206,6 +207,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// What the peer holds out of sequence (TCP-272, TCP-276).
+    #[cfg_attr(target_os = "none", inline)]
     fn take_sack(
         &mut self,
         now: Now,
@@ -251,6 +253,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The round trip, where it can be told (TCP-358, TCP-359, TCP-402).
+    #[cfg_attr(target_os = "none", inline)]
     fn measure(
         &mut self,
         now: Now,

@@ -28,6 +28,7 @@ impl ChallengeBucket {
     }
 
     /// Whether one more may leave.
+    #[cfg_attr(target_os = "none", inline)]
     pub fn take(&mut self, now: Instant, rng: &mut Rng) -> bool {
         if now >= self.until {
             let half = self.limit / 2;
@@ -61,6 +62,7 @@ impl ResetBucket {
     }
 
     /// Whether one more may leave.
+    #[cfg_attr(target_os = "none", inline)]
     pub fn take(&mut self, now: Instant) -> bool {
         let rate = u64::from(self.rate);
         let passed = now.as_micros().saturating_sub(self.seen.as_micros()).min(COST);

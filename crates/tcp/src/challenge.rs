@@ -19,6 +19,7 @@ const SHIFT: u32 = 13;
 
 impl Allowance {
     /// Whether one more answer may be given now.
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn take(&mut self, now: Now) -> bool {
         const STEP: u16 = low(REFILL_MICROS >> SHIFT);
         let tick = low(now.tick(SHIFT));

@@ -9,6 +9,7 @@ mod hints;
 mod leave;
 mod view;
 
+pub(crate) use address::MAPPED_BITS;
 pub use address::{Address, Either};
 pub use view::Facts;
 
@@ -17,6 +18,7 @@ pub(crate) use hints::Hints;
 use crate::bits::Bits;
 use crate::challenge::Allowance;
 use crate::congestion::CongestionControl;
+use crate::end::End;
 use crate::error::TcpError;
 use crate::event::{Disconnected, Soft, State};
 use crate::extras::Extras as _;
@@ -29,6 +31,7 @@ use crate::reassembly::Ring;
 use crate::recovery::Episode;
 use crate::rtt::RoundTrip;
 use crate::seq::Seq;
+use crate::shifts::Shifts;
 use crate::time::Now;
 use crate::timers::{Rtx, Watch};
 
@@ -36,7 +39,7 @@ use crate::timers::{Rtx, Watch};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Push {
-    /// Nothing follows for now.
+    /// Nothing follows that is known of: it leaves as soon as it may.
     #[default]
     Now,
     /// More follows soon: the last segment waits until it is full, 200 ms at most.
@@ -104,13 +107,14 @@ pub struct Endpoint<P: Profile> {
     pub(crate) soft: Option<Soft>,
     pub(crate) rtx: Rtx,
     pub(crate) watch: Watch,
-    pub(crate) shift_out: u8,
-    pub(crate) shift_in: u8,
+    pub(crate) shifts: Shifts,
     pub(crate) retries: u8,
     pub(crate) duplicates: u8,
     pub(crate) probes: u8,
     pub(crate) owed: u8,
     pub(crate) quick: u8,
+    /// Packets at the start that were all marked (TCP-304).
+    pub(crate) marked: u8,
     /// The payload the peer and the path take, options not subtracted.
     pub(crate) mss: u16,
     /// What we offered, the unit of acknowledging.
@@ -123,15 +127,14 @@ pub struct Endpoint<P: Profile> {
     pub(crate) ts_recent_at: u16,
     /// How long the duplicate to report is.
     pub(crate) duplicate_len: u16,
+    /// Segments that the episode of recovery has sent again and no report has called needless (TCP-295).
+    pub(crate) resent: u16,
     pub(crate) challenge: Allowance,
     pub(crate) hints: Hints,
 
     // Send sequence (RFC 9293 §3.3.1); `nxt` never goes back.
     pub(crate) una: Seq,
     pub(crate) nxt: Seq,
-    /// The peer's window and the largest it ever was, as far as an offset can say.
-    pub(crate) wnd: P::Offset,
-    pub(crate) wnd_max: P::Offset,
     // Receive sequence.
     pub(crate) rcv_nxt: Seq,
     /// The highest right edge that was advertised.
@@ -157,7 +160,6 @@ pub struct Endpoint<P: Profile> {
     pub(crate) urgent_out: Seq,
     /// Bytes to report as a duplicate (TCP-482).
     pub(crate) duplicate: Seq,
-    pub(crate) flow: u32,
     pub(crate) slots: P::Slots,
     pub(crate) fine: P::Finer,
     pub(crate) extra: P::Extras,
@@ -165,11 +167,16 @@ pub struct Endpoint<P: Profile> {
     // Recovery and congestion.
     pub(crate) episode: Episode<P::Offset, <P::Congestion as CongestionControl>::Snapshot>,
     pub(crate) congestion: P::Congestion,
+
+    // Offsets, which may need no alignment.
+    /// The peer's window and the largest it ever was, as far as an offset can say.
+    pub(crate) wnd: P::Offset,
+    pub(crate) wnd_max: P::Offset,
     pub(crate) ring: Ring<P::Offset, P::Assembly>,
     pub(crate) local: P::Address,
     pub(crate) peer: P::Address,
-    pub(crate) losses: P::Losses,
     pub(crate) board: P::Board,
+    pub(crate) losses: P::Losses,
     pub(crate) rate: P::Rate,
 
     pub(crate) queue: P::Queue,
@@ -188,13 +195,16 @@ impl<P: Profile> core::fmt::Debug for Endpoint<P> {
 pub(crate) struct Birth {
     pub(crate) iss: Seq,
     pub(crate) ts_offset: u32,
-    pub(crate) flow: u32,
     /// The largest payload one of our packets can carry without options.
     pub(crate) mss: u16,
 }
 
 impl<P: Profile> Endpoint<P> {
     /// An endpoint without a connection (TCP-010, TCP-013).
+    ///
+    /// `storage` takes what is received and, in the profiles of this crate, a bit for each byte of it:
+    /// [`storage_for`](crate::sizing::storage_for) says how long it must be for a window. A window can be as large as the profile's offsets
+    /// say, 65 535 bytes in the smallest; what the storage has beyond that is not used.
     ///
     /// # Errors
     /// [`TcpError::BufferTooSmall`] if the storage has no room for a single byte (TCP-012).
@@ -231,10 +241,10 @@ impl<P: Profile> Endpoint<P> {
             urgent_in: Seq(0),
             duplicate: Seq(0),
             duplicate_len: 0,
+            resent: 0,
             ring: Ring::new(),
             ts_recent: 0,
             ts_offset: 0,
-            flow: 0,
             trip: RoundTrip::UNKNOWN,
             sent_at: 0,
             fine: P::Finer::default(),
@@ -252,13 +262,13 @@ impl<P: Profile> Endpoint<P> {
             rcv_mss: 536,
             ts_recent_at: 0,
             repeating_since: 0,
-            shift_out: 0,
-            shift_in: 0,
+            shifts: Shifts::default(),
             retries: 0,
             duplicates: 0,
             probes: 0,
             owed: 0,
             quick: 0,
+            marked: 0,
             queue,
             storage,
             settings,
@@ -299,7 +309,7 @@ impl<P: Profile> Endpoint<P> {
         (self.urgent_out, self.small) = (birth.iss, birth.iss);
         self.acked_event = 0;
         self.ring.clear(self.storage.as_mut());
-        (self.ts_recent, self.ts_offset, self.flow) = (0, birth.ts_offset, birth.flow);
+        (self.ts_recent, self.ts_offset) = (0, birth.ts_offset);
         self.trip = RoundTrip::UNKNOWN;
         self.fine = P::Finer::default();
         if let Some(extra) = self.extra.get_mut() {
@@ -313,13 +323,14 @@ impl<P: Profile> Endpoint<P> {
         self.challenge = Allowance::default();
         self.hints = Hints { mss_full: mss, ..Hints::default() };
         (self.mss, self.rcv_mss) = (mss, mss);
-        (self.shift_out, self.shift_in) = (0, 0);
+        self.shifts = Shifts::default();
         (self.retries, self.duplicates, self.probes, self.owed) = (0, 0, 0, 0);
-        self.quick = quick;
+        (self.quick, self.marked) = (quick, 0);
         self.congestion = P::Congestion::new(congestion, u32::from(mss), initial_window(mss));
     }
 
     /// Starts a connection: the SYN leaves with the next poll (TCP-027).
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn connect(&mut self, now: Now, birth: Birth) {
         self.begin(birth);
         self.enter(State::SynSent);
@@ -334,10 +345,10 @@ impl<P: Profile> Endpoint<P> {
     #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn set_tuple(&mut self, tuple: &Tuple) {
         if let (Some(local), Some(peer)) =
-            (P::Address::new(tuple.local.ip()), P::Address::new(tuple.peer.ip()))
+            (P::Address::narrow(tuple.local.address), P::Address::narrow(tuple.peer.address))
         {
-            (self.local, self.local_port) = (local, tuple.local.port());
-            (self.peer, self.peer_port) = (peer, tuple.peer.port());
+            (self.local, self.local_port) = (local, tuple.local.port);
+            (self.peer, self.peer_port) = (peer, tuple.peer.port);
         }
     }
 
@@ -352,22 +363,28 @@ impl<P: Profile> Endpoint<P> {
         self.bits.has(Bits::OUTPUT)
     }
 
-    /// The IPv6 flow label: as hard to guess as the timestamps' offset, and unrelated to what they show (RFC 6437).
+    /// The IPv6 flow label (RFC 6437).
     #[inline]
     pub(crate) const fn flow_label(&self) -> u32 {
-        self.flow
+        crate::isn::flow_label(self.ts_offset)
     }
 
     /// Who it is connected to, or was.
     #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn tuple(&self) -> Tuple {
         Tuple {
-            local: (self.local.ip(), self.local_port).into(),
-            peer: (self.peer.ip(), self.peer_port).into(),
+            local: self.local_end(),
+            peer: End { address: self.peer.wide(), port: self.peer_port },
         }
     }
 
+    /// Where it is bound, or was.
+    pub(crate) fn local_end(&self) -> End {
+        End { address: self.local.wide(), port: self.local_port }
+    }
+
     /// Whether bytes may be queued (TCP-041, TCP-042).
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn can_queue(&self) -> Result<(), TcpError> {
         match self.state {
             State::Closed | State::Armed | State::TimeWait => Err(TcpError::NotOpen),
@@ -391,6 +408,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// `count` bytes were queued (TCP-040, TCP-045, TCP-166).
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn queued(&mut self, now: Now, count: usize, push: Push) {
         if count == 0 {
             return;
@@ -406,6 +424,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// No more will be sent (TCP-060).
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn finish(&mut self) -> Result<(), TcpError> {
         match self.state {
             State::Closed | State::Armed | State::TimeWait => return Err(TcpError::NotOpen),
@@ -437,6 +456,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The first `count` bytes were read (TCP-054).
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn commit(&mut self, count: usize) -> Result<(), TcpError> {
         if !self.ring.commit(self.storage.as_ref().len(), count) {
             return Err(TcpError::InvalidArgs);

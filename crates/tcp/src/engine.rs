@@ -28,6 +28,7 @@ pub use unsent::Transmitted;
 
 use crate::bits::Bits;
 use crate::buckets::{ChallengeBucket, ResetBucket};
+use crate::end::End;
 use crate::endpoint::{Address as _, Birth, Endpoint};
 use crate::event::{Event, State};
 use crate::index::{Index, List};
@@ -38,7 +39,7 @@ use crate::profile::Profile;
 use crate::queue::TxQueue;
 use crate::seq::Seq;
 use crate::time::Now;
-use core::net::{IpAddr, SocketAddr};
+use core::net::IpAddr;
 use mainstay_base::{Instant, Rng};
 use reply::Replies;
 use unsent::Last;
@@ -55,18 +56,21 @@ pub trait Tables {
     type Index: Index;
     /// What is kept beside endpoints: `()` for nothing, or [`Kept`].
     type Memory: Memory;
+    /// Whether [`Config::fast_open`] can be anything but off; where it cannot, Fast Open takes no text.
+    const FAST_OPEN: bool = true;
 }
 
 /// A place for an endpoint.
+#[repr(C)] // what is asked for each time stands beside that of the endpoint
 pub struct Slot<P: Profile> {
-    endpoint: Option<Endpoint<P>>,
     generation: u32,
     indexed: bool,
+    endpoint: Option<Endpoint<P>>,
 }
 
 impl<P: Profile> Default for Slot<P> {
     fn default() -> Self {
-        Self { endpoint: None, generation: 0, indexed: false }
+        Self { generation: 0, indexed: false, endpoint: None }
     }
 }
 
@@ -78,19 +82,18 @@ impl<P: Profile> core::fmt::Debug for Slot<P> {
 }
 
 /// A place for a listener (TCP-071, TCP-072).
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Listener {
-    ip: Option<crate::endpoint::Either>,
-    port: u16,
+    /// Without a port where it does not listen.
+    end: End,
     generation: u32,
     /// Connections with data of their SYN that are not established (TCP-365).
     early: u32,
 }
 
-impl Listener {
-    /// Where it listens; `None` if it does not.
-    fn address(&self) -> Option<SocketAddr> {
-        Some((self.ip?.ip(), self.port).into())
+impl Default for Listener {
+    fn default() -> Self {
+        Self { end: End::NONE, generation: 0, early: 0 }
     }
 }
 
@@ -448,10 +451,7 @@ impl<T: Tables> Engine<T> {
     fn touch(&mut self, now: Now, place: usize) {
         let Some(slot) = self.slots.as_mut().get_mut(place) else { return };
         let Some(endpoint) = slot.endpoint.as_ref() else { return };
-        if cfg!(debug_assertions) {
-            endpoint.check();
-        }
-        if endpoint.bits.has(Bits::EARLY) && endpoint.state != State::SynReceived {
+        if T::FAST_OPEN && endpoint.bits.has(Bits::EARLY) && endpoint.state != State::SynReceived {
             self.uncount_early(place);
         }
         let Some(slot) = self.slots.as_mut().get_mut(place) else { return };
@@ -461,13 +461,7 @@ impl<T: Tables> Engine<T> {
             slot.indexed = false;
             self.index.remove(place);
         }
-        if endpoint.bits.has(Bits::OUTPUT) {
-            self.index.want(List::Transmit, place);
-        }
-        if endpoint.has_events() {
-            self.index.want(List::Event, place);
-        }
-        self.index.arm(place, endpoint.next_deadline(now));
+        list(&mut self.index, now, place, endpoint);
     }
 
     /// An endpoint has a four-tuple from now on.
@@ -488,14 +482,24 @@ impl<T: Tables> Engine<T> {
     }
 
     /// The connection of a four-tuple (TCP-073).
+    #[cfg_attr(target_os = "none", inline(never))]
     fn find(&self, tuple: &Tuple) -> Option<usize> {
+        let slots = self.slots.as_ref();
         let Tuple { local, peer } = tuple;
-        self.find_between((&local.ip(), local.port()), (&peer.ip(), peer.port()))
+        let is = |slot: usize| {
+            slots.get(slot).and_then(|slot| slot.endpoint.as_ref()).is_some_and(|endpoint| {
+                endpoint.peer_port == peer.port
+                    && endpoint.local_port == local.port
+                    && !matches!(endpoint.state, State::Closed | State::Armed)
+                    && endpoint.peer.wide() == peer.address
+                    && endpoint.local.wide() == local.address
+            })
+        };
+        self.index.find(slots.len(), self.bucket(tuple), is)
     }
 
     /// The same of addresses where they lie.
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[inline]
     fn find_between(&self, local: (&IpAddr, u16), peer: (&IpAddr, u16)) -> Option<usize> {
         let slots = self.slots.as_ref();
         let is = |slot: usize| {
@@ -519,17 +523,17 @@ impl<T: Tables> Engine<T> {
     fn birth(&self, now: Now, tuple: &Tuple, mtu: u16) -> Birth {
         use crate::limits::{HEADERS_V4, HEADERS_V6, MSS_MIN};
         let secret = &self.secret;
-        let headers = if tuple.peer.is_ipv4() { HEADERS_V4 } else { HEADERS_V6 };
+        let headers = if tuple.peer.address.is_v4() { HEADERS_V4 } else { HEADERS_V6 };
         Birth {
             iss: isn::initial_sequence::<PrfOf<T>>(secret, tuple, now.instant()),
             ts_offset: isn::timestamp_offset::<PrfOf<T>>(secret, tuple),
-            flow: isn::flow_label::<PrfOf<T>>(secret, tuple),
             mss: mtu.saturating_sub(headers).max(MSS_MIN),
         }
     }
 
     /// A reset that outlives its endpoint (TCP-064).
-    fn reset(&mut self, tuple: Tuple, sequence: Seq, acknowledgment: Option<Seq>) {
+    #[cfg_attr(target_os = "none", inline)]
+    fn reset(&mut self, tuple: &Tuple, sequence: Seq, acknowledgment: Option<Seq>) {
         if !self.replies.push(reply::Reply::reset(tuple, sequence, acknowledgment)) {
             self.counters.unanswered += 1;
         }
@@ -538,8 +542,26 @@ impl<T: Tables> Engine<T> {
     /// The same to the peer of an endpoint, which may have none any more.
     fn reset_peer(&mut self, slot: usize, sequence: Seq, acknowledgment: Option<Seq>) {
         if let Some(endpoint) = self.endpoint_at(slot) {
-            self.reset(endpoint.tuple(), sequence, acknowledgment);
+            self.reset(&endpoint.tuple(), sequence, acknowledgment);
         }
+    }
+}
+
+/// After something happened to an endpoint that has as much of a connection as before: its lists and its deadline.
+#[inline]
+fn list<P: Profile, I: Index>(index: &mut I, now: Now, place: usize, endpoint: &Endpoint<P>) {
+    if cfg!(debug_assertions) {
+        endpoint.check();
+    }
+    if endpoint.bits.has(Bits::OUTPUT) {
+        index.want(List::Transmit, place);
+    }
+    // Asked first, for the answer of the endpoint lies here and there in its memory.
+    if !index.is_wanted(List::Event, place) && endpoint.has_events() {
+        index.want(List::Event, place);
+    }
+    if I::ARMED {
+        index.arm(place, endpoint.next_deadline(now));
     }
 }
 

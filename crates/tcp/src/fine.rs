@@ -9,22 +9,35 @@ use core::fmt::Debug;
 /// [`Fine`], that and more, [`Rounds`] alone, or nothing at all.
 pub trait Finer: Copy + Default + Debug {
     /// What there is of rounds.
-    fn get(&self) -> Option<&Rounds>;
+    #[inline]
+    fn get(&self) -> Option<&Rounds> {
+        None
+    }
 
     /// The same, to change it.
-    fn get_mut(&mut self) -> Option<&mut Rounds>;
+    #[inline]
+    fn get_mut(&mut self) -> Option<&mut Rounds> {
+        None
+    }
 
-    /// When the next paced segment may leave, in microseconds.
-    fn pace_at(&self) -> Option<u32>;
+    /// When the next paced segment may leave, in microseconds; `None` where that is not kept.
+    #[inline]
+    fn pace_at(&self) -> Option<u32> {
+        None
+    }
 
     /// Sets that, where it is kept.
-    fn set_pace_at(&mut self, micros: u32);
+    #[inline]
+    fn set_pace_at(&mut self, _micros: u32) {}
 
-    /// Segments and super-segments that left again; for people. It saturates.
-    fn resent(&self) -> u32;
+    /// Segments and super-segments that left again; for people. It saturates, and stays 0 where nobody counts.
+    fn resent(&self) -> u32 {
+        0
+    }
 
     /// One more has.
-    fn count_resent(&mut self);
+    #[inline]
+    fn count_resent(&mut self) {}
 
     /// What counts marks (TCP-305); only [`Finest`] has it.
     #[inline]
@@ -117,8 +130,6 @@ pub struct Rounds {
     pub(crate) least: u32,
     /// Where the round of a congestion controller ends.
     pub(crate) round_end: Seq,
-    /// What the probe for a loss at the end reached (TCP-286).
-    pub(crate) tail_end: Seq,
     /// When the smallest round trip was, in coarse seconds.
     least_at: u16,
     /// See there.
@@ -135,8 +146,7 @@ pub struct Fine {
 
 impl Default for Rounds {
     fn default() -> Self {
-        let none = Seq(0);
-        Self { least: u32::MAX, round_end: none, tail_end: none, least_at: 0, resent: 0 }
+        Self { least: u32::MAX, round_end: Seq(0), least_at: 0, resent: 0 }
     }
 }
 
@@ -191,14 +201,6 @@ impl Finer for Rounds {
         Some(self)
     }
 
-    #[inline]
-    fn pace_at(&self) -> Option<u32> {
-        None
-    }
-
-    #[inline]
-    fn set_pace_at(&mut self, _micros: u32) {}
-
     fn resent(&self) -> u32 {
         self.resent.into()
     }
@@ -209,29 +211,4 @@ impl Finer for Rounds {
     }
 }
 
-impl Finer for () {
-    #[inline]
-    fn get(&self) -> Option<&Rounds> {
-        None
-    }
-
-    #[inline]
-    fn get_mut(&mut self) -> Option<&mut Rounds> {
-        None
-    }
-
-    #[inline]
-    fn pace_at(&self) -> Option<u32> {
-        None
-    }
-
-    #[inline]
-    fn set_pace_at(&mut self, _micros: u32) {}
-
-    fn resent(&self) -> u32 {
-        0
-    }
-
-    #[inline]
-    fn count_resent(&mut self) {}
-}
+impl Finer for () {}

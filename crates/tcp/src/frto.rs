@@ -26,7 +26,9 @@ impl<P: Profile> Endpoint<P> {
         again || !self.bits.has(Bits::RECOVERY) && self.board.is_empty()
     }
 
-    /// How much may be sent again from `start` on: one segment in all, and then nothing for now.
+    /// How much may be sent again from `start` on: one segment in all, and none after it
+    /// until the peer has answered.
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn repeat_max(&self, start: Seq) -> u32 {
         if !self.bits.has(DOUBT) {
             return u32::MAX;
@@ -36,6 +38,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// How much new data may leave.
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn new_data_max(&self) -> u32 {
         if !self.bits.has(DOUBT) {
             return u32::MAX;
@@ -47,6 +50,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// What an acknowledgement says of the timeout; `true` if that was for nothing.
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn resolve_doubt(&mut self, told: &Told<<P::Rate as Rate>::Stamp>) -> bool {
         if !self.bits.has(DOUBT) {
             return false;
@@ -74,6 +78,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Whether new data can leave whatever else is to be thought of.
+    #[cfg_attr(target_os = "none", inline)]
     fn has_full_segment(&self) -> bool {
         let unit = self.payload_max();
         self.backlog() >= unit && (self.una + self.wnd()).since(self.nxt) >= unit

@@ -31,7 +31,7 @@ const UNUSUAL: Bits = Bits::RECOVERY
 
 impl<P: Profile> Endpoint<P> {
     /// The next segment if it is one of the two, its header written to `out`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn poll_usual(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
         let usual = P::BULK
             && P::Losses::BY_TIME
@@ -47,38 +47,44 @@ impl<P: Profile> Endpoint<P> {
         if !usual {
             return None;
         }
-        let backlog = clamp(self.queue.len()).saturating_sub(self.nxt - self.una);
-        if backlog == 0 { self.poll_bare(now, out) } else { self.poll_full(now, backlog, out) }
-    }
-
-    /// Nothing is queued that was not sent: an acknowledgement, if one is owed.
-    #[inline]
-    fn poll_bare(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
-        let owed = self.bits.has(Bits::ACK_NOW);
-        let outgoing =
-            owed.then(|| Outgoing::bare(self.write_head(now, Mark::at(self.nxt), out), self.nxt));
-        if !self.bits.has(Bits::ACK_NOW) {
-            self.bits.unset(Bits::OUTPUT);
-        }
-        outgoing
-    }
-
-    /// A full segment with more behind it, if there is room for it in both windows.
-    #[inline]
-    fn poll_full(&mut self, now: Now, backlog: u32, out: &mut Head) -> Option<Outgoing> {
-        let (unit, flight) = (self.payload_max(), self.nxt - self.una);
-        let room = self.wnd().min(self.cwnd());
-        let spread = self.is_pacing() || u32::from(self.settings.as_ref().gso_max) > unit;
-        if backlog <= unit || room < flight + unit || spread {
+        let flight = self.nxt - self.una;
+        let backlog = clamp(self.queue.len()).saturating_sub(flight);
+        let (full, unit) = (backlog > 0, self.payload_max());
+        if full && !self.has_room(backlog, flight, unit) {
             return None;
         }
-        let (offset, len) = (flight as usize, unit as usize);
-        if self.queue.reach(offset, len) != len {
+        if !full && !self.bits.has(Bits::ACK_NOW) {
+            self.bits.unset(Bits::OUTPUT);
             return None;
         }
         let start = self.nxt;
-        let header_len = self.write_head(now, Mark::at(start), out);
-        self.nxt = start + unit;
+        let header_len = self.write_head_here(now, Mark::at(start), out);
+        if full {
+            self.full_has_left(now, flight, unit);
+            let (offset, len) = (flight as usize, unit as usize);
+            let ecn = self.bits.has(Bits::ECN);
+            return Some(Outgoing { offset, len, ecn, ..Outgoing::bare(header_len, start) });
+        }
+        if !self.bits.has(Bits::ACK_NOW) {
+            self.bits.unset(Bits::OUTPUT);
+        }
+        Some(Outgoing::bare(header_len, start))
+    }
+
+    /// Whether there is more than a full segment, and room for one in both windows.
+    #[inline(always)]
+    fn has_room(&self, backlog: u32, flight: u32, unit: u32) -> bool {
+        let spread = self.is_pacing() || u32::from(self.settings.as_ref().gso_max) > unit;
+        backlog > unit
+            && self.wnd().min(self.cwnd()) >= flight + unit
+            && !spread
+            && self.queue.reach(flight as usize, unit as usize) == unit as usize
+    }
+
+    /// A full segment leaves, before which so much was in flight.
+    #[inline(always)]
+    fn full_has_left(&mut self, now: Now, flight: u32, unit: u32) {
+        self.nxt += unit;
         let idle = flight == 0;
         let stamp = self.rate.stamp(now.micros, flight + unit, idle);
         self.losses.sent(self.una, self.nxt, now.micros, stamp);
@@ -92,7 +98,5 @@ impl<P: Profile> Endpoint<P> {
         if idle && !self.is_armed(Slot::User) {
             self.arm_user_timeout(now);
         }
-        let ecn = self.bits.has(Bits::ECN);
-        Some(Outgoing { offset, len, ecn, ..Outgoing::bare(header_len, start) })
     }
 }

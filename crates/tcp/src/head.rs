@@ -6,7 +6,7 @@ use crate::profile::Profile;
 use crate::seq::Seq;
 use crate::time::Now;
 use crate::transmit::ECN_ATTEMPTS;
-use mainstay_wire::tcp::{Cookie, Flags, HEADER_MAX, Header, Options, Plain, SackBlocks};
+use mainstay_wire::tcp::{Cookie, Flags, HEADER_MAX, Header, Options, Plain};
 
 /// Room for any header.
 pub(crate) type Head = [u8; HEADER_MAX];
@@ -28,9 +28,14 @@ impl Mark {
 impl<P: Profile> Endpoint<P> {
     /// Writes a header with the current acknowledgement and window (TCP-155) and says how long it is; what was owed is
     /// paid with it (TCP-412).
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[inline(never)]
     pub(crate) fn write_head(&mut self, now: Now, mark: Mark, out: &mut Head) -> usize {
+        self.write_head_here(now, mark, out)
+    }
+
+    /// The same where many are written.
+    #[inline(always)]
+    pub(crate) fn write_head_here(&mut self, now: Now, mark: Mark, out: &mut Head) -> usize {
         if !P::BULK || self.reports_blocks() {
             return self.write_any_head(now, mark, out);
         }
@@ -54,9 +59,7 @@ impl<P: Profile> Endpoint<P> {
     /// With what arrived out of order, or without timestamps.
     #[inline(never)]
     fn write_any_head(&mut self, now: Now, mark: Mark, out: &mut Head) -> usize {
-        let timestamps = self.timestamps(now, true);
-        let blocks = if self.reports_blocks() { self.sack_blocks() } else { SackBlocks::EMPTY };
-        let header = Header {
+        let mut header = Header {
             source: self.local_port,
             destination: self.peer_port,
             sequence: mark.sequence.0,
@@ -64,8 +67,12 @@ impl<P: Profile> Endpoint<P> {
             flags: mark.flags | self.standing_flags(),
             window: self.advertise(),
             urgent: mark.urgent,
-            options: Options { timestamps, sack: blocks, ..Options::default() },
+            options: Options::default(),
         };
+        header.options.timestamps = self.timestamps(now, true);
+        if self.reports_blocks() {
+            self.sack_blocks(&mut header.options.sack);
+        }
         self.acknowledged_peer();
         header.emit(out).unwrap_or(0)
     }
@@ -93,11 +100,7 @@ impl<P: Profile> Endpoint<P> {
         if self.bits.has(Bits::ECN) {
             flags |= self.syn_flags(answer);
         }
-        let mut options = self.syn_options(now, answer);
-        if self.bits.has(Bits::FAST_OPEN) && !self.bits.has(Bits::SYN_REPEATED) {
-            options.fast_open = Some(Cookie::REQUEST); // the engine knows which
-        }
-        let header = Header {
+        let mut header = Header {
             source: self.local_port,
             destination: self.peer_port,
             sequence: self.una.0,
@@ -105,8 +108,12 @@ impl<P: Profile> Endpoint<P> {
             flags,
             window,
             urgent: 0,
-            options,
+            options: Options::default(),
         };
+        self.offer(now, answer, &mut header.options);
+        if self.bits.has(Bits::FAST_OPEN) && !self.bits.has(Bits::SYN_REPEATED) {
+            header.options.fast_open = Some(Cookie::REQUEST); // the engine knows which
+        }
         header.emit(out).unwrap_or(0)
     }
 

@@ -42,6 +42,9 @@ pub trait Index: Debug {
     /// Whether hashes are looked at; where they are not, they need not be computed.
     const HASHED: bool = true;
 
+    /// Whether deadlines are remembered; where they are not, [`arm`](Self::arm) need not be called.
+    const ARMED: bool = true;
+
     /// For how many slots there is room.
     fn capacity(&self) -> usize;
 
@@ -58,6 +61,12 @@ pub trait Index: Debug {
 
     /// Puts `slot` at the end of a list, unless it is on it.
     fn want(&mut self, list: List, slot: usize);
+
+    /// Whether `slot` is known to be on a list; where that is not remembered, no.
+    #[inline]
+    fn is_wanted(&self, _list: List, _slot: usize) -> bool {
+        false
+    }
 
     /// Takes one slot off a list: each that wants gets its turn before one gets its second (TCP-144).
     ///

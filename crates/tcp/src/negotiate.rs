@@ -7,6 +7,7 @@ use crate::limits::{MSS_DEFAULT_V4, MSS_DEFAULT_V6, MSS_MIN, SHIFT_MAX};
 use crate::profile::Profile;
 use crate::reassembly::Ring;
 use crate::seq::Seq;
+use crate::shifts::Shifts;
 use crate::time::Now;
 use core::net::IpAddr;
 use mainstay_wire::ip::Ecn;
@@ -26,15 +27,15 @@ use crate::endpoint::Address as _;
 
 impl<P: Profile> Endpoint<P> {
     /// The options of our SYN or SYN-ACK (TCP-350, TCP-352, TCP-354).
-    pub(crate) fn syn_options(&self, now: Now, answer: bool) -> Options {
-        Options {
-            mss: Some(self.rcv_mss),
-            window_scale: self.offers_scale(answer).then(|| self.wanted_shift()),
-            sack_permitted: self.bits.has(Bits::SACK),
-            timestamps: self.timestamps(now, answer),
-            // Beside the longest cookie there would be no room for it.
-            user_timeout: self.own_timeout().filter(|_| !self.bits.has(Bits::FAST_OPEN)),
-            ..Options::default()
+    #[cfg_attr(target_os = "none", inline)]
+    pub(crate) fn offer(&self, now: Now, answer: bool, options: &mut Options) {
+        options.mss = Some(self.rcv_mss);
+        options.window_scale = self.offers_scale(answer).then(|| self.wanted_shift());
+        options.sack_permitted = self.bits.has(Bits::SACK);
+        options.timestamps = self.timestamps(now, answer);
+        // Beside the longest cookie there would be no room for it.
+        if !self.bits.has(Bits::FAST_OPEN) {
+            options.user_timeout = self.own_timeout();
         }
     }
 
@@ -119,7 +120,7 @@ impl<P: Profile> Endpoint<P> {
         self.bits.put(Bits::ECN, ecn);
         self.bits.put(Bits::SCALE, scale.is_some());
         if let Some(shift) = scale {
-            (self.shift_out, self.shift_in) = (shift.min(SHIFT_MAX), self.wanted_shift());
+            self.shifts = Shifts::new(shift.min(SHIFT_MAX), self.wanted_shift());
         }
         if let Some(stamps) = stamps {
             (self.ts_recent, self.ts_recent_at) = (stamps.value, now.spans());
@@ -152,6 +153,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The congestion controller begins with what was agreed on (TCP-254).
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn begin_congestion(&mut self) {
         let mss = self.payload_max();
         let start = if self.bits.has(Bits::SYN_REPEATED) {

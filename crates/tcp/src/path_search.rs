@@ -130,6 +130,14 @@ impl<P: Profile> Endpoint<P> {
         alone && !self.bits.has(Bits::RECOVERY)
     }
 
+    /// What left last did not leave: if that was the probe, nothing is under way.
+    pub(crate) fn probe_unsent(&mut self) {
+        let nxt = self.nxt;
+        if let Some(search) = self.fine.search_mut().filter(|search| search.start == nxt) {
+            search.probe = 0;
+        }
+    }
+
     /// A timeout came: if the probe was first, it was that, and otherwise nobody knows.
     pub(crate) fn give_up_probe(&mut self) {
         if let Some((probe, _)) = self.probe_under_way() {

@@ -71,7 +71,7 @@ mod tests {
     const SECRET: Secret = Secret::new([9; 16]);
 
     fn to(peer: [u8; 4]) -> Tuple {
-        Tuple { local: "10.0.0.1:0".parse().unwrap(), peer: (peer, 443).into() }
+        Tuple::new("10.0.0.1:0".parse().unwrap(), (peer, 443).into())
     }
 
     // Covers TCP-522
@@ -109,7 +109,7 @@ mod tests {
         assert_ne!(one, first(&SECRET, &to([2; 4])));
         assert_ne!(one, first(&Secret::new([8; 16]), &to([1; 4])));
         let mut bound = to([1; 4]);
-        bound.local.set_port(5);
+        bound.local.port = 5;
         assert_eq!(one, first(&SECRET, &bound));
     }
 

@@ -1,6 +1,8 @@
 //! The keyed function behind everything an outsider must not guess: initial sequence numbers, timestamp offsets,
 //! ports, cookies, flow labels, hash seeds (TCP-520, TCP-521).
 
+use crate::end::End;
+use crate::endpoint::{Address as _, MAPPED_BITS};
 use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// A pseudo-random function with a 128-bit key. Provided: [`SipHash`].
@@ -54,7 +56,6 @@ pub(crate) enum Domain {
     Port = 3,
     PortTable = 4,
     Cookie = 5,
-    FlowLabel = 6,
     Bucket = 7,
     SynCookie = 8,
 }
@@ -62,23 +63,47 @@ pub(crate) enum Domain {
 /// Who talks to whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tuple {
-    /// Our address and port.
-    pub local: SocketAddr,
-    /// The peer's.
-    pub peer: SocketAddr,
+    pub(crate) local: End,
+    pub(crate) peer: End,
 }
 
 impl Tuple {
+    /// Our address and port, and the peer's. An IPv4-mapped address of IPv6 (RFC 4291 §2.5.5.2) is nobody's.
+    #[must_use]
+    pub fn new(local: SocketAddr, peer: SocketAddr) -> Self {
+        Self { local: End::or_none(local), peer: End::or_none(peer) }
+    }
+
+    /// Our address and port.
+    #[must_use]
+    pub fn local(&self) -> SocketAddr {
+        self.local.socket()
+    }
+
+    /// The peer's.
+    #[must_use]
+    pub fn peer(&self) -> SocketAddr {
+        self.peer.socket()
+    }
+
     /// 64 bits of the tuple in one domain.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn hash<F: Prf>(&self, key: &Secret, domain: Domain) -> u64 {
-        let (local, peer) = (self.local, self.peer);
-        hash_between::<F>(key, domain, (&local.ip(), local.port()), (&peer.ip(), peer.port()))
+        let [ours, theirs] = [&self.local, &self.peer].map(|end| end.address.mapped());
+        let ports = u64::from(self.local.port) << 16 | u64::from(self.peer.port);
+        let mut message = [0; 40];
+        let (addresses, last) = message.split_at_mut(32);
+        let (local, peer) = addresses.split_at_mut(16);
+        local.copy_from_slice(&ours);
+        peer.copy_from_slice(&theirs);
+        last.copy_from_slice(&(ports << 32 | domain as u64).to_le_bytes());
+        F::hash(key, &message)
     }
 
     /// 64 bits of the addresses without the ports.
     pub(crate) fn hash_addresses<F: Prf>(&self, key: &Secret, domain: Domain) -> u64 {
         let mut bare = *self;
-        bare.local.set_port(0);
+        bare.local.port = 0;
         bare.hash::<F>(key, domain)
     }
 }
@@ -93,17 +118,16 @@ pub(crate) fn hash_between<F: Prf>(
     peer: (&IpAddr, u16),
 ) -> u64 {
     let (ours, theirs) = (bits(local.0), bits(peer.0));
-    let [a, b, c, d] = [ours >> 64, ours, theirs >> 64, theirs].map(low);
-    let families = u64::from(local.0.is_ipv4()) << 1 | u64::from(peer.0.is_ipv4());
+    let [a, b, c, d] = [ours >> 64, ours, theirs >> 64, theirs].map(low).map(u64::to_be_bytes);
     let ports = u64::from(local.1) << 16 | u64::from(peer.1);
-    let last = ports << 32 | families << 8 | domain as u64;
-    F::hash(key, [a, b, c, d, last].map(u64::to_le_bytes).as_flattened())
+    let last = (ports << 32 | domain as u64).to_le_bytes();
+    F::hash(key, [a, b, c, d, last].as_flattened())
 }
 
 #[inline]
 fn bits(address: &IpAddr) -> u128 {
     match address {
-        IpAddr::V4(address) => address.to_bits().into(),
+        IpAddr::V4(address) => MAPPED_BITS | u128::from(address.to_bits()),
         IpAddr::V6(address) => bits_of_v6(address),
     }
 }
@@ -202,10 +226,26 @@ mod tests {
 
     // Covers TCP-521
     #[test]
+    fn a_connection_has_one_hash_whichever_form_its_addresses_have() {
+        let key = Secret::new([7; 16]);
+        for (local, peer) in [
+            ("10.0.0.1:80", "10.0.0.2:81"),
+            ("[2001:db8::1]:80", "[fe80::2]:5"),
+            ("0.0.0.0:1", "[::]:2"),
+        ] {
+            let (local, peer): (SocketAddr, SocketAddr) =
+                (local.parse().unwrap(), peer.parse().unwrap());
+            let own = Tuple::new(local, peer).hash::<SipHash>(&key, Domain::Bucket);
+            let (local, peer) = ((&local.ip(), local.port()), (&peer.ip(), peer.port()));
+            assert_eq!(hash_between::<SipHash>(&key, Domain::Bucket, local, peer), own);
+        }
+    }
+
+    // Covers TCP-521
+    #[test]
     fn each_use_has_a_domain_of_its_own() {
         let key = Secret::new([7; 16]);
-        let tuple =
-            Tuple { local: "10.0.0.1:80".parse().unwrap(), peer: "10.0.0.2:81".parse().unwrap() };
+        let tuple = Tuple::new("10.0.0.1:80".parse().unwrap(), "10.0.0.2:81".parse().unwrap());
         let swapped = Tuple { local: tuple.peer, peer: tuple.local };
         let one = tuple.hash::<SipHash>(&key, Domain::Sequence);
         assert_ne!(one, tuple.hash::<SipHash>(&key, Domain::Timestamp));

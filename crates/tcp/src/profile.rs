@@ -143,31 +143,54 @@ where
     const TICK_SHIFT: u32 = 3;
 }
 
+/// What profiles made of profile `$of` have of it: how a connection works, and of the rest the parts that are named.
+macro_rules! parts_of {
+    ($of:ident, $($part:ident),+) => {
+        type Address = $of::Address;
+        type Offset = $of::Offset;
+        type Assembly = $of::Assembly;
+        type Board = $of::Board;
+        type Losses = $of::Losses;
+        type Rate = $of::Rate;
+        type Congestion = $of::Congestion;
+        type Prf = $of::Prf;
+        type Finer = $of::Finer;
+        $(type $part = $of::$part;)+
+        const TICK_SHIFT: u32 = $of::TICK_SHIFT;
+        const BULK: bool = $of::BULK;
+    };
+}
+pub(crate) use parts_of;
+
 /// Profile `P` with [`Extra`]: counts for a policy, and what spares the radio of a node in a mesh. It has all five
 /// deadlines, because segments that leave with a gap between them need one.
 #[derive(Debug)]
 pub struct Extended<P>(PhantomData<P>);
 
 impl<P: Profile> Profile for Extended<P> {
-    type Storage = P::Storage;
-    type Queue = P::Queue;
-    type Context = P::Context;
-    type Address = P::Address;
-    type Offset = P::Offset;
-    type Assembly = P::Assembly;
-    type Board = P::Board;
-    type Losses = P::Losses;
-    type Rate = P::Rate;
-    type Congestion = P::Congestion;
-    type Settings = P::Settings;
-    type Prf = P::Prf;
     type Slots = [u32; 5];
-    type Finer = P::Finer;
     type Extras = Extra;
-    const TICK_SHIFT: u32 = P::TICK_SHIFT;
-    const BULK: bool = P::BULK;
+    parts_of!(P, Storage, Queue, Context, Settings);
 
     fn trace(context: &mut P::Context, step: Step) {
         P::trace(context, step);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::RingQueue;
+    use crate::trace::{Tally, Traced};
+
+    type Small = Tiny<[u8; 9], RingQueue<[u8; 9]>, Tally>;
+
+    #[test]
+    fn a_profile_made_of_another_has_its_clock_and_leaves_out_what_it_leaves_out() {
+        const {
+            assert!(!<Traced<Small> as Profile>::BULK && !<Extended<Small> as Profile>::BULK);
+            assert!(<Traced<Small> as Profile>::TICK_SHIFT == Small::TICK_SHIFT);
+            assert!(<Extended<Small> as Profile>::TICK_SHIFT == Small::TICK_SHIFT);
+        }
     }
 }

@@ -63,10 +63,11 @@ impl<P: Profile> Endpoint<P> {
         let unit = unit.unwrap_or(self.rcv_mss).max(1);
         let every = self.ack_every();
         let full = every * u32::from(unit.min(self.rcv_mss));
-        let small = self.capacity() < 2 * usize::from(self.rcv_mss);
         // Options make a full segment a little shorter than what was offered.
+        let many = self.unacknowledged() + every * 40 >= full;
         let delay = self.ack_delay();
-        if self.quick > 0 || small || delay == 0 || self.unacknowledged() + every * 40 >= full {
+        let small = || self.capacity() < 2 * usize::from(self.rcv_mss);
+        if self.quick > 0 || many || delay == 0 || small() {
             self.quick = self.quick.saturating_sub(1);
             self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
         } else if !self.is_armed(Slot::Ack) || self.remaining(Slot::Ack, now) > u64::from(delay) {
@@ -152,10 +153,11 @@ impl<P: Profile> Endpoint<P> {
     /// What there is room for and a header can say.
     #[inline]
     fn sayable(&self) -> u32 {
-        clamp(self.ring.room(self.storage.as_ref())).min(u32::from(u16::MAX) << self.shift_in)
+        clamp(self.ring.room(self.storage.as_ref())).min(u32::from(u16::MAX) << self.shifts.ours())
     }
 
     /// Whether the right edge can move far enough to be worth saying (RFC 9293 §3.8.6.2.2, TCP-474).
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn window_may_open(&self) -> bool {
         self.is_worth_telling(self.offerable())
     }
@@ -177,22 +179,20 @@ impl<P: Profile> Endpoint<P> {
     /// Where windows are scaled, rounding down moves the edge that the peer sees to the left and rounding up promises
     /// more. What there is no room for is never promised: that window would not close any more, and a peer that fills
     /// it would take us for dead.
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[inline]
     pub(crate) fn advertise(&mut self) -> u16 {
-        let room = self.offerable();
-        let told = self.rcv_adv.since(self.rcv_nxt);
-        let window = if self.is_worth_telling(room) { room } else { told };
-        let shift = self.shift_in;
-        let rounded = window.div_ceil(1 << shift).min(self.sayable() >> shift);
+        let sayable = self.sayable();
+        let (room, told) = (self.limited(sayable), self.rcv_adv.since(self.rcv_nxt));
+        let window = if room > told && self.is_worth_telling(room) { room } else { told };
+        let shift = self.shifts.ours();
+        let rounded = ((window + (1 << shift) - 1) >> shift).min(sayable >> shift);
         let field = u16::try_from(rounded).unwrap_or(u16::MAX);
         self.rcv_adv = self.rcv_adv.later(self.rcv_nxt + (u32::from(field) << shift));
         field
     }
 
     /// An acknowledgement is leaving, alone or with data (TCP-412).
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[inline]
     pub(crate) fn acknowledged_peer(&mut self) {
         self.ack_sent = self.rcv_nxt;
         if let Some(accurate) = self.fine.accurate_mut() {
@@ -208,10 +208,9 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// What arrived out of order, the duplicate first (TCP-370, TCP-480 to TCP-482).
-    pub(crate) fn sack_blocks(&mut self) -> SackBlocks {
-        let mut blocks = SackBlocks::EMPTY;
+    pub(crate) fn sack_blocks(&mut self, blocks: &mut SackBlocks) {
         if !self.bits.has(Bits::SACK) {
-            return blocks;
+            return;
         }
         if self.bits.take(Bits::DUPLICATE) {
             let (left, right) = (self.duplicate, self.duplicate + u32::from(self.duplicate_len));
@@ -225,6 +224,5 @@ impl<P: Profile> Endpoint<P> {
                 blocks.push(SackBlock { left: left.0, right: right.0 });
             }
         }
-        blocks
     }
 }

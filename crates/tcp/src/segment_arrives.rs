@@ -209,6 +209,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// First: PAWS (RFC 7323 §5, TCP-130).
+    #[cfg_attr(target_os = "none", inline)]
     fn check_timestamps(&mut self, now: Now, segment: &Segment<'_>) -> Step {
         if !self.bits.has(Bits::TIMESTAMPS) || segment.flags.contains(Flags::RST) {
             return Ok(());
@@ -231,7 +232,7 @@ impl<P: Profile> Endpoint<P> {
         let start = segment.sequence;
         if self.is_same_syn(segment) {
             if !self.acknowledges_syn(segment) {
-                return Err(self.repeated_syn(flags));
+                return Err(self.repeated_syn(now, flags));
             }
             // The answer to ours, where both opened at once (TCP-122): whatever else it carries comes again.
             return Ok(Text { start: start + 1, bytes: &[], fin: false });
@@ -255,9 +256,12 @@ impl<P: Profile> Endpoint<P> {
         let probe = closed && start == left;
         if !(acceptable || probe) {
             if flags.contains(Flags::RST) {
-                return Err(Arrival::Dropped(Ignored::Reset));
+                // Who answers what we sent last knows no more of us than our last acknowledgement.
+                let last = start == self.ack_sent;
+                let nothing = Text { start, bytes: &[], fin: false };
+                return if last { Ok(nothing) } else { Err(Arrival::Dropped(Ignored::Reset)) };
             }
-            return Err(self.refuse_sequence(now, start, end, fin));
+            return Err(self.refuse_sequence(now, (start, end), flags));
         }
         if !acceptable {
             // A closed window still lets acknowledgements, resets and urgent pointers through (MUST-66).
@@ -268,20 +272,28 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Answers what is not acceptable, and remembers a duplicate for the answer (TCP-131, TCP-482).
-    fn refuse_sequence(&mut self, now: Now, start: Seq, end: Seq, fin: bool) -> Arrival {
-        if self.state == State::TimeWait && fin && end == self.rcv_nxt {
+    #[cfg_attr(target_os = "none", inline)]
+    fn refuse_sequence(&mut self, now: Now, (start, end): (Seq, Seq), flags: Flags) -> Arrival {
+        if self.state == State::TimeWait && flags.contains(Flags::FIN) && end == self.rcv_nxt {
             self.arm(Slot::Watch, now, self.time_wait());
             self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
             return Arrival::Taken;
         }
         if start.before(end) && end.at_or_before(self.rcv_nxt) {
             self.report_duplicate(start, end);
+            // What a live peer can repeat lies within one window, and waits for its acknowledgement, which was lost
+            // (TCP-411); no acknowledgement has a length, so this is no loop of them (RFC 5961 §7).
+            if self.rcv_nxt - start <= clamp(self.capacity()) + 1 && !flags.contains(Flags::SYN) {
+                self.bits.set(Bits::ACK_NOW.and(Bits::OUTPUT));
+                return Arrival::Dropped(Ignored::Window);
+            }
         }
         self.challenge(now);
         Arrival::Dropped(Ignored::Window)
     }
 
     /// The part of the payload that lies in the window.
+    #[cfg_attr(target_os = "none", inline)]
     fn trim<'a>(&mut self, segment: &Segment<'a>, start: Seq) -> Text<'a> {
         let fin = segment.flags.contains(Flags::FIN);
         let mut bytes = segment.payload;
@@ -298,6 +310,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Third: resets (RFC 5961 §3, TCP-133).
+    #[cfg_attr(target_os = "none", inline)]
     fn check_reset(&mut self, now: Now, segment: &Segment<'_>) -> Step {
         if !segment.flags.contains(Flags::RST) {
             return Ok(());
@@ -341,6 +354,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Fifth: the acknowledgement (TCP-135, TCP-136).
+    #[cfg_attr(target_os = "none", inline)]
     fn check_ack(&mut self, now: Now, segment: &Segment<'_>) -> Step {
         if !segment.flags.contains(Flags::ACK) {
             return Err(Arrival::Dropped(Ignored::Flags));
@@ -369,6 +383,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Sixth: urgent data (RFC 6093, TCP-165).
+    #[cfg_attr(target_os = "none", inline)]
     fn check_urgent(&mut self, segment: &Segment<'_>) {
         if !segment.flags.contains(Flags::URG) || !self.state.can_receive() {
             return;
@@ -382,12 +397,12 @@ impl<P: Profile> Endpoint<P> {
         }
     }
 
-    /// A repeated SYN gets the same answer again, no more often than the timer would (TCP-081).
-    fn repeated_syn(&mut self, flags: Flags) -> Arrival {
+    /// A repeated SYN gets the same answer again, as often as a connection answers what it does not accept (TCP-081).
+    fn repeated_syn(&mut self, now: Now, flags: Flags) -> Arrival {
         if flags.contains(Flags::RST) {
             return Arrival::Dropped(Ignored::Reset);
         }
-        if self.owed == 0 {
+        if self.owed == 0 && self.challenge.take(now) {
             self.owed = 1;
             self.bits.set(Bits::SEND_SYN.and(Bits::OUTPUT));
         }
@@ -418,8 +433,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The peer lives (TCP-105, TCP-172).
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[inline]
     pub(crate) fn heard(&mut self, now: Now) {
         self.probes = 0;
         self.bits.set(Bits::HEARD);
@@ -429,8 +443,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// RFC 7323 §4.3, TCP-358.
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[inline]
     pub(crate) fn remember_timestamp(&mut self, now: Now, sequence: Seq, stamps: Timestamps) {
         if !later(self.ts_recent, stamps.value) && sequence.at_or_before(self.ack_sent) {
             (self.ts_recent, self.ts_recent_at) = (stamps.value, now.spans());
@@ -438,8 +451,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// RFC 3168 §6.1.3 (TCP-302).
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[inline]
     pub(crate) fn note_ecn(&mut self, flags: Flags, ecn: Ecn) {
         if !self.bits.has(Bits::ECN) {
             return;
@@ -450,19 +462,20 @@ impl<P: Profile> Endpoint<P> {
         if ecn == Ecn::Ce && !self.is_accurate() {
             self.bits.set(Bits::ECHO);
         }
-        if self.hints.marked < MARKED_MAX {
+        if self.marked < MARKED_MAX {
             self.watch_marks(ecn);
         }
     }
 
     /// If everything is marked from the start, the mark says nothing (TCP-304).
+    #[cfg_attr(target_os = "none", inline)]
     fn watch_marks(&mut self, ecn: Ecn) {
         match ecn {
             Ecn::NotEct => {}
-            Ecn::Ect0 | Ecn::Ect1 => self.hints.marked = MARKED_MAX,
+            Ecn::Ect0 | Ecn::Ect1 => self.marked = MARKED_MAX,
             Ecn::Ce => {
-                self.hints.marked += 1;
-                if self.hints.marked == MARKED_MAX {
+                self.marked += 1;
+                if self.marked == MARKED_MAX {
                     self.bits.unset(Bits::ECN.and(Bits::ECHO).and(Bits::REDUCED));
                 }
             }
@@ -479,7 +492,7 @@ impl<P: Profile> Endpoint<P> {
 }
 
 /// So many marked packets at the start, and not one that is not (TCP-304). chosen: the specification's
-const MARKED_MAX: u8 = 10;
+pub(crate) const MARKED_MAX: u8 = 10;
 
 /// What of a segment lies in the window.
 struct Text<'a> {

@@ -1,6 +1,9 @@
 //! What can be set per endpoint (TCP section 0.4). Endpoints may share one value: a profile says how it is held.
 
 /// Numbers and switches of one endpoint. Times are milliseconds unless a name says otherwise.
+///
+/// No deadline lies further ahead than half a round of its clock: more than four hours in the host's profile and 24 days in
+/// the others. What is longer is shortened to that.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Settings<C> {
@@ -81,7 +84,7 @@ impl Keepalive {
 }
 
 impl<C> Settings<C> {
-    /// For embedded and host profiles.
+    /// For embedded and host profiles: the values below, which each field can be given another of.
     pub const fn host(congestion: C) -> Self {
         Self {
             rto_initial: 1000,
@@ -107,7 +110,7 @@ impl<C> Settings<C> {
             sack: true,
             window_scale: true,
             pacing: false,
-            hop_limit: 64,
+            hop_limit: mainstay_wire::ip::HOP_LIMIT,
             dscp: 0,
             gso_max: 0,
             mss_limit: 0,

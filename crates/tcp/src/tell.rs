@@ -7,6 +7,9 @@ use crate::event::{Disconnected, Event};
 use crate::profile::Profile;
 use crate::queue::TxQueue;
 
+/// What is told before all else.
+const BEGUN: Bits = Bits::TELL_ACCEPTED.and(Bits::EARLY_FIRST).and(Bits::TELL_ESTABLISHED);
+
 impl<P: Profile> Endpoint<P> {
     /// Whether there may be something to tell; it may turn out that there is not.
     #[inline]
@@ -20,16 +23,10 @@ impl<P: Profile> Endpoint<P> {
 
     /// The next fact, in the order of TCP-083.
     pub(crate) fn poll_event(&mut self) -> Option<Event<<P::Queue as TxQueue>::Buf>> {
-        if self.bits.take(Bits::TELL_ACCEPTED) {
-            return Some(Event::Accepted);
-        }
-        if self.bits.take(Bits::EARLY_FIRST)
-            && let Some(event) = self.poll_incoming()
+        if self.bits.has(BEGUN)
+            && let Some(event) = self.poll_begun()
         {
             return Some(event);
-        }
-        if self.bits.take(Bits::TELL_ESTABLISHED) {
-            return Some(Event::Established);
         }
         if let Some(buffer) = self.queue.done() {
             return Some(Event::SendDone(buffer));
@@ -48,6 +45,20 @@ impl<P: Profile> Endpoint<P> {
         self.poll_incoming().or_else(|| self.poll_end())
     }
 
+    /// What is told once, at the start.
+    #[inline(never)]
+    fn poll_begun(&mut self) -> Option<Event<<P::Queue as TxQueue>::Buf>> {
+        if self.bits.take(Bits::TELL_ACCEPTED) {
+            return Some(Event::Accepted);
+        }
+        if self.bits.take(Bits::EARLY_FIRST)
+            && let Some(event) = self.poll_incoming()
+        {
+            return Some(event);
+        }
+        self.bits.take(Bits::TELL_ESTABLISHED).then_some(Event::Established)
+    }
+
     fn poll_incoming(&mut self) -> Option<Event<<P::Queue as TxQueue>::Buf>> {
         if self.bits.take(Bits::TELL_RECEIVE) {
             let end_of_stream = self.bits.has(Bits::FIN_RECEIVED);
@@ -62,6 +73,7 @@ impl<P: Profile> Endpoint<P> {
         None
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn poll_end(&mut self) -> Option<Event<<P::Queue as TxQueue>::Buf>> {
         if self.bits.take(Bits::TELL_SOFT)
             && let Some(soft) = self.soft

@@ -56,6 +56,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// `true` if a reset is due.
+    #[cfg_attr(target_os = "none", inline)]
     fn retransmission_due(&mut self, now: Now) -> bool {
         let synchronized = self.state.is_synchronized();
         match self.rtx {
@@ -79,6 +80,7 @@ impl<P: Profile> Endpoint<P> {
 
     /// Probing a closed window goes on for ever while there are answers, and no longer than repeating data without
     /// (TCP-160, TCP-164).
+    #[cfg_attr(target_os = "none", inline)]
     fn is_unanswered(&mut self, now: Now) -> bool {
         if self.bits.take(Bits::HEARD) || self.retries == 0 {
             self.repeating_since = now.seconds();
@@ -87,6 +89,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// RFC 6298 §5.4 to §5.7, RFC 9293 §3.8.3 (TCP-164, TCP-254).
+    #[cfg_attr(target_os = "none", inline)]
     fn timed_out(&mut self, now: Now) {
         let handshake = matches!(self.state, State::SynSent | State::SynReceived);
         // Beyond a window that shrank nothing can be expected of a peer that answers (SHLD-17).
@@ -119,6 +122,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Full segments get no answer: perhaps they are too big and nobody says so (RFC 4821 §7.7, TCP-179).
+    #[cfg_attr(target_os = "none", inline)]
     fn suspect_black_hole(&mut self, now: Now) {
         let v4 = self.peer.ip().is_ipv4();
         let floor = if v4 { MSS_DEFAULT_V4 } else { MSS_DEFAULT_V6 };
@@ -136,6 +140,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Whether it is time to try what was agreed on.
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn restore_mss(&mut self, now: Now) {
         let passed = now.seconds().wrapping_sub(self.hints.shrunk_at);
         if self.mss < self.hints.mss_full && passed > RESTORE_SECONDS && !self.search_again() {
@@ -189,6 +194,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// `true` if a reset is due.
+    #[cfg_attr(target_os = "none", inline)]
     fn rest_due(&mut self, now: Now) -> bool {
         match self.watch {
             Watch::Keepalive => return self.keepalive_due(now),
@@ -207,6 +213,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// RFC 9293 §3.8.4 (TCP-171, TCP-172).
+    #[cfg_attr(target_os = "none", inline)]
     fn keepalive_due(&mut self, now: Now) -> bool {
         let Some(keepalive) = self.settings.as_ref().keepalive else { return false };
         if self.probes >= keepalive.count {

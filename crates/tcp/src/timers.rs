@@ -86,14 +86,16 @@ impl Slot {
 }
 
 impl<P: Profile> Endpoint<P> {
-    /// Sets a deadline `micros` from now, at least one so that it lies ahead; a profile without that slot ignores it.
+    /// Sets a deadline `micros` from now, at least one and at most half a round of the clock so that it lies ahead; a profile
+    /// without that slot ignores it.
     #[cfg_attr(not(target_os = "none"), inline)]
     #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn arm(&mut self, slot: Slot, now: Now, micros: u64) {
         if let Some(place) = self.slots.as_mut().get_mut(slot as usize) {
-            *place = now.tick_after(P::TICK_SHIFT, micros.max(1));
+            let micros = micros.clamp(1, TICKS_MAX << P::TICK_SHIFT);
+            *place = now.tick_after(P::TICK_SHIFT, micros);
             self.bits.set(slot.armed());
-            self.trace(Step::Armed { timer: self.timer(slot), micros: micros.max(1) });
+            self.trace(Step::Armed { timer: self.timer(slot), micros });
         }
     }
 
@@ -163,14 +165,14 @@ impl<P: Profile> Endpoint<P> {
         if !self.bits.has(ARMED) {
             return None;
         }
-        let (armed, base) = (self.bits.armed(), now.tick(P::TICK_SHIFT));
-        let mut first = u32::MAX;
-        for (index, tick) in self.slots.as_ref().iter().enumerate() {
-            if armed >> index & 1 != 0 {
-                // One that has passed counts as if its tick were this one.
-                let ahead = if later(base, *tick) { 0 } else { tick.wrapping_sub(base) };
-                first = first.min(ahead);
-            }
+        let (mut armed, base) = (self.bits.armed(), now.tick(P::TICK_SHIFT));
+        let (slots, mut first) = (self.slots.as_ref(), u32::MAX);
+        while armed != 0 {
+            let tick = slots.get(armed.trailing_zeros() as usize).copied().unwrap_or(base);
+            // One that has passed counts as if its tick were this one.
+            let ahead = if later(base, tick) { 0 } else { tick.wrapping_sub(base) };
+            first = first.min(ahead);
+            armed &= armed - 1; // the lowest is done
         }
         Some(moment(now, P::TICK_SHIFT, first))
     }
@@ -211,6 +213,9 @@ impl<P: Profile> Endpoint<P> {
         }
     }
 }
+
+/// The furthest that a deadline lies ahead: what is compared by the sign of a difference. Four hours in the finest ticks.
+const TICKS_MAX: u64 = (1 << 31) - 2;
 
 /// So many ticks from the present one; in that one it is now.
 fn moment(now: Now, shift: u32, ticks: u32) -> Instant {

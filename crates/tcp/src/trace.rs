@@ -7,7 +7,7 @@ use crate::congestion::Signal;
 use crate::endpoint::{Endpoint, clamp};
 use crate::event::State;
 use crate::head::Head;
-use crate::profile::Profile;
+use crate::profile::{Profile, parts_of};
 use crate::segment_arrives::{Ignored, Segment};
 use crate::seq::Seq;
 use crate::timers::Timer;
@@ -109,22 +109,7 @@ impl<P: Profile> Profile for Traced<P>
 where
     P::Context: Trace,
 {
-    type Storage = P::Storage;
-    type Queue = P::Queue;
-    type Context = P::Context;
-    type Address = P::Address;
-    type Offset = P::Offset;
-    type Assembly = P::Assembly;
-    type Board = P::Board;
-    type Losses = P::Losses;
-    type Rate = P::Rate;
-    type Congestion = P::Congestion;
-    type Settings = P::Settings;
-    type Prf = P::Prf;
-    type Slots = P::Slots;
-    type Finer = P::Finer;
-    type Extras = P::Extras;
-    const TICK_SHIFT: u32 = P::TICK_SHIFT;
+    parts_of!(P, Storage, Queue, Context, Settings, Slots, Extras);
 
     fn trace(context: &mut P::Context, step: Step) {
         context.step(step);

@@ -190,7 +190,7 @@ impl<P: Profile> Endpoint<P> {
 
     /// A probe for a loss at the end: new data if there is some, else the last segment again (RFC 8985 §7.3).
     fn poll_tail(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
-        if self.una == self.nxt {
+        if self.una == self.nxt || self.bits.has(Bits::RECOVERY) {
             return None;
         }
         let unit = self.unit();
@@ -207,9 +207,7 @@ impl<P: Profile> Endpoint<P> {
             let len = self.reach(start, self.nxt - start, unit);
             self.resend(now, Hole { start, end: start + len }, out)
         };
-        if let Some(fine) = self.fine.get_mut() {
-            fine.tail_end = self.nxt;
-        }
+        self.set_recover_point(self.nxt);
         self.rearm(now, None); // now the timeout proper
         Some(outgoing)
     }
@@ -266,6 +264,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// How much new data makes a segment worth sending (RFC 9293 §3.8.6.2.1, TCP-151, TCP-152).
+    #[cfg_attr(target_os = "none", inline)]
     fn choose(&mut self, now: Now, backlog: u32, edge: u32, room: u32, unit: u32) -> Option<u32> {
         let usable = edge.min(room);
         if backlog >= unit && usable >= unit {
@@ -298,6 +297,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// What waits to be a full segment waits no longer than this.
+    #[cfg_attr(target_os = "none", inline)]
     fn hold(&mut self, now: Now) {
         let later = self.remaining(Slot::Ack, now) > u64::from(HOLD_MICROS);
         if !self.is_armed(Slot::Ack) || later {
@@ -347,6 +347,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The end alone.
+    #[cfg_attr(target_os = "none", inline)]
     fn poll_fin(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
         if !self.bits.has(Bits::FIN_QUEUED) || self.bits.has(Bits::FIN_SENT) {
             return None;
@@ -508,7 +509,8 @@ impl<P: Profile> Endpoint<P> {
     fn pace(&mut self, now: Now, len: u32) {
         self.begin_gap(now);
         let Some(rate) = self.pacing_rate() else { return };
-        let gap = u64::from(len) * 1_000_000 / rate;
+        // However slow the path is thought to be, no longer than an answer is waited for: else nobody would find out.
+        let gap = (u64::from(len) * 1_000_000 / rate).min(self.rto().into());
         // What was late by less than a round of the clock is made up for.
         let Some(pace_at) = self.fine.pace_at() else { return };
         let behind = now.micros.wrapping_sub(pace_at);
@@ -517,6 +519,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Data after silence: the window is what it was at the start (RFC 5681 §4.1, TCP-159).
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn restart_after_idle(&mut self, now: Now) {
         if self.una != self.nxt || !self.state.is_synchronized() {
             return;
@@ -533,6 +536,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// After the handshake, what of a SYN's data was not acknowledged goes out as new data (TCP-125, TCP-366).
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn settle_early_data(&mut self, ack: Seq) {
         if !self.bits.take(Bits::SYN_DATA) {
             return;

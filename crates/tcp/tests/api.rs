@@ -5,6 +5,8 @@
 mod attaching;
 #[path = "api/bench.rs"]
 mod bench;
+#[path = "api/far.rs"]
+mod far;
 #[path = "api/lending.rs"]
 mod lending;
 #[path = "api/listening.rs"]

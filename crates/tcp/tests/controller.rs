@@ -90,7 +90,14 @@ impl CongestionControl for Scribe {
     fn ssthresh(&self) -> u32 {
         self.cwnd / 2
     }
+
+    fn pacing_rate(&self) -> Option<u64> {
+        (self.cwnd == CRAWL).then_some(10)
+    }
 }
+
+/// With this window it thinks that the path takes ten bytes a second.
+const CRAWL: u32 = 77_777;
 
 #[derive(Debug)]
 struct Parts;
@@ -136,6 +143,7 @@ impl Bench {
     fn new(cwnd: u32) -> Self {
         let mut settings = Settings::host(cwnd);
         (settings.timestamps, settings.rto_min) = (false, 1000);
+        settings.pacing = cwnd == CRAWL;
         let settings: &'static SettingsOf<Parts> = Box::leak(Box::new(settings));
         let rng = Rng::from_run(3);
         let (slots, listeners) = ([Slot::default()], [Listener::default()]);
@@ -335,4 +343,18 @@ fn what_was_before_an_episode_is_kept_and_brought_back_by_the_engine() {
     bench.ack(end + 4000, &[missing], Flags::NONE);
     let undone = notes();
     assert!(undone.iter().any(|note| matches!(note, Note::Undo(1))), "{undone:?}");
+}
+
+// Covers TCP-310
+#[test]
+fn however_slow_the_path_is_thought_to_be_a_segment_leaves_in_the_time_of_a_timeout() {
+    let mut bench = Bench::new(CRAWL);
+    let mut left = bench.write(20_000);
+    for step in 1..10 {
+        assert_eq!(left.len(), 1, "{left:?} before step {step}");
+        bench.pass(100);
+        assert!(bench.ack(1000 * step, &[], Flags::NONE).is_empty(), "it is spread");
+        bench.pass(1000);
+        left = bench.left();
+    }
 }

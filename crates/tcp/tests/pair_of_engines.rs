@@ -38,5 +38,7 @@ mod syn_loss;
 mod transfer;
 #[path = "pair/urgent.rs"]
 mod urgent;
+#[path = "shared/vecs.rs"]
+mod vecs;
 #[path = "pair/world.rs"]
 mod world;

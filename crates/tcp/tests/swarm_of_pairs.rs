@@ -15,6 +15,8 @@ mod observer;
 #[expect(dead_code, reason = "some of it is for other tests")]
 #[path = "swarm/plan.rs"]
 mod plan;
+#[path = "swarm/rated.rs"]
+mod rated;
 #[expect(dead_code, reason = "some of it is for other tests")]
 #[path = "swarm/side.rs"]
 mod side;

@@ -31,6 +31,9 @@ impl Protocol {
     pub const DESTINATION_OPTIONS: Self = Self(60);
 }
 
+/// How many routers a packet may pass unless its sender says otherwise. IANA, "IP time to live parameter"
+pub const HOP_LIMIT: u8 = 64;
+
 /// The congestion mark of a packet (RFC 3168 §5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Ecn {

@@ -3,7 +3,7 @@
 //! Fragments are described here and put together in `net`.
 
 use crate::checksum;
-use crate::ip::{Dscp, Ecn, Protocol, from_class, to_class};
+use crate::ip::{Dscp, Ecn, HOP_LIMIT, Protocol, from_class, to_class};
 use core::net::Ipv4Addr;
 use zerocopy::byteorder::network_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -49,6 +49,31 @@ pub struct Header {
 }
 
 impl Header {
+    /// The header of a whole packet with nothing special about it: best effort, no mark, 64 hops, not to be cut and
+    /// therefore without identification (RFC 6864 §4.1).
+    #[must_use]
+    pub const fn new(
+        source: Ipv4Addr,
+        destination: Ipv4Addr,
+        protocol: Protocol,
+        payload_len: u16,
+    ) -> Self {
+        Self {
+            dscp: Dscp::DEFAULT,
+            ecn: Ecn::NotEct,
+            ident: 0,
+            dont_fragment: true,
+            more_fragments: false,
+            fragment_offset: 0,
+            ttl: HOP_LIMIT,
+            protocol,
+            source,
+            destination,
+            router_alert: false,
+            payload_len,
+        }
+    }
+
     /// The header at the start of `packet`, and the payload that its length says; `None` if that is not all there, if
     /// the version is another, or if the header's checksum is wrong.
     #[must_use]

@@ -5,7 +5,7 @@ mod extension;
 
 pub use extension::{Chain, Fragment, HEADERS_MAX, HOP_BY_HOP_ALERT, Problem, Stop, walk};
 
-use crate::ip::{Dscp, Ecn, Protocol, from_class, to_class};
+use crate::ip::{Dscp, Ecn, HOP_LIMIT, Protocol, from_class, to_class};
 use core::net::Ipv6Addr;
 use zerocopy::byteorder::network_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -44,6 +44,18 @@ pub struct Header {
 }
 
 impl Header {
+    /// The header of a packet with nothing special about it: best effort, no mark, 64 hops, no flow.
+    #[must_use]
+    pub const fn new(
+        source: Ipv6Addr,
+        destination: Ipv6Addr,
+        next: Protocol,
+        payload_len: u16,
+    ) -> Self {
+        let (dscp, ecn, hop_limit) = (Dscp::DEFAULT, Ecn::NotEct, HOP_LIMIT);
+        Self { dscp, ecn, flow_label: 0, next, hop_limit, source, destination, payload_len }
+    }
+
     /// The header at the start of `packet`, and the payload that its length says; `None` if that is not all there, or if
     /// the version is another.
     #[must_use]

@@ -30,10 +30,7 @@ fn segment(header: &tcp::Header, addresses: (IpAddr, IpAddr), payload: &[u8]) ->
     let len = header.emit(&mut out).unwrap();
     out.truncate(len);
     out.extend_from_slice(payload);
-    let whole = u32::try_from(out.len()).unwrap();
-    let mut sum = checksum::Checksum::pseudo(addresses.0, addresses.1, 6, whole);
-    sum.add(&out);
-    out[tcp::CHECKSUM_OFFSET..][..2].copy_from_slice(&sum.finish().to_be_bytes());
+    tcp::write_checksum(addresses.0, addresses.1, &mut out).unwrap();
     out
 }
 

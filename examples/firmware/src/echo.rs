@@ -29,6 +29,7 @@ impl<P: Profile> Tables for Parts<P> {
     type Listeners = [Listener; 1];
     type Index = Scan;
     type Memory = ();
+    const FAST_OPEN: bool = false;
 }
 
 /// An echo server.

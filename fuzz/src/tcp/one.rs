@@ -159,7 +159,7 @@ fn icmp(side: &mut dyn Side, words: &mut Words<'_>, peer: &Peer) {
         _ => IcmpKind::TooBig { mtu: words.word() },
     };
     let sequence = peer.seen.wrapping_sub(u32::from(words.word()));
-    side.icmp(&IcmpError { tuple: Tuple { local: end(0), peer: end(1) }, sequence, kind });
+    side.icmp(&IcmpError { tuple: Tuple::new(end(0), end(1)), sequence, kind });
 }
 
 /// What a friendly peer says next: its SYN with or without an answer, or an acknowledgement of all.

@@ -111,6 +111,21 @@ fn listening(lan: &Lan, at: IpAddr, more: &str, whose: Whose) -> (Peer, u16) {
     (server, port)
 }
 
+#[test]
+#[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
+fn an_address_that_nobody_on_the_link_has_is_unreachable_and_not_waited_for() {
+    Lan::run("own-nobody", |lan| {
+        let at = SocketAddr::from(([198, 18, 1, 77], 9));
+        for more in ["--send 1", "--iperf3"] {
+            lan.wait_free();
+            let words = words("connect", at, more, Whose::Ours);
+            let ran = lan.site().run(&built("mainstay"), &args(&words));
+            assert_eq!(ran.code, Some(5), "{more}: {ran:?}");
+            assert!(ran.stderr.contains("nobody on the link"), "{more}: {ran:?}");
+        }
+    });
+}
+
 // Covers TCP-702
 #[test]
 #[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]

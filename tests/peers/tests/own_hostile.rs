@@ -8,15 +8,16 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use mainstay_base::Rng;
 use mainstay_host::link::{Link, Offload, Sent};
-use mainstay_peer_tests::own::{KERNEL, LINK, Lan, OURS, Shape, Stack, listener, taking, talk};
+use mainstay_peer_tests::own::{
+    BEHIND, KERNEL, LINK, Lan, OURS, Shape, Stack, listener, narrow, taking, talk,
+};
 use mainstay_peer_tests::pressure::is_full;
 use mainstay_tcp::{Disconnected, FastOpenPolicy, Handle, Push, State};
 use mainstay_test_support::{Site, program};
-use mainstay_wire::checksum::Checksum;
 use mainstay_wire::ethernet::{EtherType, Header as Ethernet, Mac};
-use mainstay_wire::ip::{Dscp, Ecn, Protocol};
+use mainstay_wire::ip::Protocol;
 use mainstay_wire::ipv4;
-use mainstay_wire::tcp::{CHECKSUM_OFFSET, Flags, HEADER_MAX, Header, Options, Timestamps};
+use mainstay_wire::tcp::{Flags, HEADER_MAX, Header, Options, Timestamps, write_checksum};
 use std::io::{IoSlice, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
@@ -48,25 +49,9 @@ fn spoofed(rng: &mut Rng, to: Mac, port: u16) -> Vec<u8> {
     let mut segment = vec![0; HEADER_MAX];
     let len = header.emit(&mut segment).unwrap();
     segment.truncate(len);
-    let count = u32::try_from(len).unwrap();
-    let mut sum = Checksum::pseudo(source.into(), destination.into(), Protocol::TCP.0, count);
-    sum.add(&segment);
-    let field = sum.finish();
-    segment[CHECKSUM_OFFSET..CHECKSUM_OFFSET + 2].copy_from_slice(&field.to_be_bytes());
-    let network = ipv4::Header {
-        dscp: Dscp::DEFAULT,
-        ecn: Ecn::NotEct,
-        ident: 0,
-        dont_fragment: true,
-        more_fragments: false,
-        fragment_offset: 0,
-        ttl: 64,
-        protocol: Protocol::TCP,
-        source,
-        destination,
-        router_alert: false,
-        payload_len: u16::try_from(len).unwrap(),
-    };
+    write_checksum(source.into(), destination.into(), &mut segment).unwrap();
+    let network =
+        ipv4::Header::new(source, destination, Protocol::TCP, u16::try_from(len).unwrap());
     let from = Mac([2, 0, 0, 0, 0, 0x66]);
     let link = Ethernet { destination: to, source: from, tag: None, ethertype: EtherType::IPV4 };
     let mut frame = vec![0; 34];
@@ -292,35 +277,14 @@ fn a_window_of_ours_stays_closed_for_long_and_everything_arrives() {
     });
 }
 
-/// The kernel behind the router.
-const BEHIND: [&str; 2] = ["198.18.2.2", "fd00:18:2::2"];
-
-/// A router that is our gateway, with a narrow link behind it, that says nothing of what it drops.
+/// A router in front of a narrow link that says nothing of what it drops.
 fn black_hole(test: &str) -> [Site; 2] {
-    let (router, kernel) = (Site::namespace(test), Site::namespace(test));
-    let name = kernel.network().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
-    Lan::over(&router, |lan| {
-        lan.add_link(&format!("tuntap add dev {LINK} mode tap"));
-        lan.ip(&format!("link add way mtu 1300 type veth peer name near netns {name}"));
-        lan.ip("link set way up");
-        lan.ip("addr add 198.18.2.1/24 dev way");
-        lan.ip("addr add fd00:18:2::1/64 dev way nodad");
-        lan.set("ipv4/ip_forward", "1");
-        lan.set("ipv6/conf/all/forwarding", "1");
-        let nft = program("nft", "nftables");
-        let rules = "table inet quiet {\n chain out {\n type filter hook output priority 0\n \
-                     icmp type destination-unreachable counter drop\n \
-                     icmpv6 type packet-too-big counter drop\n }\n}\n";
-        let _empty = lan.site().run(&nft, &[rules]).ok();
-    });
-    Lan::over(&kernel, |lan| {
-        lan.trust_addresses();
-        lan.ip("link set near mtu 1300 up");
-        lan.ip("addr add 198.18.2.2/24 dev near");
-        lan.ip("addr add fd00:18:2::2/64 dev near nodad");
-        lan.ip("route add 198.18.1.0/24 via 198.18.2.1 advmss 1460");
-        lan.ip("-6 route add fd00:18:1::/64 via fd00:18:2::1 advmss 1440");
-    });
+    let [router, kernel] = narrow(test);
+    let nft = program("nft", "nftables");
+    let rules = "table inet quiet {\n chain out {\n type filter hook output priority 0\n \
+                 icmp type destination-unreachable counter drop\n \
+                 icmpv6 type packet-too-big counter drop\n }\n}\n";
+    let _empty = router.run(&nft, &[rules]).ok();
     [router, kernel]
 }
 
@@ -335,8 +299,7 @@ fn a_router_that_swallows_big_packets_and_says_nothing_is_found_out() {
         shape.gateways = KERNEL.to_vec();
         let mut stack = Lan::over(&router, |lan| Stack::open(lan, &shape));
         // What the link has room for: found by falling back far below it and probing upwards.
-        for (address, fits) in BEHIND.iter().zip([1260, 1240]) {
-            let address = address.parse().unwrap();
+        for (address, fits) in BEHIND.into_iter().zip([1260, 1240]) {
             let (port, heard) = Lan::over(&kernel, |_| {
                 let (listener, port) = listener(address);
                 (port, taking(listener, |stream| talk(&stream, 0)))

@@ -1,9 +1,14 @@
 //! Our own TCP and the kernel's over a bad path: frames lost, late, twice and out of order, and packets too big for it.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a run at full size says how long it took"
+)]
 
 use mainstay_peer_tests::own::{
-    KERNEL, LINK, Lan, Shape, Stack, accepted, exchange, listener, taking, talk,
+    BEHIND, KERNEL, LINK, Lan, Shape, Stack, accepted, exchange, listener, narrow, taking, talk,
 };
 use mainstay_peer_tests::pressure::is_full;
 use mainstay_tcp::congestion::any;
@@ -20,10 +25,6 @@ struct Path {
     relay: Relay,
 }
 
-fn network(site: &Site) -> String {
-    site.network().unwrap().file_name().unwrap().to_str().unwrap().to_owned()
-}
-
 impl Path {
     fn new(test: &str, words: &str, congestion: any::Config) -> Self {
         let (ours, kernel) = (Site::namespace(test), Site::namespace(test));
@@ -37,8 +38,10 @@ impl Path {
             lan.ip(&format!("link set {LINK} up"));
             Stack::open(lan, &shape)
         });
-        let ports =
-            [format!("if:{LINK}@{}", network(&ours)), format!("tap:{LINK}@{}", network(&kernel))];
+        let ports = [
+            format!("if:{LINK}@{}", ours.network_name()),
+            format!("tap:{LINK}@{}", kernel.network_name()),
+        ];
         let ports = ports.map(|words| LinkPort::open(&words, false).unwrap());
         Lan::over(&kernel, |lan| {
             lan.give_addresses();
@@ -155,35 +158,6 @@ fn marks_of_a_slow_link_spare_it_losses() {
     path.relay.stop().unwrap();
 }
 
-/// The kernel behind the router.
-const BEHIND: [&str; 2] = ["198.18.2.2", "fd00:18:2::2"];
-
-/// A router that is our gateway, and a kernel behind it on a link with smaller packets, which offers large ones.
-fn narrow(test: &str) -> [Site; 2] {
-    let (router, kernel) = (Site::namespace(test), Site::namespace(test));
-    Lan::over(&router, |lan| {
-        lan.add_link(&format!("tuntap add dev {LINK} mode tap"));
-        lan.ip(&format!(
-            "link add way mtu 1300 type veth peer name near netns {}",
-            network(&kernel)
-        ));
-        lan.ip("link set way up");
-        lan.ip("addr add 198.18.2.1/24 dev way");
-        lan.ip("addr add fd00:18:2::1/64 dev way nodad");
-        lan.set("ipv4/ip_forward", "1");
-        lan.set("ipv6/conf/all/forwarding", "1");
-    });
-    Lan::over(&kernel, |lan| {
-        lan.trust_addresses();
-        lan.ip("link set near mtu 1300 up");
-        lan.ip("addr add 198.18.2.2/24 dev near");
-        lan.ip("addr add fd00:18:2::2/64 dev near nodad");
-        lan.ip("route add 198.18.1.0/24 via 198.18.2.1 advmss 1460");
-        lan.ip("-6 route add fd00:18:1::/64 via fd00:18:2::1 advmss 1440");
-    });
-    [router, kernel]
-}
-
 // Covers TCP-178, TCP-702
 #[test]
 #[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
@@ -193,8 +167,7 @@ fn a_router_that_says_too_big_is_believed() {
         let mut shape = Shape::new(offload);
         shape.gateways = KERNEL.to_vec();
         let mut stack = Lan::over(&router, |lan| Stack::open(lan, &shape));
-        for (address, largest) in BEHIND.iter().zip([1260, 1240]) {
-            let address = address.parse().unwrap();
+        for (address, largest) in BEHIND.into_iter().zip([1260, 1240]) {
             let (port, heard) = Lan::over(&kernel, |_| {
                 let (listener, port) = listener(address);
                 (port, taking(listener, |stream| talk(&stream, 2048 * KIB)))

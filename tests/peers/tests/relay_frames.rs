@@ -20,10 +20,6 @@ fn ip(site: &Site, command: &str) {
     let _silent = site.run(&program("ip", "iproute2"), &args).ok();
 }
 
-fn network(site: &Site) -> String {
-    site.network().unwrap().file_name().unwrap().to_str().unwrap().to_owned()
-}
-
 fn start(site: &Site, ports: &[String; 2], args: &[&str]) -> Peer {
     let all = [&["--a", &ports[0], "--b", &ports[1]], args].concat();
     site.start("relay", &built("relay"), &all, &Ready::Line("ready".to_owned()))
@@ -41,7 +37,7 @@ impl Path {
     /// Over a TAP in each namespace.
     fn taps(test: &str, args: &[&str]) -> Self {
         let (a, b) = (Site::namespace(test), Site::namespace(test));
-        let ports = [&a, &b].map(|site| format!("tap:net@{}", network(site)));
+        let ports = [&a, &b].map(|site| format!("tap:net@{}", site.network_name()));
         let relay = start(&a, &ports, args);
         give_addresses(&a, &b, "net");
         Self { a, b, relay, between: None }
@@ -52,12 +48,12 @@ impl Path {
         let (a, b) = (Site::namespace(test), Site::namespace(test));
         let between = Site::namespace(test);
         for (site, end) in [(&a, "to-a"), (&b, "to-b")] {
-            let there = network(site);
+            let there = site.network_name();
             ip(&between, &format!("link add {end} type veth peer name net netns {there}"));
             ip(&between, &format!("link set {end} up"));
         }
         give_addresses(&a, &b, "net");
-        let ports = ["to-a", "to-b"].map(|end| format!("if:{end}@{}", network(&between)));
+        let ports = ["to-a", "to-b"].map(|end| format!("if:{end}@{}", between.network_name()));
         let relay = start(&between, &ports, args);
         Self { a, b, relay, between: Some(between) }
     }

@@ -94,6 +94,13 @@ impl Site {
         self.0.namespace.as_ref().map(Namespace::path)
     }
 
+    /// That namespace's name, as `ip` and the ports of a relay take it; empty on loopback.
+    #[must_use]
+    pub fn network_name(&self) -> String {
+        let path = self.network().unwrap_or_default();
+        path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
     /// A TCP port nobody listens on.
     #[must_use]
     pub fn port(&self) -> u16 {

@@ -32,17 +32,17 @@ impl<M: Machine> Driver<M> {
                     told = true;
                 }
                 Request::Finish(id) => {
-                    if !self.own.as_deref_mut().is_some_and(|own| own.finish(id)) {
+                    if !self.own.as_deref_mut().is_some_and(|own| own.connections.finish(id)) {
                         self.finish(id);
                     }
                 }
                 Request::Abort(id) => {
-                    if !self.own.as_deref_mut().is_some_and(|own| own.abort(now, id)) {
+                    if !self.own.as_deref_mut().is_some_and(|own| own.connections.abort(now, id)) {
                         self.abort(id);
                     }
                 }
                 Request::Close(id) => {
-                    if !self.own.as_deref_mut().is_some_and(|own| own.close(now, id)) {
+                    if !self.own.as_deref_mut().is_some_and(|own| own.connections.close(now, id)) {
                         self.close(now, id);
                     }
                 }
@@ -61,8 +61,8 @@ impl<M: Machine> Driver<M> {
         options: SocketOptions,
     ) -> bool {
         let Some(own) = self.own.as_deref_mut() else { return false };
-        own.abort(now, id);
-        let Err(errno) = own.connect(now, id, target, options) else { return false };
+        let begun = own.connections.connect(now, id, target, options.no_delay);
+        let Err(errno) = begun else { return false };
         self.counters.failed += 1;
         self.machine.handle_opened(now, id, Err(errno));
         true

@@ -10,7 +10,7 @@ impl<M: Machine> Driver<M> {
     /// Queues the sockets that the machine has bytes for.
     pub(super) fn collect_wanting(&mut self) {
         while let Some(id) = self.machine.poll_wanting() {
-            if self.own.as_deref_mut().is_some_and(|own| own.want(id)) {
+            if self.own.as_deref_mut().is_some_and(|own| own.connections.want(id)) {
                 continue;
             }
             let Some(slot) = self.sockets.find(id).and_then(|key| self.sockets.get_mut(key)) else {

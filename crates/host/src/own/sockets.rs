@@ -66,11 +66,19 @@ impl Sockets {
 
     /// Connects; the future waits until that has succeeded or failed, and for an address of ours before. Dropping it ends
     /// the attempt.
+    ///
+    /// # Errors
+    /// As the future's value: `NetworkUnreachable` without a way there or a free port, `HostUnreachable` where nobody answers on the link or
+    /// a router says so, `ConnectionRefused`, `ConnectionReset`, `TimedOut` after three minutes (`syn_limit` of [`Settings`]),
+    /// `OutOfMemory` at the limit of connections, `InvalidInput` for what is no peer's address, or the link's.
     pub fn connect(&self, peer: SocketAddr) -> Connect {
         Connect::new(self.share.clone(), peer, None)
     }
 
     /// The same with settings of its own, such as keepalive.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
     pub fn connect_with(&self, peer: SocketAddr, settings: Arc<Settings>) -> Connect {
         Connect::new(self.share.clone(), peer, Some(settings))
     }

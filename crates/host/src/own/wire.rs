@@ -1,12 +1,12 @@
 //! A link and its interface of the network: frames both ways, until one side has no more.
 
-use crate::link::{self, Link, LinkKind, LinkOptions, SegmentKind, Segmentation, Sent};
+use crate::link::{Link, LinkKind, LinkOptions, Sent};
 use core::net::IpAddr;
 use mainstay_base::{Instant, Verdict};
 use mainstay_net::network::Network;
 use mainstay_net::{Capabilities, InterfaceId, InterfaceOptions, Medium, Prefix};
 use mainstay_wire::ethernet::Mac;
-use mainstay_wire::offload::{Gso, GsoKind, Offload, Partial};
+use mainstay_wire::offload::Offload;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -22,7 +22,7 @@ pub struct Wire {
     interface: InterfaceId,
     buffer: Box<[u8]>,
     /// A frame that the kernel had no room for: its length and offload facts; it stands in `held`.
-    waiting: Option<(usize, link::Offload)>,
+    waiting: Option<(usize, Offload)>,
     held: Box<[u8]>,
     /// There may be more to receive.
     pub(crate) readable: bool,
@@ -37,6 +37,9 @@ pub struct WireOptions {
     pub kind: WireKind,
     /// Checksums and the cutting of super-segments are left to the kernel.
     pub offload: bool,
+    /// A thread of the kernel's takes what we send on a TAP or TUN: see [`LinkOptions::threaded`]. Where it cannot be had,
+    /// the link is opened without; [`Wire::link`] tells.
+    pub threaded: bool,
     /// Our addresses, with the length of their network part.
     pub addresses: Vec<Prefix>,
     /// Where packets beyond those networks go, one per IP version at most.
@@ -67,6 +70,7 @@ impl Wire {
                 name: options.name.clone(),
                 kind: if options.kind == WireKind::Tap { LinkKind::Tap } else { LinkKind::Tun },
                 offload,
+                threaded: options.threaded,
             })?,
             WireKind::Packet => Link::packet(&options.name, offload)?,
         };
@@ -87,7 +91,7 @@ impl Wire {
         let interface = network
             .add_interface(now, interface, &options.addresses, &options.gateways)
             .map_err(|misuse| {
-                let words = format!("{}: {misuse:?}: the addresses or gateways", options.name);
+                let words = format!("its addresses or gateways: {misuse}");
                 io::Error::new(io::ErrorKind::InvalidInput, words)
             })?;
         Ok(Self {
@@ -104,6 +108,12 @@ impl Wire {
     #[must_use]
     pub const fn interface(&self) -> InterfaceId {
         self.interface
+    }
+
+    /// The link, to ask something of.
+    #[must_use]
+    pub const fn link(&self) -> &Link {
+        &self.link
     }
 
     /// Hands the network what has come, at most a bounded number of frames; whether there may be more. `seen` gets
@@ -129,7 +139,7 @@ impl Wire {
             bytes += len;
             let frame = self.buffer.get(..len).unwrap_or_default();
             seen(frame);
-            let verdict = network.handle_input(now, self.interface, frame, from_link(facts));
+            let verdict = network.handle_input(now, self.interface, frame, facts);
             // Why is counted by the network.
             let (Verdict::Accepted | Verdict::Dropped(_)) = verdict;
         }
@@ -144,12 +154,13 @@ impl Wire {
 
     /// Sends the frame that waits; whether the link takes more.
     fn send_held(&mut self) -> io::Result<bool> {
-        let Some((len, facts)) = self.waiting else { return Ok(true) };
+        let Some((len, facts)) = self.waiting.take() else { return Ok(true) };
         let frame = self.held.get(..len).unwrap_or_default();
+        // One that cannot be sent is lost: it must not keep those of other links waiting.
         if self.link.send(facts, &[IoSlice::new(frame)])? == Sent::Full {
+            self.waiting = Some((len, facts));
             return Ok(false);
         }
-        self.waiting = None;
         Ok(true)
     }
 }
@@ -165,9 +176,14 @@ pub fn send_all(
     buffer: &mut [u8],
     mut seen: impl FnMut(&[u8]),
 ) -> io::Result<()> {
+    // A link that takes nothing any more does not keep what is for others.
+    let mut result = Ok(());
     for wire in &mut *wires {
-        if !wire.send_held()? {
-            return Ok(());
+        match wire.send_held() {
+            Ok(true) => {}
+            Ok(false) => return result,
+            Err(error) if result.is_ok() => result = Err(error),
+            Err(_) => {}
         }
     }
     while let Some(out) = network.poll_transmit(now, buffer) {
@@ -176,19 +192,24 @@ pub fn send_all(
         };
         let frame = buffer.get(..out.len).unwrap_or_default();
         seen(frame);
-        let facts = to_link(&out.offload);
-        if wire.link.send(facts, &[IoSlice::new(frame)])? == Sent::Full {
+        let sent = wire.link.send(out.offload, &[IoSlice::new(frame)]).unwrap_or_else(|error| {
+            if result.is_ok() {
+                result = Err(error);
+            }
+            Sent::Done
+        });
+        if sent == Sent::Full {
             if wire.held.is_empty() {
                 wire.held = vec![0; Network::MAX_TRANSMIT].into_boxed_slice();
             }
             if let Some(place) = wire.held.get_mut(..out.len) {
                 place.copy_from_slice(frame);
             }
-            wire.waiting = Some((out.len, facts));
-            return Ok(());
+            wire.waiting = Some((out.len, out.offload));
+            return result;
         }
     }
-    Ok(())
+    result
 }
 
 impl AsFd for Wire {
@@ -201,40 +222,4 @@ impl AsFd for Wire {
 fn station() -> io::Result<Mac> {
     let [first, b, c, d, e, f, ..] = crate::entropy()?;
     Ok(Mac([(first & 0xfc) | 0x02, b, c, d, e, f]))
-}
-
-fn from_link(facts: link::Offload) -> Offload {
-    Offload {
-        partial: facts
-            .needs_checksum
-            .map(|partial| Partial { start: partial.start, offset: partial.offset }),
-        verified: facts.checksum_valid,
-        gso: facts.segmentation.map(|segmentation| Gso {
-            kind: match segmentation.kind {
-                SegmentKind::TcpV4 => GsoKind::TcpV4,
-                SegmentKind::TcpV6 => GsoKind::TcpV6,
-            },
-            ecn: segmentation.ecn,
-            header_len: facts.header_len,
-            size: segmentation.size,
-        }),
-    }
-}
-
-fn to_link(offload: &Offload) -> link::Offload {
-    link::Offload {
-        needs_checksum: offload
-            .partial
-            .map(|partial| link::Partial { start: partial.start, offset: partial.offset }),
-        checksum_valid: offload.verified,
-        segmentation: offload.gso.map(|gso| Segmentation {
-            kind: match gso.kind {
-                GsoKind::TcpV4 => SegmentKind::TcpV4,
-                GsoKind::TcpV6 => SegmentKind::TcpV6,
-            },
-            ecn: gso.ecn,
-            size: gso.size,
-        }),
-        header_len: offload.gso.map_or(0, |gso| gso.header_len),
-    }
 }

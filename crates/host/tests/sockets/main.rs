@@ -4,4 +4,6 @@
 mod order;
 mod properties;
 mod runtime;
+#[path = "../../../../tests/shared/task.rs"]
+mod task;
 mod world;

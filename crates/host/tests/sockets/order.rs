@@ -1,6 +1,7 @@
 //! Whatever the order of events, who can go on is woken.
 
-use crate::world::{Task, World, small};
+use crate::task::Task;
+use crate::world::{World, small};
 use core::cell::{Cell, RefCell};
 use core::future::{Future as _, poll_fn};
 use core::task::Poll;

@@ -1,6 +1,7 @@
 //! What a connection of our own stack lets itself be asked and told.
 
-use crate::world::{MTU, Task, World, small};
+use crate::task::Task;
+use crate::world::{MTU, World, small};
 use core::future::poll_fn;
 use core::time::Duration;
 use mainstay_base::Instant;

@@ -1,10 +1,8 @@
 //! Two networks with a wire between them, in virtual time.
 
-use core::future::Future;
+use crate::task::Task;
 use core::net::SocketAddr;
-use core::pin::Pin;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use core::task::{Context, Waker};
 use core::time::Duration;
 use mainstay_base::{Instant, Rng};
 use mainstay_host::own::Sockets;
@@ -13,7 +11,6 @@ use mainstay_net::{Capabilities, InterfaceId, InterfaceOptions, Medium, Prefix};
 use mainstay_wire::offload::Offload;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::task::Wake;
 
 /// Both sides' addresses.
 pub(crate) const ENDS: [&str; 2] = ["192.0.2.1", "192.0.2.2"];
@@ -164,7 +161,7 @@ impl World {
     /// one sleeps and nothing will ever happen.
     pub(crate) fn explore(&mut self, tasks: &mut [Task<'_>]) -> bool {
         for _ in 0..2_000_000 {
-            if tasks.iter().all(|task| task.done) {
+            if tasks.iter().all(|task| task.is_done()) {
                 return true;
             }
             let woken: Vec<usize> = (0..tasks.len()).filter(|n| tasks[*n].is_woken()).collect();
@@ -182,37 +179,5 @@ impl World {
             }
         }
         false
-    }
-}
-
-/// A future that is polled only when it was woken.
-pub(crate) struct Task<'a> {
-    future: Pin<Box<dyn Future<Output = ()> + 'a>>,
-    woken: Arc<Woken>,
-    done: bool,
-}
-
-struct Woken(AtomicBool);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-impl<'a> Task<'a> {
-    pub(crate) fn new(future: impl Future<Output = ()> + 'a) -> Self {
-        let woken = Arc::new(Woken(AtomicBool::new(true)));
-        Self { future: Box::pin(future), woken, done: false }
-    }
-
-    fn is_woken(&self) -> bool {
-        !self.done && self.woken.0.load(Ordering::Relaxed)
-    }
-
-    fn poll(&mut self) {
-        self.woken.0.store(false, Ordering::Relaxed);
-        let waker = Waker::from(Arc::clone(&self.woken));
-        self.done = self.future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
     }
 }

@@ -151,7 +151,7 @@ pub(crate) struct Tcp {
     pub(crate) role: Role,
     /// Where to, or which of our addresses and which port: ADDRESS:PORT, [ADDRESS]:PORT
     pub(crate) address: SocketAddr,
-    /// Sends so many bytes instead of standard input, then finishes: 1000, 10K, 5M, 1G
+    /// Sends so many bytes instead of standard input, then finishes: 1000, 10K (10 times 1024), 5M, 1G
     #[arg(long, value_name = "BYTES", value_parser = size, conflicts_with = "echo")]
     pub(crate) send: Option<u64>,
     /// Sends for so many seconds instead of standard input, then finishes
@@ -172,7 +172,7 @@ pub(crate) struct Tcp {
     /// With --iperf3 and connect: so many connections at once
     #[arg(short = 'P', long, value_name = "COUNT", default_value_t = 1, requires = "iperf3", value_parser = clap::value_parser!(u8).range(1..=128))]
     pub(crate) parallel: u8,
-    /// No line a second
+    /// No line a second: rates, and with --link congestion window and flight in bytes, smoothed round trip, segments sent again
     #[arg(short, long)]
     pub(crate) quiet: bool,
     /// Writes every frame of the link to a file, for wireshark
@@ -222,7 +222,8 @@ pub(crate) struct Device {
 /// Our own stack instead of the operating system's.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Link {
-    /// TCP over our own stack on this interface instead of the operating system's: tap:NAME, tun:NAME, or if:NAME
+    /// TCP over our own stack on this interface instead of the operating system's: tap:NAME, tun:NAME, or if:NAME for a
+    /// packet socket on any other
     #[arg(long, value_name = "KIND:NAME", value_parser = link, requires = "link_addresses")]
     pub(crate) link: Option<(WireKind, String)>,
     /// Our address on the link and its network, such as 198.18.1.10/24; once per IP version
@@ -234,6 +235,9 @@ pub(crate) struct Link {
     /// Plain frames: neither checksums nor the cutting of segments are left to the kernel
     #[arg(long, requires = "link")]
     pub(crate) no_offload: bool,
+    /// A thread of the kernel's takes what is sent over a TAP or TUN: for bulk with --no-offload, where a processor is free
+    #[arg(long, requires = "link")]
+    pub(crate) threaded: bool,
     /// How fast the own stack sends: cubic, bbr or reno
     #[arg(long, value_name = "NAME", default_value = "cubic", requires = "link")]
     pub(crate) congestion: Congestion,

@@ -2,6 +2,7 @@
 
 use super::args::{self, BlobName, Content};
 use super::exit::{Exit, Failure};
+use super::link;
 use crate::{BuildError, Builder, Device};
 use mainstay_base::Reason;
 use mainstay_host::own::WireOptions;
@@ -35,11 +36,15 @@ pub(crate) fn device(policy: Policy, args: &args::Device) -> Result<Device, Fail
             known.get(&name.to_ascii_lowercase()).cloned().map(Resolved::Addresses)
         }));
     }
-    if let Some((config, link)) = network(&args.own) {
-        builder = builder.links(config, vec![link]);
+    let network = network(&args.own);
+    if let Some((config, link)) = &network {
+        builder = builder.links(config.clone(), vec![link.clone()]);
     }
     builder.build().map_err(|error| match error {
-        BuildError::System(error) => Failure::from(error),
+        BuildError::System(error) => match &network {
+            Some((_, link)) => link::failure(link, &error),
+            None => Failure::from(error),
+        },
         BuildError::Trust(error) => Failure::new(Exit::Policy, error.to_string()),
     })
 }
@@ -60,8 +65,8 @@ pub(crate) fn network(args: &args::Link) -> Option<(NetworkConfig, WireOptions)>
         NetworkConfig { settings: Arc::new(settings), offload, ..NetworkConfig::default() };
     config.stack.probes_v4 = 0; // as everybody does with an address that somebody typed
     let addresses = args.link_addresses.clone();
-    let gateways = args.gateways.clone();
-    Some((config, WireOptions { name, kind, offload, addresses, gateways }))
+    let (gateways, threaded) = (args.gateways.clone(), args.threaded);
+    Some((config, WireOptions { name, kind, offload, threaded, addresses, gateways }))
 }
 
 /// The payload of one super-segment at most. chosen: what fits into an IP packet with the largest headers

@@ -31,7 +31,7 @@ pub(crate) fn run(args: &args::Tcp) -> Result<(), Failure> {
             iperf3::run(args, &mut ground::own::Own::new(args, config, link)?)
         }
         #[cfg(target_os = "linux")]
-        Some((config, link)) => own::run(args, config, link),
+        Some((config, link)) => own::run(args, config, &link),
         #[cfg(not(target_os = "linux"))]
         Some(_) => Err(Failure::new(Exit::Usage, "links are for Linux only".to_owned())),
     }

@@ -106,7 +106,7 @@ impl Network {
             | ErrorKind::SourceRouteFailed
             | ErrorKind::BeyondScope => IcmpKind::Soft(Soft::Unreachable),
         };
-        let tuple = Tuple { local: error.local, peer: error.remote };
+        let tuple = Tuple::new(error.local, error.remote);
         let told = IcmpError { tuple, sequence: error.sequence, kind };
         let believed = match self.engine.handle_icmp(now, &told) {
             Verdict::Accepted => true,

@@ -41,7 +41,8 @@ impl Network {
 
     /// Takes one segment from TCP; `Some(None)` if nothing came of it for the wire.
     fn next_segment(&mut self, now: Instant, buf: &mut [u8]) -> Option<Option<Transmit>> {
-        let out = self.engine.poll_transmit(now)?;
+        let out = self.engine.poll_transmit(now);
+        let out = out.as_ref()?; // where it stands: it need not be moved
         let meta = SendMeta {
             source: out.source,
             destination: out.destination,
@@ -51,7 +52,7 @@ impl Network {
             ecn: out.ecn,
             flow_label: out.flow_label,
         };
-        let offload = offload(&out);
+        let offload = offload(out);
         let mut pieces: [&[u8]; SLICES_MAX + 1] = [&[]; SLICES_MAX + 1];
         pieces[0] = out.header;
         let payload = out.payload.as_slice();
@@ -151,10 +152,10 @@ impl Network {
             | Emitted::Local(_)
             | Emitted::NoRoom => IcmpKind::Soft(Soft::Unreachable),
         };
-        let tuple = Tuple {
-            local: (meta.source, header.source).into(),
-            peer: (meta.destination, header.destination).into(),
-        };
+        let tuple = Tuple::new(
+            (meta.source, header.source).into(),
+            (meta.destination, header.destination).into(),
+        );
         let _verdict =
             self.engine.handle_icmp(now, &IcmpError { tuple, sequence: header.sequence, kind });
     }

@@ -6,10 +6,9 @@ use mainstay_base::{Instant, Rng, Verdict};
 use mainstay_net::network::{Config, Event, Network};
 use mainstay_net::{Capabilities, InterfaceId, InterfaceOptions, Medium, Prefix};
 use mainstay_tcp::{Handle, ListenerHandle, Push, State};
-use mainstay_wire::checksum::Checksum;
-use mainstay_wire::ip::{Dscp, Ecn, Protocol};
+use mainstay_wire::ip::Protocol;
 use mainstay_wire::offload::Offload;
-use mainstay_wire::tcp::{CHECKSUM_OFFSET, HEADER_MAX, Header};
+use mainstay_wire::tcp::{HEADER_MAX, Header, write_checksum};
 use mainstay_wire::{ipv4, ipv6};
 use std::collections::VecDeque;
 
@@ -34,39 +33,17 @@ pub(crate) fn packet(from: IpAddr, to: IpAddr, header: &Header, payload: &[u8]) 
     let len = header.emit(&mut segment).unwrap();
     segment.truncate(len);
     segment.extend_from_slice(payload);
-    let count = u32::try_from(segment.len()).unwrap();
-    let mut sum = Checksum::pseudo(from, to, Protocol::TCP.0, count);
-    sum.add(&segment);
-    let field = sum.finish();
-    segment[CHECKSUM_OFFSET..CHECKSUM_OFFSET + 2].copy_from_slice(&field.to_be_bytes());
+    write_checksum(from, to, &mut segment).unwrap();
     let mut packet = vec![0; 40];
     let len = match (from, to) {
-        (IpAddr::V4(source), IpAddr::V4(destination)) => ipv4::Header {
-            dscp: Dscp::DEFAULT,
-            ecn: Ecn::NotEct,
-            ident: 0,
-            dont_fragment: true,
-            more_fragments: false,
-            fragment_offset: 0,
-            ttl: 64,
-            protocol: Protocol::TCP,
-            source,
-            destination,
-            router_alert: false,
-            payload_len: segment.len().try_into().unwrap(),
+        (IpAddr::V4(source), IpAddr::V4(destination)) => {
+            ipv4::Header::new(source, destination, Protocol::TCP, segment.len().try_into().unwrap())
+                .emit(&mut packet)
         }
-        .emit(&mut packet),
-        (IpAddr::V6(source), IpAddr::V6(destination)) => ipv6::Header {
-            dscp: Dscp::DEFAULT,
-            ecn: Ecn::NotEct,
-            flow_label: 0,
-            next: Protocol::TCP,
-            hop_limit: 64,
-            source,
-            destination,
-            payload_len: segment.len().try_into().unwrap(),
+        (IpAddr::V6(source), IpAddr::V6(destination)) => {
+            ipv6::Header::new(source, destination, Protocol::TCP, segment.len().try_into().unwrap())
+                .emit(&mut packet)
         }
-        .emit(&mut packet),
         (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => None,
     };
     packet.truncate(len.unwrap());

@@ -2,13 +2,15 @@
 
 #![allow(dead_code, reason = "each test file uses its part of this")]
 
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use mainstay_base::{Instant, Rng, Verdict};
 use mainstay_net::{
     Capabilities, Config, Event, Ignored, InterfaceId, InterfaceOptions, Medium, Prefix, Stack,
 };
-use mainstay_wire::ethernet::Mac;
+use mainstay_wire::ethernet::{EtherType, Header, Mac};
+use mainstay_wire::ip::Protocol;
+use mainstay_wire::ipv4;
 use mainstay_wire::offload::Offload;
 
 pub(crate) const BUF: usize = 65_600;
@@ -190,4 +192,38 @@ impl World {
     pub(crate) fn run_for(&mut self, wait: Duration) {
         self.run(self.now + wait);
     }
+}
+
+/// A frame with an IPv4 packet, to whom its destination tells.
+pub(crate) fn v4_frame(
+    from: u8,
+    source: &str,
+    to: &str,
+    (protocol, ttl): (Protocol, u8),
+    payload: &[u8],
+) -> Vec<u8> {
+    let header = ipv4::Header {
+        ttl,
+        ..ipv4::Header::new(
+            source.parse().unwrap(),
+            to.parse().unwrap(),
+            protocol,
+            payload.len().try_into().unwrap(),
+        )
+    };
+    let destination = if header.destination.is_multicast() {
+        Mac::of_group_v4(header.destination)
+    } else {
+        mac(1)
+    };
+    let ethertype = EtherType::IPV4;
+    let mut frame = vec![0; 34];
+    Header { destination, source: mac(from), tag: None, ethertype }.emit(&mut frame).unwrap();
+    header.emit(&mut frame[14..]).unwrap();
+    frame.extend_from_slice(payload);
+    frame
+}
+
+pub(crate) fn at(address: &str, port: u16) -> SocketAddr {
+    SocketAddr::new(ip(address), port)
 }

@@ -1,6 +1,7 @@
 //! Tasks that are polled only when they were woken, two engines, and a wire between them.
 
-use crate::world::{Task, World, once, text, until};
+use crate::task::Task;
+use crate::world::{World, once, text, until};
 use core::cell::{Cell, RefCell};
 use embedded_io_async::{Read as _, Write as _};
 use mainstay_tcp::{Disconnected, State, TcpError};

@@ -1,11 +1,11 @@
 //! The engines, the wire, and an executor that polls only who was woken.
 
+use crate::task::Task;
 use core::cell::Cell;
 use core::future::{Future, poll_fn};
 use core::net::{IpAddr, SocketAddr};
-use core::pin::{Pin, pin};
-use core::sync::atomic::{AtomicBool, Ordering};
-use core::task::{Context, Poll, Waker};
+use core::pin::pin;
+use core::task::Poll;
 use mainstay_base::{Instant, Rng};
 use mainstay_tcp::index::Scan;
 use mainstay_tcp::queue::RingQueue;
@@ -17,8 +17,6 @@ use mainstay_tcp_io::{Connection, Shared};
 use mainstay_wire::ip::Ecn;
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::task::Wake;
 
 const PORT: u16 = 80;
 const MTU: u16 = 1500;
@@ -148,8 +146,9 @@ impl World {
     /// Runs tasks until all are done; `false` if they wait for what never comes.
     pub(crate) fn run(&self, tasks: &mut [Task<'_>]) -> bool {
         for _ in 0..100_000 {
-            let polled = tasks.iter_mut().filter_map(Task::poll).count();
-            if tasks.iter().all(|task| task.done) {
+            let woken = tasks.iter_mut().filter(|task| task.is_woken());
+            let polled = woken.map(Task::poll).count();
+            if tasks.iter().all(Task::is_done) {
                 return true;
             }
             // Time passes only while all sleep.
@@ -158,37 +157,6 @@ impl World {
             }
         }
         false
-    }
-}
-
-/// A future and whether it was woken.
-pub(crate) struct Task<'a> {
-    future: Pin<Box<dyn Future<Output = ()> + 'a>>,
-    woken: Arc<Woken>,
-    done: bool,
-}
-
-struct Woken(AtomicBool);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-impl<'a> Task<'a> {
-    pub(crate) fn new(future: impl Future<Output = ()> + 'a) -> Self {
-        let woken = Arc::new(Woken(AtomicBool::new(true)));
-        Self { future: Box::pin(future), woken, done: false }
-    }
-
-    fn poll(&mut self) -> Option<()> {
-        if self.done || !self.woken.0.swap(false, Ordering::Relaxed) {
-            return None;
-        }
-        let waker = Waker::from(Arc::clone(&self.woken));
-        self.done = self.future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
-        Some(())
     }
 }
 

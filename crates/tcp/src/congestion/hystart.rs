@@ -34,6 +34,7 @@ pub trait SlowStart: Copy + Debug {
     /// The bytes the window may grow by for `sample`; `None` when slow start should end where it is.
     ///
     /// Must see every acknowledgement of slow start, also those after which the window may not grow.
+    #[cfg_attr(target_os = "none", inline)]
     fn growth(&mut self, sample: &AckSample, mss: u32, after_rto: bool, paced: bool)
     -> Option<u32>;
 
@@ -50,6 +51,7 @@ impl SlowStart for Standard {
         Self
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn growth(
         &mut self,
         sample: &AckSample,
@@ -95,6 +97,7 @@ impl HyStart {
     }
 
     /// Takes the round trip of one acknowledgement; true when conservative slow start is over.
+    #[cfg_attr(target_os = "none", inline)]
     fn observe(&mut self, sample: &AckSample) -> bool {
         if sample.round_start && self.end_round() {
             return true;
@@ -109,6 +112,7 @@ impl HyStart {
         false
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn end_round(&mut self) -> bool {
         self.last_round_min_rtt = self.round_min_rtt;
         self.round_min_rtt = u32::MAX;
@@ -121,6 +125,7 @@ impl HyStart {
         self.rounds >= CSS_ROUNDS
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn judge(&mut self) {
         match self.phase {
             Phase::Fast => {
@@ -158,6 +163,7 @@ impl SlowStart for HyStart {
         }
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn growth(
         &mut self,
         sample: &AckSample,

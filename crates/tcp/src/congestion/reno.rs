@@ -60,6 +60,7 @@ impl<S: SlowStart, O: Offset> NewReno<S, O> {
         self.flags & flag != 0
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn grow_exponentially(&mut self, sample: &AckSample) {
         let (after_rto, paced) = (self.is(AFTER_RTO), self.is(PACED));
         let Some(growth) = self.slow_start.growth(sample, self.mss(), after_rto, paced) else {
@@ -71,6 +72,7 @@ impl<S: SlowStart, O: Offset> NewReno<S, O> {
         }
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn grow_linearly(&mut self, sample: &AckSample) {
         self.flags &= !AFTER_RTO;
         if !sample.cwnd_limited {
@@ -107,6 +109,7 @@ impl<S: SlowStart, O: Offset> CongestionControl for NewReno<S, O> {
         }
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn on_ack(&mut self, sample: &AckSample) {
         if sample.in_recovery && !sample.after_rto {
             return;
@@ -118,6 +121,7 @@ impl<S: SlowStart, O: Offset> CongestionControl for NewReno<S, O> {
         }
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn on_congestion(&mut self, _now: Instant, signal: Signal, flight: u32) {
         let flight = flight.min(WINDOW_MAX);
         let floor = SSTHRESH_MIN * self.mss();

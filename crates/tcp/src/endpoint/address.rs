@@ -26,6 +26,16 @@ pub trait Address: Copy + Debug + PartialEq {
     fn is(&self, address: &IpAddr) -> bool {
         self.ip() == *address
     }
+    /// The address, if this kind can keep it.
+    #[inline]
+    fn narrow(address: Either) -> Option<Self> {
+        Self::new(address.family())
+    }
+    /// The same as an address of either family.
+    #[inline]
+    fn wide(self) -> Either {
+        Either(Ipv6Addr::from_octets(self.mapped()))
+    }
 }
 
 impl Address for IpAddr {
@@ -56,24 +66,24 @@ pub struct Either(Ipv6Addr);
 impl Address for Either {
     const UNSPECIFIED: Self = Self(Ipv6Addr::UNSPECIFIED);
 
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[inline]
     fn new(address: IpAddr) -> Option<Self> {
-        match address {
-            IpAddr::V6(address) if address.to_ipv4_mapped().is_some() => None,
-            IpAddr::V6(address) => Some(Self(address)),
-            IpAddr::V4(address) => Some(Self(address.to_ipv6_mapped())),
-        }
+        Self::of(&address)
     }
 
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[inline]
     fn ip(self) -> IpAddr {
-        let octets = self.0.octets();
-        let (prefix, last) = octets.split_at(MAPPED.len());
-        match last.first_chunk() {
-            Some(v4) if prefix == MAPPED => IpAddr::V4(Ipv4Addr::from_octets(*v4)),
-            _ => IpAddr::V6(self.0),
-        }
+        self.family()
+    }
+
+    #[inline]
+    fn narrow(address: Self) -> Option<Self> {
+        Some(address)
+    }
+
+    #[inline]
+    fn wide(self) -> Self {
+        self
     }
 
     #[inline]
@@ -91,6 +101,69 @@ impl Address for Either {
 }
 
 impl Either {
+    /// No address.
+    pub(crate) const NONE: Self = Self(Ipv6Addr::UNSPECIFIED);
+
+    /// `None` for an IPv4-mapped one, which would be taken for the IPv4 one.
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(crate) fn of(address: &IpAddr) -> Option<Self> {
+        match address {
+            IpAddr::V6(address) => {
+                let own = Self(*address);
+                own.v4().is_none().then_some(own)
+            }
+            IpAddr::V4(address) => Some(Self(address.to_ipv6_mapped())),
+        }
+    }
+
+    /// As it stands in packets.
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(crate) fn family(self) -> IpAddr {
+        match self.v4() {
+            Some(v4) => IpAddr::V4(Ipv4Addr::from_bits(v4)),
+            None => IpAddr::V6(self.0),
+        }
+    }
+
+    /// The bits of an IPv4 address; `None` for the other family.
+    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn v4(self) -> Option<u32> {
+        let octets = self.0.octets();
+        let (prefix, last) = octets.split_at(MAPPED.len());
+        let last = last.first_chunk().filter(|_| prefix == MAPPED)?;
+        Some(u32::from_be_bytes(*last))
+    }
+
+    pub(crate) fn is_v4(self) -> bool {
+        self.v4().is_some()
+    }
+
+    /// Of whichever family.
+    pub(crate) fn is_unspecified(self) -> bool {
+        self == self.wildcard()
+    }
+
+    /// All addresses of its family.
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(crate) fn wildcard(self) -> Self {
+        if self.is_v4() { Self(Ipv4Addr::UNSPECIFIED.to_ipv6_mapped()) } else { Self::NONE }
+    }
+
+    pub(crate) fn is_multicast(self) -> bool {
+        match self.v4() {
+            Some(v4) => v4 >> 28 == MULTICAST_V4,
+            None => self.0.is_multicast(),
+        }
+    }
+
+    /// Whether it can be one end of a connection (TCP-101).
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(crate) fn is_unicast(self) -> bool {
+        !self.is_multicast() && !self.is_unspecified() && self.v4() != Some(u32::MAX)
+    }
+
     /// Not inlined, or the sixteen octets would be read before it is known that there are so many: four of them were just
     /// written, and such a read waits until all that was written before has left the processor. measured: 30 ns
     #[inline(never)]
@@ -100,13 +173,20 @@ impl Either {
     }
 }
 
+/// How multicast addresses of IPv4 begin. RFC 5771 §3
+const MULTICAST_V4: u32 = 0b1110;
 /// How IPv4-mapped addresses begin. RFC 4291 §2.5.5.2
 const MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 /// The same, as the number that an address is.
-const MAPPED_BITS: u128 = 0xffff << 32;
+pub(crate) const MAPPED_BITS: u128 = 0xffff << 32;
 
 impl Address for Ipv6Addr {
     const UNSPECIFIED: Self = Self::UNSPECIFIED;
+
+    #[inline]
+    fn narrow(address: Either) -> Option<Self> {
+        (!address.is_v4()).then_some(address.0)
+    }
 
     fn new(address: IpAddr) -> Option<Self> {
         match address {

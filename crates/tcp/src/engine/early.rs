@@ -3,7 +3,7 @@
 use super::request::Opening;
 use super::{Engine, ListenerHandle, Memory as _, PrfOf, Tables};
 use crate::bits::Bits;
-use crate::endpoint::{Endpoint, clamp};
+use crate::endpoint::{Address as _, Either, Endpoint, clamp};
 use crate::event::{Disconnected, State};
 use crate::fast_open::{Check, Plan};
 use crate::limits::{MSS_DEFAULT_V4, MSS_DEFAULT_V6};
@@ -12,7 +12,6 @@ use crate::offset::Offset as _;
 use crate::prf::Tuple;
 use crate::profile::Profile;
 use crate::time::Now;
-use core::net::IpAddr;
 use mainstay_wire::tcp::{Cookie, Flags, Header, OPTIONS_MAX};
 
 /// Whether data may come and go in SYNs.
@@ -52,13 +51,16 @@ impl Met {
 
 impl<T: Tables> Engine<T> {
     /// How many bytes the SYN to `peer` may carry beside a cookie or the request for one; `None` if neither (TCP-360).
-    pub(super) fn plan_early_data(&mut self, now: Now, peer: IpAddr, mss: u16) -> Option<u32> {
+    pub(super) fn plan_early_data(&mut self, now: Now, peer: Either, mss: u16) -> Option<u32> {
+        if !T::FAST_OPEN {
+            return None;
+        }
         let policy = self.config.fast_open;
         let kept = self.memory.kept_mut();
         let plan = match (policy, kept) {
             (FastOpenPolicy::Off, _) | (FastOpenPolicy::Cookie, None) => return None,
             (FastOpenPolicy::Open, None) => Plan::Ask,
-            (_, Some(kept)) => kept.servers.plan(now.instant(), peer),
+            (_, Some(kept)) => kept.servers.plan(now.instant(), peer.family()),
         };
         let size = match (policy, plan) {
             (_, Plan::Plain) => return None,
@@ -99,7 +101,7 @@ impl<T: Tables> Engine<T> {
         if endpoint.state == State::SynSent {
             return;
         }
-        let peer = endpoint.peer_address();
+        let (peer, default) = (endpoint.peer_address(), size_default(endpoint.peer.wide()));
         let refused = endpoint.ended == Some(Disconnected::Refused);
         let taken = endpoint.acked_event > 0;
         let Some(kept) = self.memory.kept_mut() else { return };
@@ -112,7 +114,7 @@ impl<T: Tables> Engine<T> {
             && let Some(cookie) = header.options.fast_open
             && !refused
         {
-            let mss = header.options.mss.unwrap_or_else(|| size_default(peer));
+            let mss = header.options.mss.unwrap_or(default);
             kept.servers.learn(now.instant(), peer, cookie, mss);
         }
     }
@@ -126,6 +128,9 @@ impl<T: Tables> Engine<T> {
         header: &Header,
         data: bool,
     ) -> Opening {
+        if !T::FAST_OPEN {
+            return Opening::Syn { early: false, give: false };
+        }
         let policy = self.config.fast_open;
         let max =
             self.config.fast_open_pending.unwrap_or_else(|| clamp(self.slots.as_ref().len() / 2));
@@ -160,8 +165,8 @@ impl<T: Tables> Engine<T> {
     pub(super) fn uncount_early(&mut self, slot: usize) {
         let Some(endpoint) = self.endpoint_mut(slot) else { return };
         endpoint.bits.unset(Bits::EARLY);
-        let local = endpoint.tuple().local;
-        if let Some(listener) = self.listener(local)
+        let local = endpoint.local_end();
+        if let Some(listener) = self.listener(&local)
             && let Some(listener) = self.listeners.as_mut().get_mut(listener.slot as usize)
         {
             listener.early = listener.early.saturating_sub(1);
@@ -170,11 +175,8 @@ impl<T: Tables> Engine<T> {
 }
 
 /// What a SYN carries at most where nothing is known (TCP-360).
-pub(super) const fn size_default(peer: IpAddr) -> u16 {
-    match peer {
-        IpAddr::V4(_) => MSS_DEFAULT_V4,
-        IpAddr::V6(_) => MSS_DEFAULT_V6,
-    }
+pub(super) fn size_default(peer: Either) -> u16 {
+    if peer.is_v4() { MSS_DEFAULT_V4 } else { MSS_DEFAULT_V6 }
 }
 
 impl<P: Profile> Endpoint<P> {

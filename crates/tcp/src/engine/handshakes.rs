@@ -62,7 +62,7 @@ impl<T: Tables> Engine<T> {
     fn read_syn(&self, header: &Header, listener: ListenerHandle, tuple: &Tuple) -> Syn {
         let (options, answers) = (&header.options, &self.config.answers);
         Syn {
-            peer: tuple.peer,
+            peer: tuple.peer(),
             listener: u16::try_from(listener.slot).unwrap_or(u16::MAX),
             local: 0,
             irs: Seq(header.sequence),
@@ -97,7 +97,7 @@ impl<T: Tables> Engine<T> {
             self.send_syn_ack(now, tuple, &syn, birth, None);
         } else if self.config.syn_cookies {
             let mss =
-                if syn.mss == 0 { super::early::size_default(tuple.peer.ip()) } else { syn.mss };
+                if syn.mss == 0 { super::early::size_default(tuple.peer.address) } else { syn.mss };
             let rng = &mut self.rng;
             syn.iss = kept.syn_cookies.make::<PrfOf<T>>(now.instant(), tuple, syn.irs, mss, rng);
             if syn.timestamp.is_none() {
@@ -136,7 +136,7 @@ impl<T: Tables> Engine<T> {
         let syn = kept.syns.first_deferred()?;
         let (_, mtu) = kept.locals.get(usize::from(syn.local)).copied().flatten()?;
         let tuple = self.tuple_of(&syn)?;
-        let listener = self.listener(tuple.local)?;
+        let listener = self.listener(&tuple.local)?;
         Some(Incoming {
             now,
             tuple,
@@ -194,7 +194,7 @@ impl<T: Tables> Engine<T> {
         let cookies = &self.memory.kept()?.syn_cookies;
         let found = cookies.check::<PrfOf<T>>(now.instant(), tuple, (seq, ack), echo)?;
         Some(Opening::Completed(Syn {
-            peer: tuple.peer,
+            peer: tuple.peer(),
             listener: 0,
             local: 0,
             irs: found.irs,
@@ -210,7 +210,7 @@ impl<T: Tables> Engine<T> {
     /// A reset for a handshake in the queue.
     pub(super) fn forget_handshake(&mut self, tuple: &Tuple, header: &Header) {
         if T::Memory::KEEPS
-            && let Some(listener) = self.listener(tuple.local)
+            && let Some(listener) = self.listener(&tuple.local)
             && let Some((_, syn, _)) = self.handshake(tuple, listener)
             && Seq(header.sequence) == syn.irs + 1
         {
@@ -221,7 +221,7 @@ impl<T: Tables> Engine<T> {
     /// An endpoint has it now, or it was refused.
     pub(super) fn drop_handshake(&mut self, tuple: &Tuple) {
         if T::Memory::KEEPS
-            && let Some(listener) = self.listener(tuple.local)
+            && let Some(listener) = self.listener(&tuple.local)
             && let Some((place, ..)) = self.handshake(tuple, listener)
             && let Some(kept) = self.memory.kept_mut()
         {
@@ -262,7 +262,7 @@ impl<T: Tables> Engine<T> {
     ) {
         let clock = now.millis().wrapping_add(birth.ts_offset);
         let value = cookie.map_or(clock, |cookie| cookie.write(clock));
-        let mut reply = Reply::acknowledge(*tuple, syn.iss, syn.irs + 1);
+        let mut reply = Reply::acknowledge(tuple, syn.iss, syn.irs + 1);
         reply.flags = if syn.ecn { Flags::SYN.with(Flags::ECE) } else { Flags::SYN };
         reply.window = self.config.answers.window();
         reply.timestamps = syn.timestamp.map(|echo| Timestamps { value, echo });
@@ -279,24 +279,24 @@ impl<T: Tables> Engine<T> {
         let kept = self.memory.kept()?;
         let local = kept.known_local(tuple.local.ip())?;
         let listener = u16::try_from(listener.slot).ok()?;
-        let place = kept.syns.find(self.table_hash(tuple), &tuple.peer, listener, local)?;
+        let place = kept.syns.find(self.table_hash(tuple), &tuple.peer(), listener, local)?;
         let (syn, stage) = kept.syns.get(place)?;
         Some((place, syn, stage))
     }
 
     fn tuple_of(&self, syn: &Syn) -> Option<Tuple> {
         let listener = self.listeners.as_ref().get(usize::from(syn.listener))?;
-        let port = listener.address()?.port();
+        let port = Some(listener.end.port).filter(|port| *port != 0)?;
         let (local, _) = self.memory.kept()?.locals.get(usize::from(syn.local)).copied()??;
-        Some(Tuple { local: SocketAddr::new(local, port), peer: syn.peer })
+        Some(Tuple::new(SocketAddr::new(local, port), syn.peer))
     }
 }
 
 /// The SYN again, from what is remembered of it.
 fn syn_header(syn: &Syn, tuple: &Tuple) -> Header {
     Header {
-        source: tuple.peer.port(),
-        destination: tuple.local.port(),
+        source: tuple.peer.port,
+        destination: tuple.local.port,
         sequence: syn.irs.0,
         acknowledgment: 0,
         flags: if syn.ecn { Flags::SYN.with(Flags::ECE).with(Flags::CWR) } else { Flags::SYN },
@@ -318,7 +318,7 @@ impl<P: Profile> Endpoint<P> {
         self.bits.unset(Bits::SEND_SYN);
         self.nxt = self.una + 1;
         if self.bits.has(Bits::SCALE) {
-            self.shift_in = shift;
+            self.shifts = crate::shifts::Shifts::new(self.shifts.peers(), shift);
         }
         self.rcv_adv = self.rcv_nxt + u32::from(window.min(self.first_window()));
     }
@@ -332,7 +332,7 @@ impl<P: Profile> Endpoint<P> {
         syn: &Syn,
         (shift, window): (u8, u16),
     ) {
-        self.accept(now, birth, tuple, (&syn_header(syn, &tuple), Ecn::NotEct));
+        self.accept(now, birth, &tuple, (&syn_header(syn, &tuple), Ecn::NotEct));
         self.accept_completed_at(shift, window);
     }
 }

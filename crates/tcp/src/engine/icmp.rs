@@ -75,7 +75,7 @@ impl<P: Profile> Endpoint<P> {
                     self.note(Soft::Unreachable); // RFC 5927 §4 (TCP-177)
                 }
             }
-            IcmpKind::TooBig { mtu } => self.shrink(now, mtu, error.tuple.peer.is_ipv4()),
+            IcmpKind::TooBig { mtu } => self.shrink(now, mtu, error.tuple.peer.address.is_v4()),
         }
     }
 

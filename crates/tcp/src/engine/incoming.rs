@@ -3,9 +3,10 @@
 use super::early::Met;
 use super::ecn_paths;
 use super::request::Incoming;
-use super::{Engine, Memory as _, Tables, Unknown};
+use super::{Engine, Memory as _, Tables, Unknown, list};
 use crate::bits::Bits;
-use crate::endpoint::{Address as _, Birth, Endpoint, clamp};
+use crate::end::End;
+use crate::endpoint::{Address as _, Birth, Either, Endpoint, clamp};
 use crate::event::{Disconnected, State};
 use crate::extras::Extras as _;
 use crate::predict::Prediction;
@@ -76,32 +77,39 @@ impl<T: Tables> Engine<T> {
         let now = self.clock(now);
         self.counters.received += 1;
         if T::Profile::BULK
-            && let Some((plain, payload)) = Plain::parse(bytes)
+            && let Some((plain, _)) = Plain::parse(bytes)
             && let Some(slot) = self
                 .find_between((&meta.destination, plain.destination), (&meta.source, plain.source))
         {
-            let segment = Segment::plain(&plain, payload, meta.ecn, meta.unit);
-            let prediction = match self.endpoint_mut(slot) {
-                Some(endpoint) => predict(endpoint, now, meta, bytes, &segment),
-                None => Prediction::Other,
-            };
-            match prediction {
-                Prediction::Taken => {
-                    self.touch(now, slot);
-                    return Ingress::Accepted;
+            let place = self.slots.as_mut().get_mut(slot);
+            if let Some(endpoint) = place.and_then(|place| place.endpoint.as_mut()) {
+                match predict(endpoint, now, meta, bytes) {
+                    Prediction::Taken => {
+                        list(&mut self.index, now, slot, endpoint);
+                        return Ingress::Accepted;
+                    }
+                    Prediction::Damaged => return self.damaged(Ignored::Checksum),
+                    Prediction::Other => return self.take_plain(now, meta, bytes, slot),
                 }
-                Prediction::Damaged => return self.damaged(Ignored::Checksum),
-                Prediction::Other if is_unharmed(meta, bytes) => {}
-                Prediction::Other => return self.damaged(Ignored::Checksum),
             }
-            // Made again, so that it need not stand in memory where it is not needed.
-            let segment = Segment::plain(&plain, payload, meta.ecn, meta.unit);
-            if let Some(endpoint) = self.endpoint_mut(slot) {
-                endpoint.note_arrival(now, &segment, bytes.len());
-            }
-            return self.deliver(now, slot, &segment).into();
         }
         self.take_any(now, meta, bytes)
+    }
+
+    /// One with the options that most have, for a connection that did not expect it.
+    #[inline(never)]
+    fn take_plain(&mut self, now: Now, meta: &Meta, bytes: &[u8], slot: usize) -> Ingress<'_, T> {
+        let Some((plain, payload)) = Plain::parse(bytes) else {
+            return self.damaged(Ignored::Malformed);
+        };
+        if !is_unharmed(meta, bytes) {
+            return self.damaged(Ignored::Checksum);
+        }
+        let segment = Segment::plain(&plain, payload, meta.ecn, meta.unit);
+        if let Some(endpoint) = self.endpoint_mut(slot) {
+            endpoint.note_arrival(now, &segment, bytes.len());
+        }
+        self.deliver(now, slot, &segment).into()
     }
 
     /// One with other options than most have, or for nobody.
@@ -112,12 +120,19 @@ impl<T: Tables> Engine<T> {
         };
         let payload = bytes.get(header_len..).unwrap_or(&[]);
         let (source, destination) = (header.source, header.destination);
-        let slot = self.find_between((&meta.destination, destination), (&meta.source, source));
-        // Nobody is connected to an address that cannot be.
-        if slot.is_none() && (source == 0 || destination == 0 || !plausible(meta)) {
+        // Nobody has an IPv4-mapped address (TCP-101), ...
+        let (Some(local), Some(peer)) = (Either::of(&meta.destination), Either::of(&meta.source))
+        else {
+            return self.damaged(Ignored::Address);
+        };
+        let local = End { address: local, port: destination };
+        let tuple = Tuple { local, peer: End { address: peer, port: source } };
+        let slot = self.find(&tuple);
+        // ... and nobody is connected to an address that cannot be.
+        if slot.is_none() && !(tuple.local.is_plausible() && tuple.peer.is_plausible()) {
             return self.damaged(Ignored::Address);
         }
-        if !is_unharmed(meta, bytes) {
+        if !meta.verified && !is_right(&tuple, bytes) {
             return self.damaged(Ignored::Checksum);
         }
         if header.options.malformed {
@@ -132,11 +147,7 @@ impl<T: Tables> Engine<T> {
             }
             return self.deliver(now, slot, &segment).into();
         }
-        let tuple = Tuple {
-            local: (meta.destination, destination).into(),
-            peer: (meta.source, source).into(),
-        };
-        self.without_connection(now, meta, tuple, &header, payload)
+        self.without_connection(now, meta, &tuple, &header, payload)
     }
 
     fn damaged(&mut self, why: Ignored) -> Ingress<'_, T> {
@@ -211,6 +222,7 @@ impl<T: Tables> Engine<T> {
     }
 
     /// One more answer to what is not acceptable, if the whole engine may give one (TCP-510).
+    #[cfg_attr(target_os = "none", inline)]
     fn answer_challenge(&mut self, now: Now, slot: usize) {
         if !self.challenges.take(now.instant(), &mut self.rng) {
             self.counters.unanswered += 1;
@@ -223,7 +235,7 @@ impl<T: Tables> Engine<T> {
     pub(super) fn turn_away(
         &mut self,
         now: Now,
-        tuple: Tuple,
+        tuple: &Tuple,
         sequence: Seq,
         acknowledgment: Option<Seq>,
     ) {
@@ -239,39 +251,39 @@ impl<T: Tables> Engine<T> {
         &'a mut self,
         now: Now,
         meta: &Meta,
-        tuple: Tuple,
+        tuple: &Tuple,
         header: &Header,
         payload: &'a [u8],
     ) -> Ingress<'a, T> {
         let flags = header.flags;
-        if let Some(why) = self.ask_record(now, &tuple, header, payload.len()) {
+        if let Some(why) = self.ask_record(now, tuple, header, payload.len()) {
             self.counters.ignored += 1;
             return Ingress::Dropped(why);
         }
         if flags.contains(Flags::RST) {
-            self.forget_handshake(&tuple, header);
+            self.forget_handshake(tuple, header);
             self.counters.strangers += 1;
             return Ingress::Dropped(Ignored::Reset);
         }
-        let Some(listener) = self.listener(tuple.local) else {
+        let Some(listener) = self.listener(&tuple.local) else {
             return self.stranger(now, tuple, header, payload.len());
         };
         let opening = if flags.contains(Flags::ACK) {
-            self.completed(now, &tuple, listener, header)
+            self.completed(now, tuple, listener, header)
         } else if !flags.contains(Flags::SYN) || tuple.local == tuple.peer {
             return Ingress::Dropped(Ignored::Flags); // TCP-115, TCP-117
-        } else if self.repeats(now, &tuple, listener, header) {
+        } else if self.repeats(now, tuple, listener, header) {
             return Ingress::Accepted;
         } else {
             let early = !payload.is_empty();
-            Some(self.early_data(now, &tuple, listener, header, early))
+            Some(self.early_data(now, tuple, listener, header, early))
         };
         let Some(opening) = opening else {
             return self.stranger(now, tuple, header, payload.len());
         };
         Ingress::Incoming(Incoming {
             now,
-            tuple,
+            tuple: *tuple,
             header: *header,
             payload,
             ecn: meta.ecn,
@@ -284,10 +296,11 @@ impl<T: Tables> Engine<T> {
     }
 
     /// A segment for nobody.
+    #[cfg_attr(target_os = "none", inline)]
     fn stranger(
         &mut self,
         now: Now,
-        tuple: Tuple,
+        tuple: &Tuple,
         header: &Header,
         payload: usize,
     ) -> Ingress<'_, T> {
@@ -309,17 +322,20 @@ impl<T: Tables> Engine<T> {
 }
 
 /// Gives a segment to the endpoint it was sent to, if it expects it and the checksum is right.
-#[inline(always)]
+///
+/// Reads the header again: from where it lies that takes less than to hand over what was read.
+#[inline(never)]
 fn predict<P: Profile>(
     endpoint: &mut Endpoint<P>,
     now: Now,
     meta: &Meta,
     bytes: &[u8],
-    segment: &Segment<'_>,
 ) -> Prediction {
+    let Some((plain, payload)) = Plain::parse(bytes) else { return Prediction::Other };
     if endpoint.extra.get().is_some() {
         return Prediction::Other; // what arrives is counted
     }
+    let segment = &Segment::plain(&plain, payload, meta.ecn, meta.unit);
     if meta.verified {
         return endpoint.predicted(now, segment, None);
     }
@@ -338,6 +354,15 @@ fn is_unharmed(meta: &Meta, bytes: &[u8]) -> bool {
     meta.verified || checksum::verify(meta.source, meta.destination, Protocol::TCP.0, bytes)
 }
 
+/// Whether the checksum of what came from a peer is right.
+#[cfg_attr(target_os = "none", inline)]
+fn is_right(tuple: &Tuple, bytes: &[u8]) -> bool {
+    let (local, peer) = (tuple.local.address.mapped(), tuple.peer.address.mapped());
+    let mut sum = Checksum::pseudo_mapped(peer, local, Protocol::TCP.0, clamp(bytes.len()));
+    sum.add(bytes);
+    sum.is_valid()
+}
+
 /// What a segment takes of the sequence (RFC 9293 §3.4).
 pub(super) fn segment_len(header: &Header, payload: usize) -> u32 {
     let flags = header.flags;
@@ -345,24 +370,17 @@ pub(super) fn segment_len(header: &Header, payload: usize) -> u32 {
     clamp(payload) + u32::from(syn) + u32::from(fin)
 }
 
-/// Addresses that can be one end of a connection (TCP-101).
-fn plausible(meta: &Meta) -> bool {
-    [meta.source, meta.destination].into_iter().all(|address| {
-        let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
-        !address.is_multicast() && !address.is_unspecified() && !broadcast
-    })
-}
-
 impl<P: Profile> Endpoint<P> {
     /// A SYN was accepted (RFC 9293 §3.10.7.2, TCP-116).
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn accept(
         &mut self,
         now: Now,
         birth: Birth,
-        tuple: Tuple,
+        tuple: &Tuple,
         (header, arrived): (&Header, Ecn),
     ) {
-        self.set_tuple(&tuple);
+        self.set_tuple(tuple);
         self.begin(birth);
         self.bits.set(Bits::PASSIVE);
         self.take_syn(now, header, arrived);

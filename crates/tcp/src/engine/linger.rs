@@ -40,8 +40,8 @@ impl<T: Tables> Engine<T> {
         let passive = endpoint.bits.has(Bits::PASSIVE);
         let ended = Ended {
             hash: self.table_hash(&tuple),
-            address_hash: Ended::address_hash::<PrfOf<T>>(&self.secret, &tuple.local),
-            port: if passive { 0 } else { tuple.local.port() },
+            address_hash: Ended::address_hash::<PrfOf<T>>(&self.secret, &tuple.local()),
+            port: if passive { 0 } else { tuple.local.port },
             rcv_nxt: endpoint.rcv_nxt,
             snd_nxt: endpoint.nxt,
             ts_recent: endpoint.bits.has(Bits::TIMESTAMPS).then_some(endpoint.ts_recent),
@@ -117,18 +117,19 @@ impl<T: Tables> Engine<T> {
     }
 
     /// Whether a SYN for an endpoint in TIME-WAIT is for a listener instead (TCP-185).
+    #[cfg_attr(target_os = "none", inline)]
     pub(super) fn replaces(&self, slot: usize, header: &Header) -> bool {
         opens(header)
             && self.endpoint_at(slot).is_some_and(|endpoint| {
                 endpoint.state == State::TimeWait
                     && endpoint.admits(header)
-                    && self.listener(endpoint.tuple().local).is_some()
+                    && self.listener(&endpoint.local_end()).is_some()
             })
     }
 
     /// An acknowledgement for a connection that is no more.
     fn acknowledge(&mut self, now: Now, tuple: &Tuple, ack: Ack) {
-        let mut reply = Reply::acknowledge(*tuple, ack.seq, ack.ack);
+        let mut reply = Reply::acknowledge(tuple, ack.seq, ack.ack);
         reply.timestamps = ack.echo.map(|echo| Timestamps {
             value: now
                 .millis()
@@ -151,12 +152,14 @@ impl<T: Tables> Engine<T> {
 }
 
 /// Whether it is a SYN that asks for a connection.
+#[cfg_attr(target_os = "none", inline)]
 fn opens(header: &Header) -> bool {
     header.flags.contains(Flags::SYN) && !header.flags.intersects(Flags::ACK | Flags::RST)
 }
 
 impl<P: Profile> Endpoint<P> {
     /// Whether a SYN may open a new connection in the place of this one in TIME-WAIT (RFC 6191 §2, TCP-185).
+    #[cfg_attr(target_os = "none", inline)]
     fn admits(&self, header: &Header) -> bool {
         let above = Seq(header.sequence).after(self.rcv_nxt);
         let stamp = header.options.timestamps.map(|stamps| stamps.value);

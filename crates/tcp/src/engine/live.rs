@@ -2,7 +2,8 @@
 
 use super::{Engine, Memory as _, Tables};
 use crate::bits::Bits;
-use crate::endpoint::{Address as _, Birth, Endpoint, Push};
+use crate::end::End;
+use crate::endpoint::{Address as _, Birth, Either, Endpoint, Push};
 use crate::error::{SendError, TcpError};
 use crate::event::{Disconnected, State};
 use crate::isn;
@@ -94,23 +95,23 @@ impl<T: Tables> Live<'_, T> {
     /// [`TcpError::InvalidState`] with a connection, [`TcpError::InvalidArgs`] for a multicast address,
     /// [`TcpError::AddrInUse`] where another endpoint or a listener has it (TCP-021).
     pub fn bind(&mut self, local: SocketAddr) -> Result<(), TcpError> {
-        let address = <T::Profile as Profile>::Address::new(local.ip());
-        let Some(address) = address.filter(|_| !local.ip().is_multicast()) else {
-            return Err(TcpError::InvalidArgs);
-        };
+        let end = End::new(local).filter(|end| !end.address.is_multicast());
+        let end = end.ok_or(TcpError::InvalidArgs)?;
+        let address = <T::Profile as Profile>::Address::narrow(end.address);
+        let address = address.ok_or(TcpError::InvalidArgs)?;
         let slot = self.slot;
         let taken = |engine: &mut Engine<T>| {
-            engine.is_taken(local, Some(slot)) || engine.lingers_at(self.now, local)
+            engine.is_taken(&end, slot) || engine.lingers_at(self.now, &end)
         };
-        if local.port() != 0 && taken(self.engine) {
+        if end.port != 0 && taken(self.engine) {
             return Err(TcpError::AddrInUse);
         }
         self.ask(|endpoint, _| {
             if endpoint.state != State::Closed {
                 return Err(TcpError::InvalidState);
             }
-            (endpoint.local, endpoint.local_port) = (address, local.port());
-            endpoint.bits.put(Bits::BOUND, local.port() != 0 || !local.ip().is_unspecified());
+            (endpoint.local, endpoint.local_port) = (address, end.port);
+            endpoint.bits.put(Bits::BOUND, end.port != 0 || !end.address.is_unspecified());
             Ok(())
         })
     }
@@ -119,7 +120,9 @@ impl<T: Tables> Live<'_, T> {
     ///
     /// # Errors
     /// [`TcpError::InvalidState`] with a connection, or with one whose end was not polled yet (TCP-066, TCP-070);
-    /// [`TcpError::InvalidArgs`] for an address or port that cannot be a peer's, [`TcpError::NoRoute`] without a path or a free port; the endpoint stays closed.
+    /// [`TcpError::InvalidArgs`] for an address or port that cannot be a peer's, [`TcpError::NoRoute`] without a path or a free port,
+    /// [`TcpError::AddrInUse`] where the local address and port it was bound to have a connection with this peer already; the endpoint stays
+    /// closed.
     pub fn connect(
         &mut self,
         peer: SocketAddr,
@@ -131,18 +134,11 @@ impl<T: Tables> Live<'_, T> {
         if !matches!(state, State::Closed | State::Armed) || !told {
             return Err(TcpError::InvalidState);
         }
-        let address = <T::Profile as Profile>::Address::new(peer.ip());
-        let broadcast = matches!(peer.ip(), IpAddr::V4(v4) if v4.is_broadcast());
-        let ip = peer.ip();
-        if address.is_none()
-            || peer.port() == 0
-            || ip.is_unspecified()
-            || ip.is_multicast()
-            || broadcast
-        {
+        let end = End::new(peer).filter(End::is_plausible).ok_or(TcpError::InvalidArgs)?;
+        if <T::Profile as Profile>::Address::narrow(end.address).is_none() {
             return Err(TcpError::InvalidArgs);
         }
-        let (tuple, mtu) = self.resolve(peer, paths)?;
+        let (tuple, mtu) = self.resolve(end, paths)?;
         if fast_open == FastOpen::Deferred {
             let birth = self.engine.birth(self.now, &tuple, mtu);
             return self.ask(|endpoint, _| {
@@ -157,22 +153,20 @@ impl<T: Tables> Live<'_, T> {
     }
 
     /// From where to connect to `peer`, and with what packets (TCP-025).
-    fn resolve(
-        &mut self,
-        peer: SocketAddr,
-        paths: &mut impl Paths,
-    ) -> Result<(Tuple, u16), TcpError> {
+    #[cfg_attr(target_os = "none", inline)]
+    fn resolve(&mut self, peer: End, paths: &mut impl Paths) -> Result<(Tuple, u16), TcpError> {
         let endpoint = self.endpoint().ok_or(TcpError::Stale)?;
         let bound = endpoint.bits.has(Bits::BOUND);
         let source = Some(endpoint.local.ip()).filter(|ip| bound && !ip.is_unspecified());
         let port = if bound { endpoint.local_port } else { 0 };
         let path = paths.path(peer.ip(), source).ok_or(TcpError::NoRoute)?;
+        let source = Either::of(&path.source).ok_or(TcpError::NoRoute)?;
         let port = if port != 0 {
             port
         } else {
-            self.engine.choose_port(self.now, path.source, peer).ok_or(TcpError::NoRoute)?
+            self.engine.choose_port(self.now, source, peer).ok_or(TcpError::NoRoute)?
         };
-        let tuple = Tuple { local: (path.source, port).into(), peer };
+        let tuple = Tuple { local: End { address: source, port }, peer };
         if self.engine.reuse(self.now, &tuple) == Reuse::Taken {
             return Err(TcpError::AddrInUse);
         }
@@ -180,6 +174,7 @@ impl<T: Tables> Live<'_, T> {
     }
 
     /// The SYN is to leave.
+    #[cfg_attr(target_os = "none", inline)]
     fn start(&mut self, tuple: &Tuple, mut birth: Birth) -> Result<(), TcpError> {
         if let Some(old) = self.engine.recycle(self.now, tuple) {
             birth.iss = isn::above_old(birth.iss, old);
@@ -196,6 +191,7 @@ impl<T: Tables> Live<'_, T> {
 
     /// Before bytes are queued: what a deferred connect waited for is here (TCP-026). If it cannot be, the endpoint is
     /// closed and empty (TCP-028).
+    #[cfg_attr(target_os = "none", inline)]
     fn check_armed(&mut self) -> Result<Option<Tuple>, TcpError> {
         let Some(endpoint) = self.endpoint().filter(|endpoint| endpoint.state == State::Armed)
         else {
@@ -206,21 +202,22 @@ impl<T: Tables> Live<'_, T> {
         if self.engine.reuse(self.now, &tuple) != Reuse::Taken {
             return Ok(Some(tuple));
         }
-        let source = tuple.local.ip();
+        let source = tuple.local.address;
         let port = if bound { None } else { self.engine.choose_port(self.now, source, tuple.peer) };
         let Some(port) = port else {
             self.with(|endpoint, _| endpoint.enter(State::Closed));
             return Err(TcpError::NoRoute);
         };
-        tuple.local.set_port(port);
+        tuple.local.port = port;
         Ok(Some(tuple))
     }
 
     /// Bytes are queued: the deferred connect begins, with as many of them as may be (TCP-360).
+    #[cfg_attr(target_os = "none", inline)]
     fn start_armed(&mut self, tuple: &Tuple) {
         let mss = self.endpoint().map_or(0, |endpoint| endpoint.rcv_mss);
         let birth = Birth { mss, ..self.engine.birth(self.now, tuple, 0) };
-        let most = self.engine.plan_early_data(self.now, tuple.peer.ip(), mss);
+        let most = self.engine.plan_early_data(self.now, tuple.peer.address, mss);
         let started = self.start(tuple, birth);
         if let (Ok(()), Some(most)) = (started, most) {
             self.with(|endpoint, _| endpoint.begin_early(most));
@@ -258,10 +255,11 @@ impl<T: Tables> Live<'_, T> {
         Ok(())
     }
 
-    /// Copies bytes into a queue that takes copies; says how many there was room for.
+    /// Copies bytes into a queue that takes copies; says how many there was room for, 0 if for none.
     ///
     /// # Errors
-    /// [`TcpError::NotOpen`], [`TcpError::SendClosed`].
+    /// [`TcpError::NotOpen`] without a connection, [`TcpError::SendClosed`] after [`finish`](Self::finish), [`TcpError::NoRoute`] where a
+    /// deferred connect finds no free port, [`TcpError::Stale`].
     pub fn write(&mut self, bytes: &[u8], push: Push) -> Result<usize, TcpError>
     where
         <T::Profile as Profile>::Queue: CopyQueue,
@@ -313,7 +311,7 @@ impl<T: Tables> Live<'_, T> {
         self.engine.endpoint_mut(self.slot).map(Endpoint::contiguify)
     }
 
-    /// Copies unread bytes and frees them; 0 when there are none (TCP-059).
+    /// Copies unread bytes and frees them; 0 when there are none (TCP-059): [`Endpoint::is_end_of_stream`] says whether any will come.
     ///
     /// # Errors
     /// [`TcpError::Stale`].
@@ -408,59 +406,47 @@ impl<T: Tables> Live<'_, T> {
 }
 
 impl<T: Tables> Engine<T> {
-    /// Whether a listener or an endpoint other than `except` has this local address and port (TCP-021).
-    fn is_taken(&self, local: SocketAddr, except: Option<usize>) -> bool {
-        let overlaps = |address: IpAddr, port: u16| {
-            port == local.port()
-                && (address.is_unspecified()
-                    || local.ip().is_unspecified()
-                    || address == local.ip())
-        };
-        let listens = self
-            .listeners
-            .as_ref()
-            .iter()
-            .any(|listener| listener.address().is_some_and(|a| overlaps(a.ip(), a.port())));
+    /// Whether a listener or an endpoint other than `except` has this local address and port, which is not 0 (TCP-021).
+    fn is_taken(&self, local: &End, except: usize) -> bool {
+        let listens = self.listeners.as_ref().iter().any(|it| it.end.overlaps(local));
         listens
             || self.slots.as_ref().iter().enumerate().any(|(slot, place)| {
-                Some(slot) != except
+                slot != except
                     && place.endpoint.as_ref().is_some_and(|endpoint| {
                         let used =
                             endpoint.state != State::Closed || endpoint.bits.has(Bits::BOUND);
                         used && !endpoint.bits.has(Bits::PASSIVE)
-                            && overlaps(endpoint.local.ip(), endpoint.local_port)
+                            && endpoint.local_end().overlaps(local)
                     })
             })
     }
 
     /// Whether an endpoint will connect from there, and has not yet (TCP-021).
-    pub(super) fn is_bound(&self, address: SocketAddr) -> bool {
+    #[cfg_attr(target_os = "none", inline)]
+    pub(super) fn is_bound(&self, local: &End) -> bool {
         self.slots.as_ref().iter().filter_map(|slot| slot.endpoint.as_ref()).any(|endpoint| {
-            let local = endpoint.local.ip();
-            let ip = address.ip();
             endpoint.state == State::Closed
                 && endpoint.bits.has(Bits::BOUND)
-                && endpoint.local_port == address.port()
-                && (local.is_unspecified() || ip.is_unspecified() || local == ip)
+                && endpoint.local_end().overlaps(local)
         })
     }
 
     /// Whether a connection in TIME-WAIT that has no endpoint any more has this local address and port (TCP-021).
-    fn lingers_at(&mut self, now: Now, local: SocketAddr) -> bool {
-        let hash = (!local.ip().is_unspecified())
-            .then(|| Ended::address_hash::<super::PrfOf<T>>(&self.secret, &local));
+    fn lingers_at(&mut self, now: Now, local: &End) -> bool {
         let Some(kept) = self.memory.kept_mut() else { return false };
-        kept.time_wait.holds_port(now.instant(), local.port(), hash)
+        let hash = (!local.address.is_unspecified())
+            .then(|| Ended::address_hash::<super::PrfOf<T>>(&self.secret, &local.socket()));
+        kept.time_wait.holds_port(now.instant(), local.port, hash)
     }
 
     /// A port nobody can guess that leads to `peer` from `source` and is free (TCP-522).
     /// One that was used a while ago only if there is no other (TCP-186).
-    fn choose_port(&mut self, now: Now, source: IpAddr, peer: SocketAddr) -> Option<u16> {
+    fn choose_port(&mut self, now: Now, source: Either, peer: End) -> Option<u16> {
         let mut ports = self.ports.clone();
-        let tuple = Tuple { local: (source, 0).into(), peer };
+        let tuple = Tuple { local: End { address: source, port: 0 }, peer };
         let mut next = |again: bool| {
             ports.next::<super::PrfOf<T>>(&self.secret, &tuple, |port| {
-                let tuple = Tuple { local: (source, port).into(), peer };
+                let tuple = Tuple { local: End { address: source, port }, peer };
                 let taken = match self.reuse(now, &tuple) {
                     Reuse::Free => false,
                     Reuse::Above(_) => !again,
@@ -475,9 +461,6 @@ impl<T: Tables> Engine<T> {
     }
 
     fn listens_on(&self, port: u16) -> bool {
-        self.listeners
-            .as_ref()
-            .iter()
-            .any(|listener| listener.address().is_some_and(|address| address.port() == port))
+        self.listeners.as_ref().iter().any(|listener| listener.end.port == port)
     }
 }

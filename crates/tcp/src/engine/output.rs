@@ -2,7 +2,7 @@
 
 use super::reply::Reply;
 use super::unsent::{Before, Last};
-use super::{Engine, Memory as _, Tables};
+use super::{Engine, Memory as _, Tables, list};
 use crate::endpoint::{Address as _, Endpoint, clamp};
 use crate::index::{Index as _, List};
 use crate::queue::{Slices, TxQueue as _};
@@ -53,32 +53,83 @@ pub struct Transmit<'a> {
     pub summed: Summed,
 }
 
+impl Transmit<'_> {
+    /// How many bytes it has, header and payload.
+    #[must_use]
+    #[inline]
+    #[expect(clippy::len_without_is_empty, reason = "there is always a header")]
+    pub fn len(&self) -> usize {
+        self.header.len() + self.payload.len()
+    }
+
+    /// Copies it to the front of `to` and says how long it is; `None` if `to` is shorter.
+    #[inline]
+    pub fn copy_to(&self, to: &mut [u8]) -> Option<usize> {
+        let (head, mut rest) = to.split_at_mut_checked(self.header.len())?;
+        head.copy_from_slice(self.header);
+        for part in self.payload.as_slice() {
+            let (place, after) = rest.split_at_mut_checked(part.len())?;
+            place.copy_from_slice(part);
+            rest = after;
+        }
+        Some(self.len())
+    }
+
+    /// The same with the whole checksum, which is made while the payload is copied if it was left to the device: two
+    /// thirds of the time of one after the other.
+    #[inline]
+    pub fn copy_summed(&self, to: &mut [u8]) -> Option<usize> {
+        if self.summed == Summed::Full {
+            return self.copy_to(to);
+        }
+        let (head, mut rest) = to.split_at_mut_checked(self.header.len())?;
+        head.copy_from_slice(self.header);
+        let mut sum = Checksum::new();
+        sum.add(self.header); // and in it the sum of the pseudo-header
+        for part in self.payload.as_slice() {
+            let (place, after) = rest.split_at_mut_checked(part.len())?;
+            sum.copy(part, place);
+            rest = after;
+        }
+        fill_checksum(head, sum, false);
+        Some(self.len())
+    }
+}
+
 impl<T: Tables> Engine<T> {
     /// The next segment; endpoints take turns (TCP-144).
     pub fn poll_transmit(&mut self, now: Instant) -> Option<Transmit<'_>> {
         if self.is_blocked(now) {
             return None;
         }
-        if let Some(reply) = self.next_reply(now) {
-            return self.transmit_reply(&reply);
+        if self.next_reply(now) {
+            return self.transmit_reply();
         }
         let now = self.clock(now);
         loop {
             let slot = self.next_turn()?;
-            let Some(endpoint) =
-                self.slots.as_mut().get_mut(slot).and_then(|slot| slot.endpoint.as_mut())
-            else {
-                continue;
-            };
-            let (before, nxt) = (endpoint.before(), endpoint.nxt);
-            if let Some(out) = endpoint.poll_usual(now, &mut self.header) {
-                self.has_left(now, slot, before, nxt, &out);
+            if let Some(out) = self.poll_slot(now, slot) {
                 return self.lend(slot, &out);
             }
             if let Some(out) = self.poll_any(now, slot) {
-                return self.lend(slot, &out);
+                return self.lend_any(slot, &out);
             }
         }
+    }
+
+    /// The next segment of an endpoint, if it is like most; its header stands in the engine's.
+    #[inline(always)]
+    fn poll_slot(&mut self, now: Now, place: usize) -> Option<Outgoing> {
+        let slot = self.slots.as_mut().get_mut(place)?;
+        let endpoint = slot.endpoint.as_mut()?;
+        let (mut before, nxt) = (endpoint.before(), endpoint.nxt);
+        let out = endpoint.poll_usual(now, &mut self.header)?;
+        endpoint.after(&mut before, &out);
+        endpoint.trace_departure(nxt, &out, &self.header);
+        self.last = Some(Last::Segment(place, slot.generation, before));
+        self.counters.sent += 1;
+        list(&mut self.index, now, place, endpoint);
+        Some(out)
     }
 
     /// Whose turn it is.
@@ -104,7 +155,7 @@ impl<T: Tables> Engine<T> {
             return None;
         };
         self.has_left(now, slot, before, nxt, &out);
-        if out.fast_open {
+        if T::FAST_OPEN && out.fast_open {
             out.header_len = self.write_cookie(now, slot, &out)?;
         }
         Some(out)
@@ -123,8 +174,13 @@ impl<T: Tables> Engine<T> {
         self.touch(now, slot);
     }
 
+    #[inline(never)]
+    fn lend_any(&mut self, slot: usize, out: &Outgoing) -> Option<Transmit<'_>> {
+        self.lend(slot, out)
+    }
+
     /// Lends a segment to the driver.
-    #[inline]
+    #[inline(always)]
     fn lend(&mut self, slot: usize, out: &Outgoing) -> Option<Transmit<'_>> {
         let endpoint = self.slots.as_ref().get(slot)?.endpoint.as_ref()?;
         let settings = endpoint.settings.as_ref();
@@ -134,10 +190,7 @@ impl<T: Tables> Engine<T> {
         let mut sum = Checksum::pseudo_mapped(local, peer, Protocol::TCP.0, len);
         let partial = self.config.partial_checksums;
         if !partial {
-            sum.add(header);
-            for part in endpoint.queue.slices(out.offset, out.len).as_slice() {
-                sum.add(part);
-            }
+            add_all(&mut sum, header, &endpoint.queue.slices(out.offset, out.len));
         }
         Some(Transmit {
             source: endpoint.local.ip(),
@@ -162,10 +215,13 @@ impl<T: Tables> Engine<T> {
         !self.replies.is_full() && self.memory.kept().is_none_or(|kept| !kept.replies.is_full())
     }
 
-    fn next_reply(&mut self, now: Instant) -> Option<Reply> {
-        let reply = self.replies.pop().or_else(|| self.next_kept_reply(now))?;
+    /// Whether there is one; it is the last that left then.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn next_reply(&mut self, now: Instant) -> bool {
+        let reply = self.replies.pop().or_else(|| self.next_kept_reply(now));
+        let Some(reply) = reply else { return false };
         self.last = Some(Last::Reply(reply));
-        Some(reply)
+        true
     }
 
     /// Of those beside endpoints; where many were due at once, the last makes room for more.
@@ -183,21 +239,22 @@ impl<T: Tables> Engine<T> {
     }
 
     #[inline(never)]
-    fn transmit_reply(&mut self, reply: &Reply) -> Option<Transmit<'_>> {
+    fn transmit_reply(&mut self) -> Option<Transmit<'_>> {
+        let Some(Last::Reply(reply)) = &self.last else { return None };
         let header_len = reply.header().emit(&mut self.header)?;
         self.counters.sent += 1;
-        let (source, destination) = (reply.tuple.local.ip(), reply.tuple.peer.ip());
+        let (local, peer) = (reply.tuple.local.address, reply.tuple.peer.address);
         let header = self.header.get_mut(..header_len)?;
         let partial = self.config.partial_checksums;
         let len = clamp(header.len());
-        let mut sum = Checksum::pseudo(source, destination, Protocol::TCP.0, len);
+        let mut sum = Checksum::pseudo_mapped(local.mapped(), peer.mapped(), Protocol::TCP.0, len);
         if !partial {
             sum.add(header);
         }
         let summed = fill_checksum(header, sum, partial);
         Some(Transmit {
-            source,
-            destination,
+            source: local.family(),
+            destination: peer.family(),
             hop_limit: 64,
             dscp: 0,
             ecn: Ecn::NotEct,
@@ -217,6 +274,15 @@ impl<T: Tables> Engine<T> {
         let (mut header, _) = Header::parse(self.header.get(..out.header_len)?)?;
         self.fill_cookie(now, &tuple, &mut header, out.len > 0);
         header.emit(&mut self.header)
+    }
+}
+
+/// Adds a segment.
+#[inline(never)]
+fn add_all(sum: &mut Checksum, header: &[u8], payload: &Slices<'_>) {
+    sum.add(header);
+    for part in payload.as_slice() {
+        sum.add(part);
     }
 }
 

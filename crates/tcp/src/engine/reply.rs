@@ -29,14 +29,15 @@ pub(super) struct Offer {
 
 impl Reply {
     /// A reset, with or without an acknowledgement (RFC 9293 §3.5.2).
-    pub(super) fn reset(tuple: Tuple, sequence: Seq, acknowledgment: Option<Seq>) -> Self {
+    #[cfg_attr(target_os = "none", inline)]
+    pub(super) fn reset(tuple: &Tuple, sequence: Seq, acknowledgment: Option<Seq>) -> Self {
         Self { flags: Flags::RST, acknowledgment, ..Self::acknowledge(tuple, sequence, Seq(0)) }
     }
 
     /// An acknowledgement alone, with no window worth mentioning.
-    pub(super) const fn acknowledge(tuple: Tuple, sequence: Seq, acknowledgment: Seq) -> Self {
+    pub(super) const fn acknowledge(tuple: &Tuple, sequence: Seq, acknowledgment: Seq) -> Self {
         Self {
-            tuple,
+            tuple: *tuple,
             sequence,
             acknowledgment: Some(acknowledgment),
             flags: Flags::NONE,
@@ -55,8 +56,8 @@ impl Reply {
             options.sack_permitted = offer.sack;
         }
         Header {
-            source: self.tuple.local.port(),
-            destination: self.tuple.peer.port(),
+            source: self.tuple.local.port,
+            destination: self.tuple.peer.port,
             sequence: self.sequence.0,
             acknowledgment: self.acknowledgment.map_or(0, |ack| ack.0),
             flags: self.flags | ack,
@@ -105,6 +106,7 @@ impl<const N: usize> Replies<N> {
         }
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     pub(super) fn pop(&mut self) -> Option<Reply> {
         if self.len == 0 {
             return None;

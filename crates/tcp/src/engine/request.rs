@@ -54,14 +54,14 @@ impl<T: Tables> core::fmt::Debug for Incoming<'_, T> {
 impl<T: Tables> Incoming<'_, T> {
     /// Who asks.
     #[must_use]
-    pub const fn peer(&self) -> SocketAddr {
-        self.tuple.peer
+    pub fn peer(&self) -> SocketAddr {
+        self.tuple.peer()
     }
 
     /// Which address of ours it asks.
     #[must_use]
-    pub const fn local(&self) -> SocketAddr {
-        self.tuple.local
+    pub fn local(&self) -> SocketAddr {
+        self.tuple.local()
     }
 
     /// Which listener it is for.
@@ -105,10 +105,14 @@ impl<T: Tables> Incoming<'_, T> {
             Opening::Syn { early, give } => {
                 let data = if early { self.payload } else { &[] };
                 if let Some(endpoint) = engine.endpoint_mut(slot) {
-                    endpoint.accept(now, birth, tuple, (&self.header, self.ecn));
-                    endpoint.take_early_data(data, give);
+                    endpoint.accept(now, birth, &tuple, (&self.header, self.ecn));
+                    if T::FAST_OPEN {
+                        endpoint.take_early_data(data, give);
+                    }
                 }
-                engine.count_early(self.listener, early);
+                if T::FAST_OPEN {
+                    engine.count_early(self.listener, early);
+                }
                 engine.touch(now, slot);
             }
             Opening::Completed(_) if !T::Memory::KEEPS => {} // nobody remembers what it would complete
@@ -126,9 +130,10 @@ impl<T: Tables> Incoming<'_, T> {
         Ok(())
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn check(&self, handle: Handle) -> Result<(), TcpError> {
         let endpoint = self.engine.endpoint(handle).ok_or(TcpError::Stale)?;
-        let address = <T::Profile as Profile>::Address::new(self.tuple.peer.ip());
+        let address = <T::Profile as Profile>::Address::narrow(self.tuple.peer.address);
         match endpoint.state {
             State::Closed if !endpoint.is_told() => Err(TcpError::InvalidState),
             State::Closed if address.is_some() => Ok(()),
@@ -175,11 +180,11 @@ impl<T: Tables> Incoming<'_, T> {
         self.engine.drop_handshake(&self.tuple);
         if self.is_completed() {
             let sequence = Seq(self.header.acknowledgment);
-            self.engine.turn_away(self.now, self.tuple, sequence, None);
+            self.engine.turn_away(self.now, &self.tuple, sequence, None);
             return;
         }
         let len = segment_len(&self.header, self.payload.len());
         let acknowledgment = Seq(self.header.sequence) + len;
-        self.engine.turn_away(self.now, self.tuple, Seq(0), Some(acknowledgment));
+        self.engine.turn_away(self.now, &self.tuple, Seq(0), Some(acknowledgment));
     }
 }

@@ -50,10 +50,12 @@ pub(super) struct Before {
 
 /// How long to wait where no round trip is known. chosen: a few slots of a slow radio
 const WAIT: Duration = Duration::from_millis(10);
+/// How long at most: others have shorter paths, and perhaps other devices. chosen: a slow radio's longest packet
+const WAIT_MAX: Duration = Duration::from_millis(20);
 
 impl<T: Tables> Engine<T> {
     /// Says what became of the segment that was polled last. After [`Transmitted::NoBuffer`] nothing leaves for a quarter
-    /// of its round trip, or until [`transmit_ready`](Self::transmit_ready) is called.
+    /// of its round trip, 20 ms at most, or until [`transmit_ready`](Self::transmit_ready) is called.
     pub fn transmit_result(&mut self, now: Instant, result: Transmitted) {
         let now = self.clock(now);
         let Some(last) = self.last.take() else { return };
@@ -72,7 +74,7 @@ impl<T: Tables> Engine<T> {
                     self.slots.as_ref().get(slot).is_some_and(|s| s.generation == generation);
                 if let Some(endpoint) = self.endpoint_mut(slot).filter(|_| same) {
                     endpoint.take_back(now, before);
-                    wait = Duration::from_micros(endpoint.retry_after().into());
+                    wait = Duration::from_micros(endpoint.retry_after().into()).min(WAIT_MAX);
                     self.touch(now, slot);
                 }
             }
@@ -85,7 +87,7 @@ impl<T: Tables> Engine<T> {
         self.blocked_until = None;
     }
 
-    /// Whether nothing may be polled for now.
+    /// Whether nothing may be polled yet: the link had no room, and the time to try again has not come.
     pub(super) fn is_blocked(&self, now: Instant) -> bool {
         self.blocked_until.is_some_and(|until| now < until)
     }
@@ -141,6 +143,7 @@ impl<P: Profile> Endpoint<P> {
                 return;
             }
             self.losses.unsent(self.data_base(), self.nxt);
+            self.probe_unsent();
             self.recovery_unsent(len, false);
         } else if self.losses.lost() < before.lost {
             let view = Flight {

@@ -57,7 +57,7 @@ impl ServerCookies {
 
 fn cookie<P: Prf>(secret: &Secret, tuple: &Tuple) -> [u8; 8] {
     let mut bare = *tuple;
-    bare.peer.set_port(0);
+    bare.peer.port = 0;
     bare.hash_addresses::<P>(secret, Domain::Cookie).to_be_bytes()
 }
 
@@ -67,7 +67,7 @@ mod tests {
     use crate::prf::SipHash;
 
     fn tuple(client: &str) -> Tuple {
-        Tuple { local: "[2001:db8::1]:80".parse().unwrap(), peer: client.parse().unwrap() }
+        Tuple::new("[2001:db8::1]:80".parse().unwrap(), client.parse().unwrap())
     }
 
     // Covers TCP-364
@@ -83,7 +83,7 @@ mod tests {
             |cookies: &ServerCookies, from: &str| cookies.check::<SipHash>(&tuple(from), &given);
         assert_eq!(check(&cookies, "[2001:db8::2]:1001"), Check::Newest);
         assert_eq!(check(&cookies, "[2001:db8::3]:1000"), Check::Wrong);
-        let elsewhere = Tuple { local: "[2001:db8::9]:80".parse().unwrap(), ..client };
+        let elsewhere = Tuple::new("[2001:db8::9]:80".parse().unwrap(), client.peer());
         assert_eq!(cookies.check::<SipHash>(&elsewhere, &given), Check::Wrong);
         cookies.refresh(Instant::ZERO + hour, &mut rng);
         assert_eq!(check(&cookies, "[2001:db8::2]:1001"), Check::Older);

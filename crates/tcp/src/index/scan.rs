@@ -18,6 +18,7 @@ const _: () = assert!(size_of::<Scan>() == 16);
 
 impl Index for Scan {
     const HASHED: bool = false;
+    const ARMED: bool = false;
 
     fn capacity(&self) -> usize {
         usize::try_from(u32::MAX).unwrap_or(usize::MAX)
@@ -39,11 +40,17 @@ impl Index for Scan {
         slots: usize,
         mut wants: impl FnMut(usize) -> bool,
     ) -> Option<usize> {
-        let turn = &mut self.turns[list.number()];
-        let first = usize::try_from(*turn).unwrap_or(0).min(slots);
-        let slot = (first..slots).chain(0..first).find(|slot| wants(*slot))?;
-        *turn = after(slot);
-        Some(slot)
+        let turn = self.turns.get_mut(list.number())?;
+        let mut slot = usize::try_from(*turn).unwrap_or(0);
+        for _ in 0..slots {
+            slot = if slot < slots { slot } else { 0 };
+            if wants(slot) {
+                *turn = after(slot);
+                return Some(slot);
+            }
+            slot += 1;
+        }
+        None
     }
 
     fn arm(&mut self, _slot: usize, _at: Option<Instant>) {}
@@ -51,9 +58,17 @@ impl Index for Scan {
     fn deadline(
         &self,
         slots: usize,
-        deadline: impl FnMut(usize) -> Option<Instant>,
+        mut deadline: impl FnMut(usize) -> Option<Instant>,
     ) -> Option<Instant> {
-        (0..slots).filter_map(deadline).min()
+        let mut first = None;
+        for slot in 0..slots {
+            if let Some(at) = deadline(slot)
+                && first.is_none_or(|first| at < first)
+            {
+                first = Some(at);
+            }
+        }
+        first
     }
 
     fn due(

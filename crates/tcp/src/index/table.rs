@@ -206,6 +206,12 @@ impl<S: AsRef<[Node]> + AsMut<[Node]> + fmt::Debug> Index for Table<S> {
         None
     }
 
+    #[inline]
+    fn is_wanted(&self, list: List, slot: usize) -> bool {
+        let node = self.storage.as_ref().get(slot);
+        node.is_some_and(|node| node.lists[list.number()].next != Link::NONE)
+    }
+
     fn want(&mut self, list: List, slot: usize) {
         if !self.holds(slot) {
             return;

@@ -105,7 +105,7 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
     }
 
     #[inline]
-    fn acknowledged(&mut self, una: Seq, trips: Trips, now: u32) -> Option<Newest<S>> {
+    fn acknowledged(&mut self, una: Seq, _acked: u32, trips: Trips, now: u32) -> Option<Newest<S>> {
         let mut newest = None;
         let mut resent = false;
         while let Some(record) = self.records.get(0)
@@ -159,6 +159,7 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
         newest
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn detect<B: Sacked>(
         &mut self,
         flight: &Flight<'_, B>,
@@ -231,6 +232,7 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
         self.started = false;
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn next<B: Sacked>(&self, flight: &Flight<'_, B>) -> Option<Hole> {
         if self.lost == 0 {
             return None;
@@ -328,6 +330,7 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>>> Rack<S, F> {
     }
 
     /// RFC 8985 §6.2, step 4 (TCP-283).
+    #[cfg_attr(target_os = "none", inline)]
     fn reordering_window(&self, trips: Trips, certain: bool) -> u32 {
         if !self.reordered && certain {
             return 0;
@@ -404,19 +407,27 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>>> Rack<S, F> {
         }
     }
 
-    /// Counts what is lost and not held.
+    /// Counts what is lost and not held, in one pass over records and ranges (TCP-540).
     fn recount<B: Sacked>(&mut self, flight: &Flight<'_, B>) {
-        let mut start = flight.una;
+        let mut ranges = flight.board.ranges();
+        let mut held = ranges.next();
+        let mut left = 0;
         self.lost = 0;
         for index in 0..self.records.len() {
             let Some(record) = self.records.get(index) else { break };
+            let right = (record.end - flight.una) as usize;
             if record.is_lost() {
-                let (left, right) =
-                    ((start - flight.una) as usize, (record.end - flight.una) as usize);
-                let held = flight.board.within(left, right);
-                self.lost += (record.end - start) - u32::try_from(held).unwrap_or(0);
+                let mut len = right - left;
+                while let Some((from, to)) = held.filter(|(from, _)| *from < right) {
+                    len -= to.min(right).saturating_sub(from.max(left));
+                    if to > right {
+                        break;
+                    }
+                    held = ranges.next();
+                }
+                self.lost += to_u32(len);
             }
-            start = record.end;
+            left = right;
         }
     }
 }

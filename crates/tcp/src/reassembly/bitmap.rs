@@ -13,7 +13,7 @@ pub struct Bitmap;
 
 impl<O: Offset> Assembly<O> for Bitmap {
     fn data_len(storage: usize) -> usize {
-        storage - storage.saturating_add(8) / 9
+        storage - storage.wrapping_add(8) / 9 // no slice is so long
     }
 
     fn first_held(&self, marks: &[u8], place: Place, from: usize, to: usize) -> usize {
@@ -24,6 +24,7 @@ impl<O: Offset> Assembly<O> for Bitmap {
         find(marks, place, from..to, usize::MAX)
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn mark(&mut self, marks: &mut [u8], place: Place, from: usize, to: usize) -> bool {
         let [near, far] = place.runs(from..to);
         fill(marks, near, u8::MAX);
@@ -31,6 +32,7 @@ impl<O: Offset> Assembly<O> for Bitmap {
         true
     }
 
+    #[cfg_attr(target_os = "none", inline)]
     fn advance(&mut self, marks: &mut [u8], place: Place, n: usize) {
         let [near, far] = place.runs(0..n);
         fill(marks, near, 0);

@@ -112,7 +112,7 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
     /// Copies bytes that come next in sequence to where they will be read, by `copy` and in at most two pieces; nothing is
     /// taken before [`take_next`](Self::take_next). `false`, and no effect, if there is not room for all or some are held
     /// ahead of their turn: then [`write`](Self::write) knows what to do.
-    #[inline]
+    #[inline(always)]
     pub fn place_next(
         &self,
         storage: &mut [u8],
@@ -166,8 +166,7 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
 
     /// Frees the first `n` unread bytes (TCP-054); `false` and no effect if there are fewer.
     #[must_use]
-    #[cfg_attr(not(target_os = "none"), inline)]
-    #[cfg_attr(target_os = "none", inline(never))]
+    #[inline]
     pub fn commit(&mut self, storage_len: usize, n: usize) -> bool {
         let Some(unread) = self.unread().checked_sub(n) else { return false };
         self.unread = O::from_usize(unread);
@@ -183,6 +182,7 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
 
     /// The runs of out-of-order bytes as offsets from the edge, start and end, in the order SACK wants them (TCP-481):
     /// the one with the newest segment, the one with the segment before, then ascending. How many there are in `out`.
+    #[cfg_attr(target_os = "none", inline)]
     pub fn runs(&self, storage: &[u8], out: &mut [(usize, usize)]) -> usize {
         let (place, room) = (self.place(storage), self.room(storage));
         let marks = &storage[place.capacity..];
@@ -190,7 +190,16 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
         let (mut others, mut offset, mut left) = (0, 0, self.out_of_order());
         let mut ahead = usize::from(self.newest.get() > 0) + usize::from(self.previous.get() > 0);
         let mut missing = ahead;
+        let mut walked = 0;
         while left > 0 && (missing > 0 || others + ahead < out.len()) {
+            if walked == RUNS_MAX {
+                // Somebody sends crumbs: to the segments that are still sought, past all that lies before them.
+                let sought = [self.newest.get(), self.previous.get()].into_iter();
+                let Some(at) = sought.filter(|at| *at >= offset).min() else { break };
+                offset = at;
+            } else {
+                walked += 1;
+            }
             let start = self.assembly.first_held(marks, place, offset, room);
             let end = self.assembly.first_free(marks, place, start, room);
             if start >= end {
@@ -290,6 +299,7 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
     }
 
     /// [`write`](Self::write) with bytes ahead of their turn, these or others.
+    #[cfg_attr(target_os = "none", inline)]
     fn write_ahead(&mut self, storage: &mut [u8], offset: usize, bytes: &[u8]) -> Written {
         if bytes.is_empty() {
             return Written::default();
@@ -320,6 +330,7 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
     }
 
     /// The edge passes `end` bytes, `fresh` of which were not held, and the run held behind them (TCP-452).
+    #[cfg_attr(target_os = "none", inline)]
     fn advance(&mut self, storage: &mut [u8], end: usize, fresh: usize) -> usize {
         let (place, room) = (self.place(storage), self.room(storage));
         let marks = &mut storage[place.capacity..];
@@ -333,6 +344,7 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
     }
 
     /// Remembers the out-of-order segment at `offset` as the newest; the one before it only if it is in another run.
+    #[cfg_attr(target_os = "none", inline)]
     fn note(&mut self, marks: &[u8], place: Place, offset: usize) {
         let before = self.newest.get();
         let (from, to) = (before.min(offset), before.max(offset));
@@ -342,6 +354,10 @@ impl<O: Offset, A: Assembly<O>> Ring<O, A> {
         self.newest = O::from_usize(offset);
     }
 }
+
+/// Runs that are looked at one by one for one acknowledgement. chosen: more than losses make of one window, and few
+/// enough that a peer who leaves a gap after every byte makes no acknowledgement dear (TCP-540)
+const RUNS_MAX: usize = 64;
 
 impl Place {
     /// Copies `bytes` to the place `offset` bytes behind the edge.
@@ -364,6 +380,7 @@ const fn wrap(position: usize, capacity: usize) -> usize {
 }
 
 /// Puts `front` before the first `others` of `out`, of which the last ones may fall out. How many there are.
+#[cfg_attr(target_os = "none", inline)]
 fn put_first(
     out: &mut [(usize, usize)],
     others: usize,
@@ -479,6 +496,61 @@ mod tests {
         assert_eq!(ring.write(&mut storage, 0, b"?").advanced, 2);
         assert_eq!(ring.chunks(&storage), [&b"efghij?!"[..], b""]);
         assert_eq!(ring.room(&storage), 0);
+    }
+
+    /// A bitmap that counts how often it is asked.
+    #[derive(Debug, Default)]
+    struct Counted(Bitmap, Cell<usize>);
+
+    impl Assembly<u32> for Counted {
+        fn data_len(storage: usize) -> usize {
+            <Bitmap as Assembly<u32>>::data_len(storage)
+        }
+        fn first_held(&self, marks: &[u8], place: Place, from: usize, to: usize) -> usize {
+            self.1.set(self.1.get() + 1);
+            <Bitmap as Assembly<u32>>::first_held(&self.0, marks, place, from, to)
+        }
+        fn first_free(&self, marks: &[u8], place: Place, from: usize, to: usize) -> usize {
+            self.1.set(self.1.get() + 1);
+            <Bitmap as Assembly<u32>>::first_free(&self.0, marks, place, from, to)
+        }
+        fn mark(&mut self, marks: &mut [u8], place: Place, from: usize, to: usize) -> bool {
+            <Bitmap as Assembly<u32>>::mark(&mut self.0, marks, place, from, to)
+        }
+        fn advance(&mut self, marks: &mut [u8], place: Place, n: usize) {
+            <Bitmap as Assembly<u32>>::advance(&mut self.0, marks, place, n);
+        }
+        fn rotate(&mut self, marks: &mut [u8], capacity: usize, by: usize) {
+            <Bitmap as Assembly<u32>>::rotate(&mut self.0, marks, capacity, by);
+        }
+        fn count(&self, marks: &[u8], capacity: usize) -> usize {
+            <Bitmap as Assembly<u32>>::count(&self.0, marks, capacity)
+        }
+        fn clear(&mut self, marks: &mut [u8], capacity: usize) {
+            <Bitmap as Assembly<u32>>::clear(&mut self.0, marks, capacity);
+        }
+    }
+
+    // Covers TCP-540, TCP-481
+    #[test]
+    fn a_gap_after_every_byte_makes_no_acknowledgement_dear() {
+        let mut storage = [0; 20_000];
+        let mut ring = Ring::<u32, Counted>::new();
+        ring.clear(&mut storage);
+        let room = ring.room(&storage);
+        for offset in (1..room).step_by(2) {
+            assert_eq!(ring.write(&mut storage, offset, b"x").fresh, 1);
+            let before = ring.assembly.1.get();
+            let mut out = [(0, 0); 4];
+            let count = ring.runs(&storage, &mut out);
+            let asked = ring.assembly.1.get() - before;
+            assert!(asked <= 2 * (RUNS_MAX + 2), "{asked} questions at {offset}");
+            assert_eq!(out[0], (offset, offset + 1), "the newest comes first");
+            if offset >= 9 {
+                assert_eq!(count, 4);
+                assert_eq!(out[1..], [(offset - 2, offset - 1), (1, 2), (3, 4)]);
+            }
+        }
     }
 
     // Covers TCP-453

@@ -30,7 +30,7 @@ impl Ended {
     pub fn address_hash<P: Prf>(secret: &Secret, address: &SocketAddr) -> u32 {
         let mut bare = *address;
         bare.set_port(0);
-        let hash = Tuple { local: bare, peer: bare }.hash::<P>(secret, Domain::Bucket);
+        let hash = Tuple::new(bare, bare).hash::<P>(secret, Domain::Bucket);
         u32::try_from(hash >> 32).unwrap_or(0)
     }
 }

@@ -10,9 +10,8 @@ use mainstay_tcp::{
     Config, Endpoint, Engine, Event, FastOpen, Handle, Host, Ingress, Listener, Live, Meta, Path,
     Push, Settings, Slot, State, Step, Tables, Tally, TcpError, Trace, Traced,
 };
-use mainstay_wire::checksum::Checksum;
-use mainstay_wire::ip::{Ecn, Protocol};
-use mainstay_wire::tcp::{CHECKSUM_OFFSET, Flags, HEADER_MAX, Header, Options};
+use mainstay_wire::ip::Ecn;
+use mainstay_wire::tcp::{Flags, HEADER_MAX, Header, Options, write_checksum};
 
 pub(crate) const OURS: &str = "198.18.0.1";
 pub(crate) const THEIRS: &str = "198.18.0.2";
@@ -284,10 +283,6 @@ pub(crate) fn segment(meta: &Meta, header: &Header, payload: &[u8]) -> Vec<u8> {
     let len = header.emit(&mut bytes).unwrap();
     bytes.truncate(len);
     bytes.extend_from_slice(payload);
-    let count = u32::try_from(bytes.len()).unwrap();
-    let mut sum = Checksum::pseudo(meta.source, meta.destination, Protocol::TCP.0, count);
-    sum.add(&bytes);
-    let field = sum.finish();
-    bytes[CHECKSUM_OFFSET..CHECKSUM_OFFSET + 2].copy_from_slice(&field.to_be_bytes());
+    write_checksum(meta.source, meta.destination, &mut bytes).unwrap();
     bytes
 }

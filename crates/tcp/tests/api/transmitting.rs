@@ -11,7 +11,9 @@ use mainstay_tcp::{
 };
 use mainstay_wire::checksum::{Checksum, verify};
 use mainstay_wire::ip::{Ecn, Protocol};
-use mainstay_wire::tcp::{CHECKSUM_OFFSET, Flags, HEADER_MAX, Header, Options, Timestamps};
+use mainstay_wire::tcp::{
+    CHECKSUM_OFFSET, Flags, HEADER_MAX, Header, Options, Timestamps, write_checksum,
+};
 
 /// One endpoint that has just asked for a connection, in an engine configured like this.
 fn connecting(config: Config, v6: bool) -> Bench {
@@ -47,7 +49,7 @@ fn answer(bench: &mut Bench, ours: &str, theirs: &str) -> Peer {
     peer
 }
 
-// Covers TCP-007, TCP-610
+// Covers TCP-007, TCP-610, TCP-612
 #[test]
 fn a_segment_comes_with_all_that_the_ip_layer_and_the_device_need() {
     for (v6, partial) in [(false, false), (true, false), (false, true), (true, true)] {
@@ -80,6 +82,17 @@ fn a_segment_comes_with_all_that_the_ip_layer_and_the_device_need() {
             let mut bytes = out.header.to_vec();
             payload.iter().for_each(|part| bytes.extend_from_slice(part));
             stream.extend(payload.concat());
+            let mut copied = vec![0xee; out.len() + 1];
+            assert_eq!(out.copy_to(&mut copied), Some(bytes.len()));
+            assert_eq!((&copied[..bytes.len()], copied[bytes.len()]), (&bytes[..], 0xee));
+            assert_eq!(out.copy_to(&mut copied[1..bytes.len()]), None);
+            copied.fill(0xee);
+            assert_eq!(out.copy_summed(&mut copied), Some(bytes.len()));
+            let whole = &copied[..bytes.len()];
+            assert!(verify(out.source, out.destination, Protocol::TCP.0, whole));
+            let others = CHECKSUM_OFFSET + 2;
+            assert_eq!((&whole[others..], copied[bytes.len()]), (&bytes[others..], 0xee));
+            assert_eq!(out.copy_summed(&mut copied[1..bytes.len()]), None);
             let count = u32::try_from(bytes.len()).unwrap();
             let pseudo = Checksum::pseudo(out.source, out.destination, Protocol::TCP.0, count);
             if partial {
@@ -105,12 +118,7 @@ fn loaded(mut header: Header, value: u32) -> Vec<u8> {
     let mut bytes = plain;
     bytes[12] = u8::try_from(words << 4).unwrap() | (bytes[12] & 15);
     bytes.extend([77, 6, 1, 2, 3, 4, 1, 253, 4, 9, 9, 0]); // unknown, nothing, experimental, the end
-    bytes[CHECKSUM_OFFSET..CHECKSUM_OFFSET + 2].fill(0);
-    let count = u32::try_from(bytes.len()).unwrap();
-    let mut sum = Checksum::pseudo(meta.source, meta.destination, Protocol::TCP.0, count);
-    sum.add(&bytes);
-    let field = sum.finish();
-    bytes[CHECKSUM_OFFSET..CHECKSUM_OFFSET + 2].copy_from_slice(&field.to_be_bytes());
+    write_checksum(meta.source, meta.destination, &mut bytes).unwrap();
     bytes
 }
 

@@ -9,9 +9,8 @@ use mainstay_base::Instant;
 use mainstay_tcp::congestion::{AnyCc, any};
 use mainstay_tcp::queue::{ArrayQueue, RingQueue};
 use mainstay_tcp::{Host, Meta, Settings, Tuple};
-use mainstay_wire::checksum::Checksum;
-use mainstay_wire::ip::{Ecn, Protocol};
-use mainstay_wire::tcp::{CHECKSUM_OFFSET, Header};
+use mainstay_wire::ip::Ecn;
+use mainstay_wire::tcp::{Header, write_checksum};
 
 type Filter = dyn FnMut(usize, &Header, usize) -> bool;
 
@@ -70,6 +69,8 @@ pub(crate) fn knobs(receive: usize) -> Knobs {
         quick_acks: 16,
         mtu: 1500,
         wrap: None,
+        clock: None,
+        no_buffer_percent: 0,
     }
 }
 
@@ -187,7 +188,7 @@ impl Pair {
     /// The tuple as a side sees it.
     pub(crate) fn tuple(which: usize) -> Tuple {
         let end = |which: usize| SocketAddr::new(address(which), PORTS[which]);
-        Tuple { local: end(which), peer: end(1 - which) }
+        Tuple::new(end(which), end(1 - which))
     }
 }
 
@@ -197,9 +198,6 @@ fn segment(from: usize, header: &Header, payload: &[u8]) -> Vec<u8> {
     let len = header.emit(&mut bytes).unwrap();
     bytes.truncate(len);
     bytes.extend_from_slice(payload);
-    let total = u32::try_from(bytes.len()).unwrap();
-    let mut sum = Checksum::pseudo(address(from), address(1 - from), Protocol::TCP.0, total);
-    sum.add(&bytes);
-    bytes[CHECKSUM_OFFSET..CHECKSUM_OFFSET + 2].copy_from_slice(&sum.finish().to_be_bytes());
+    write_checksum(address(from), address(1 - from), &mut bytes).unwrap();
     bytes
 }

@@ -1,6 +1,10 @@
 //! One engine of any profile, connected to a peer that sends whatever segments it likes and sees each answer.
 
-use core::marker::PhantomData;
+#[path = "../shared/vecs.rs"]
+mod vecs;
+
+pub(crate) use vecs::Vecs;
+
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use mainstay_base::{Instant, Rng};
@@ -9,23 +13,10 @@ use mainstay_tcp::queue::RingQueue;
 use mainstay_tcp::{
     Config, Disconnected, Endpoint, Engine, Event, Extended, Facts, FastOpen, Handle, Host,
     Ingress, Listener, Live, Meta, Path, Profile, Push, Settings, SettingsOf, Slot, State, Std,
-    Tables, Timer, Tiny,
+    Timer, Tiny,
 };
-use mainstay_wire::checksum::Checksum;
-use mainstay_wire::ip::{Ecn, Protocol};
-use mainstay_wire::tcp::{CHECKSUM_OFFSET, Flags, HEADER_MAX, Header, Options};
-
-/// Everything in vectors.
-#[derive(Debug)]
-pub(crate) struct Vecs<P>(PhantomData<P>);
-
-impl<P: Profile> Tables for Vecs<P> {
-    type Profile = P;
-    type Slots = Vec<Slot<P>>;
-    type Listeners = Vec<Listener>;
-    type Index = Scan;
-    type Memory = ();
-}
+use mainstay_wire::ip::Ecn;
+use mainstay_wire::tcp::{Flags, HEADER_MAX, Header, Options, write_checksum};
 
 pub(crate) type PlainTiny = Tiny<Vec<u8>, RingQueue<Vec<u8>>>;
 pub(crate) type PlainStd = Std<Vec<u8>, RingQueue<Vec<u8>>>;
@@ -267,10 +258,6 @@ pub(crate) fn segment(header: &Header, payload: &[u8]) -> Vec<u8> {
     bytes.truncate(len);
     bytes.extend_from_slice(payload);
     let meta = meta(false);
-    let count = u32::try_from(bytes.len()).unwrap();
-    let mut sum = Checksum::pseudo(meta.source, meta.destination, Protocol::TCP.0, count);
-    sum.add(&bytes);
-    let field = sum.finish();
-    bytes[CHECKSUM_OFFSET..CHECKSUM_OFFSET + 2].copy_from_slice(&field.to_be_bytes());
+    write_checksum(meta.source, meta.destination, &mut bytes).unwrap();
     bytes
 }

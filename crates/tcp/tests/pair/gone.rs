@@ -1,6 +1,6 @@
 //! An endpoint that is taken away at any event, and never heard of again.
 
-use core::marker::PhantomData;
+use crate::vecs::Vecs;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use mainstay_base::{Instant, Rng};
@@ -8,24 +8,13 @@ use mainstay_tcp::congestion::Cubic;
 use mainstay_tcp::index::Scan;
 use mainstay_tcp::queue::ArrayQueue;
 use mainstay_tcp::{
-    Config, Endpoint, Engine, Event, FastOpen, Handle, Host, Ingress, Listener, Meta, Path,
-    Profile, Push, Settings, SettingsOf, Slot, Tables,
+    Config, Endpoint, Engine, Event, FastOpen, Handle, Host, Ingress, Listener, Meta, Path, Push,
+    Settings, SettingsOf, Slot,
 };
 use mainstay_wire::ip::Ecn;
 use std::collections::BTreeSet;
 
 type Lending = Host<Vec<u8>, ArrayQueue<&'static [u8], 8>, (), Cubic>;
-
-#[derive(Debug)]
-struct Vecs<P>(PhantomData<P>);
-
-impl<P: Profile> Tables for Vecs<P> {
-    type Profile = P;
-    type Slots = Vec<Slot<P>>;
-    type Listeners = Vec<Listener>;
-    type Index = Scan;
-    type Memory = ();
-}
 
 /// How a story goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 use mainstay_base::Rng;
 use mainstay_tcp::{Config, Ingress, Meta, State};
-use mainstay_wire::ip::{Dscp, Ecn, Protocol};
+use mainstay_wire::ip::{Ecn, Protocol};
 use mainstay_wire::ipv4;
 use mainstay_wire::segment::Split;
 use mainstay_wire::tcp::{Flags, Header};
@@ -17,20 +17,12 @@ fn wire(bench: &mut Bench) -> Vec<Vec<u8>> {
     let mut packet = vec![0; 70_000];
     while let Some(out) = bench.engine.poll_transmit(bench.now) {
         let len = out.header.len() + out.payload.len();
-        let network = ipv4::Header {
-            dscp: Dscp::DEFAULT,
-            ecn: Ecn::NotEct,
-            ident: 0,
-            dont_fragment: true,
-            more_fragments: false,
-            fragment_offset: 0,
-            ttl: 64,
-            protocol: Protocol::TCP,
-            source: SERVER.parse().unwrap(),
-            destination: CLIENT.parse().unwrap(),
-            router_alert: false,
-            payload_len: u16::try_from(len).unwrap(),
-        };
+        let network = ipv4::Header::new(
+            SERVER.parse().unwrap(),
+            CLIENT.parse().unwrap(),
+            Protocol::TCP,
+            u16::try_from(len).unwrap(),
+        );
         let mut headers = vec![0; 20];
         network.emit(&mut headers).unwrap();
         headers.extend_from_slice(out.header);

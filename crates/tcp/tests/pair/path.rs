@@ -110,10 +110,10 @@ fn ten_minutes_after_a_packet_was_too_big_larger_ones_are_tried_again() {
     let (mut bench, una) = connected(60_000);
     bench.write(0, &[1; 1460]).unwrap();
     assert_eq!(bytes(&bench.sent()), 1460);
-    let tuple = mainstay_tcp::Tuple {
-        local: Bench::local(80),
-        peer: (crate::peer::CLIENT.parse::<core::net::IpAddr>().unwrap(), 4000).into(),
-    };
+    let tuple = mainstay_tcp::Tuple::new(
+        Bench::local(80),
+        (crate::peer::CLIENT.parse::<core::net::IpAddr>().unwrap(), 4000).into(),
+    );
     let kind = mainstay_tcp::IcmpKind::TooBig { mtu: 1000 };
     let error = mainstay_tcp::IcmpError { tuple, sequence: una, kind };
     let _verdict = bench.engine.handle_icmp(bench.now, &error);

@@ -8,9 +8,8 @@ use mainstay_tcp::SettingsOf;
 use mainstay_tcp::{
     Config, Engine, FastOpen, Handle, Incoming, Ingress, Meta, Path, Push, State, TcpError,
 };
-use mainstay_wire::checksum::Checksum;
-use mainstay_wire::ip::{Ecn, Protocol};
-use mainstay_wire::tcp::{CHECKSUM_OFFSET, Flags, HEADER_MAX, Header, Options, Timestamps};
+use mainstay_wire::ip::Ecn;
+use mainstay_wire::tcp::{Flags, HEADER_MAX, Header, Options, Timestamps, write_checksum};
 
 pub(crate) const SERVER: &str = "198.18.0.1";
 pub(crate) const CLIENT: &str = "198.18.0.2";
@@ -151,11 +150,7 @@ pub(crate) fn segment(from: IpAddr, to: IpAddr, header: &Header, payload: &[u8])
     let len = header.emit(&mut bytes).unwrap();
     bytes.truncate(len);
     bytes.extend_from_slice(payload);
-    let count = u32::try_from(bytes.len()).unwrap();
-    let mut sum = Checksum::pseudo(from, to, Protocol::TCP.0, count);
-    sum.add(&bytes);
-    let field = sum.finish();
-    bytes[CHECKSUM_OFFSET..CHECKSUM_OFFSET + 2].copy_from_slice(&field.to_be_bytes());
+    write_checksum(from, to, &mut bytes).unwrap();
     bytes
 }
 

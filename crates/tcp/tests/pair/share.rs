@@ -1,6 +1,6 @@
 //! Connections that share one bottleneck.
 
-use core::marker::PhantomData;
+use crate::vecs::Vecs;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use mainstay_base::{Instant, Rng};
@@ -9,23 +9,12 @@ use mainstay_tcp::congestion::{AnyCc, any};
 use mainstay_tcp::index::Scan;
 use mainstay_tcp::queue::RingQueue;
 use mainstay_tcp::{
-    Config, Endpoint, Engine, FastOpen, Handle, Host, Ingress, Listener, Meta, Path, Profile, Push,
-    Settings, SettingsOf, Slot, Tables,
+    Config, Endpoint, Engine, FastOpen, Handle, Host, Ingress, Listener, Meta, Path, Push,
+    Settings, SettingsOf, Slot,
 };
 use mainstay_wire::ip::Ecn;
 
 type Chosen = Host<Vec<u8>, RingQueue<Vec<u8>>, (), AnyCc>;
-
-#[derive(Debug)]
-struct Vecs<P>(PhantomData<P>);
-
-impl<P: Profile> Tables for Vecs<P> {
-    type Profile = P;
-    type Slots = Vec<Slot<P>>;
-    type Listeners = Vec<Listener>;
-    type Index = Scan;
-    type Memory = ();
-}
 
 /// A sender and a receiver of its own.
 struct Flow {

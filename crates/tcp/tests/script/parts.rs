@@ -1,13 +1,14 @@
 //! What a script's `config` says: the profile, the settings and the sizes.
 
+#[path = "../shared/vecs.rs"]
+mod vecs;
+
+pub(crate) use vecs::Vecs;
+
 use crate::language::{fit, number};
-use core::marker::PhantomData;
 use mainstay_tcp::congestion::{Cubic, NewReno};
-use mainstay_tcp::index::Scan;
 use mainstay_tcp::queue::{ArrayQueue, TxBuf};
-use mainstay_tcp::{
-    Endpoint, Host, Keepalive, Listener, Profile, Settings, SettingsOf, Slot, Std, Tables, Tiny,
-};
+use mainstay_tcp::{Endpoint, Host, Keepalive, Profile, Settings, SettingsOf, Std, Tiny};
 use std::collections::BTreeMap;
 
 /// A buffer of the application, with a number to know it by and room after what is to be sent.
@@ -42,18 +43,6 @@ impl TxBuf for Piece {
 }
 
 pub(crate) type Pieces = ArrayQueue<Piece, 64>;
-
-/// Everything in vectors.
-#[derive(Debug)]
-pub(crate) struct InVecs<P>(PhantomData<P>);
-
-impl<P: Profile> Tables for InVecs<P> {
-    type Profile = P;
-    type Slots = Vec<Slot<P>>;
-    type Listeners = Vec<Listener>;
-    type Index = Scan;
-    type Memory = ();
-}
 
 /// A profile that a script can be run with.
 pub(crate) trait Subject:

@@ -210,7 +210,7 @@ impl<P: Subject> Runner<P> {
             _ => return Err("icmp quotes `seq N`".to_owned()),
         };
         let (local, peer) = self.world.addresses();
-        let tuple = Tuple { local: (local, PORTS.0).into(), peer: (peer, PORTS.1).into() };
+        let tuple = Tuple::new((local, PORTS.0).into(), (peer, PORTS.1).into());
         let sequence = self.world.bases(PORTS.1).ours(quoted);
         self.world.note(&format!("icmp {}", words.join(" ")));
         let verdict =

@@ -2,7 +2,7 @@
 
 use crate::language::fit;
 use crate::notation::{Bases, Seen, Shape};
-use crate::parts::{Config, InVecs, Piece, Subject};
+use crate::parts::{Config, Piece, Subject, Vecs};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use mainstay_base::{Instant, Rng};
 use mainstay_tcp::index::Scan;
@@ -10,9 +10,8 @@ use mainstay_tcp::{
     Engine, Event, FastOpen, Handle, Ingress, Listener, ListenerHandle, Meta, Path, Slot, TcpError,
     Unknown,
 };
-use mainstay_wire::checksum::Checksum;
 use mainstay_wire::ip::Protocol;
-use mainstay_wire::tcp::{CHECKSUM_OFFSET, Flags, Header};
+use mainstay_wire::tcp::{CHECKSUM_OFFSET, Flags, Header, write_checksum};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Our port, and the peer's unless a line says otherwise.
@@ -40,7 +39,7 @@ pub(crate) struct Place {
 
 pub(crate) struct World<P: Subject> {
     pub(crate) config: Config,
-    pub(crate) engine: Engine<InVecs<P>>,
+    pub(crate) engine: Engine<Vecs<P>>,
     pub(crate) now: Instant,
     pub(crate) places: Vec<Place>,
     /// The endpoint that lines speak of.
@@ -176,12 +175,9 @@ impl<P: Subject> World<P> {
         if let Some(len) = shape.extra("truncate")? {
             bytes.truncate(fit(len)?);
         }
-        let len = fit(i64::try_from(bytes.len()).unwrap())?;
-        let mut sum = Checksum::pseudo(peer, local, Protocol::TCP.0, len);
-        sum.add(&bytes);
-        let sum = sum.finish() ^ u16::from(shape.has("badsum"));
-        if let Some(place) = bytes.get_mut(CHECKSUM_OFFSET..CHECKSUM_OFFSET + 2) {
-            place.copy_from_slice(&sum.to_be_bytes());
+        let whole = write_checksum(peer, local, &mut bytes);
+        if whole.is_some() && shape.has("badsum") {
+            bytes[CHECKSUM_OFFSET] ^= 1;
         }
         let unit = shape.extra("unit")?.map(fit).transpose()?;
         let mtu = self.config.mtu()?;
@@ -192,7 +188,7 @@ impl<P: Subject> World<P> {
     }
 
     fn hand_over(&mut self, meta: &Meta, bytes: &[u8]) {
-        let free = |engine: &Engine<InVecs<P>>, place: &Place| {
+        let free = |engine: &Engine<Vecs<P>>, place: &Place| {
             engine
                 .endpoint(place.handle)
                 .is_some_and(|end| end.state() == mainstay_tcp::State::Closed)

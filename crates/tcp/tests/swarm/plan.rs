@@ -10,9 +10,17 @@ pub(crate) const START: Instant = Instant::from_micros(1_000_000);
 /// Which profile, and whether buffers are lent or copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    Host { lent: bool },
-    Std { lent: bool },
-    Tiny { lent: bool },
+    Host {
+        lent: bool,
+    },
+    Std {
+        lent: bool,
+    },
+    Tiny {
+        lent: bool,
+    },
+    /// Rates of delivery are measured, and ranges are kept of what came early.
+    Rated,
 }
 
 /// How an application ends its direction, or everything.
@@ -60,6 +68,10 @@ pub(crate) struct Knobs {
     pub(crate) mtu: u16,
     /// The initial sequence number lies so many bytes before the end of the numbers.
     pub(crate) wrap: Option<u32>,
+    /// Its clock comes round while it lives: what it says at first.
+    pub(crate) clock: Option<Duration>,
+    /// How often the device has no room for a segment.
+    pub(crate) no_buffer_percent: u64,
 }
 
 /// One run.
@@ -116,18 +128,9 @@ impl Plan {
             let least = if v6 { 1280 } else { 600 };
             (at, u16::try_from(least + rng.below(200)).unwrap())
         });
-        Self {
-            seed,
-            v6,
-            simultaneous: one_in(&mut rng, 12),
-            cut: one_in(&mut rng, 2),
-            knobs,
-            apps,
-            links,
-            mtu_falls,
-            heal_at,
-            delay,
-        }
+        let (simultaneous, cut) = (one_in(&mut rng, 12), one_in(&mut rng, 2));
+        let knobs = knobs.map(|knobs| late_knobs(&mut rng, knobs));
+        Self { seed, v6, simultaneous, cut, knobs, apps, links, mtu_falls, heal_at, delay }
     }
 
     /// Whether all must arrive.
@@ -169,7 +172,29 @@ fn knobs(rng: &mut Rng, kind: Kind, keepalive: bool, mtu: u16) -> Knobs {
         quick_acks: pick(rng, &[16, 0]),
         mtu,
         wrap: one_in(rng, 3).then(|| u32::try_from(rng.below(40_000)).unwrap()),
+        clock: None,
+        no_buffer_percent: 0,
     }
+}
+
+/// Bits of a clock of microseconds at which something comes round that is kept of it: answers to what is not acceptable,
+/// microseconds and half of them, ticks of eight, coarse seconds, ticks of a thousand, spans.
+const ROUNDS: [u64; 9] = [29, 31, 32, 34, 35, 36, 41, 42, 46];
+
+/// What was drawn last, so that all else stays what it was.
+fn late_knobs(rng: &mut Rng, mut knobs: Knobs) -> Knobs {
+    if matches!(knobs.kind, Kind::Host { lent: false }) && one_in(rng, 2) {
+        knobs.kind = Kind::Rated;
+    }
+    let before = Duration::from_millis(rng.below(12_000));
+    let round = if one_in(rng, 3) {
+        Duration::from_millis(1 << (31 + rng.below(2))) // the clock of timestamps
+    } else {
+        Duration::from_micros(1 << pick(rng, &ROUNDS))
+    };
+    knobs.clock = (knobs.wrap.is_none() && one_in(rng, 2)).then(|| round - before);
+    knobs.no_buffer_percent = pick(rng, &[0, 0, 0, 2, 20, 60]);
+    knobs
 }
 
 fn app(rng: &mut Rng, heal_at: Instant, smallest: usize, aborts: bool) -> App {

@@ -1,31 +1,24 @@
 //! One engine with one endpoint, and the application on it.
 
+#[path = "../shared/vecs.rs"]
+mod vecs;
+
+pub(crate) use vecs::Vecs;
+
 use crate::lent::{Feed, Given as _};
 use crate::plan::{App, End, Knobs, START};
-use core::marker::PhantomData;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use mainstay_base::{Instant, Rng, Verdict};
 use mainstay_impair::Span;
 use mainstay_tcp::index::Scan;
+use mainstay_tcp::reassembly::Assembly as _;
 use mainstay_tcp::{
     Config, Counters, Disconnected, Endpoint, Engine, Event, Facts, FastOpen, Handle, IcmpError,
     Ignored, Ingress, Keepalive, Listener, Meta, Path, Profile, Push, Settings, SettingsOf, Slot,
-    State, Tables, TcpError,
+    State, TcpError, Transmitted,
 };
 use mainstay_wire::ip::Ecn;
-
-/// Everything in vectors.
-#[derive(Debug)]
-pub(crate) struct Vecs<P>(PhantomData<P>);
-
-impl<P: Profile> Tables for Vecs<P> {
-    type Profile = P;
-    type Slots = Vec<Slot<P>>;
-    type Listeners = Vec<Listener>;
-    type Index = Scan;
-    type Memory = ();
-}
 
 /// A segment as it leaves an engine.
 pub(crate) struct Sent {
@@ -98,6 +91,8 @@ pub(crate) struct Device<P: Profile> {
     read_at: Instant,
     /// It is not accepted twice.
     accepted: bool,
+    no_buffer_percent: u64,
+    device: Rng,
 }
 
 /// Byte `at` of a stream.
@@ -133,7 +128,10 @@ where
             vec![Listener::default(); 2],
             Scan::default(),
         );
-        let storage = vec![0; knobs.receive + knobs.receive.div_ceil(8)];
+        // Ranges stand elsewhere.
+        let marked = P::Assembly::data_len(9) < 9;
+        let marks = if marked { knobs.receive.div_ceil(8) } else { 0 };
+        let storage = vec![0; knobs.receive + marks];
         let queue = P::Queue::with_room(knobs.send);
         let endpoint = Endpoint::new(storage, queue, settings, ()).unwrap();
         let handle = engine.attach(endpoint).unwrap();
@@ -150,6 +148,8 @@ where
             write_at: START,
             read_at: START,
             accepted: false,
+            no_buffer_percent: knobs.no_buffer_percent,
+            device: Rng::from_run(seed ^ 0x3c3c),
         })
     }
 
@@ -375,13 +375,22 @@ where
 
     fn transmit(&mut self, now: Instant) -> Option<Sent> {
         let here = self.here(now);
-        let out = self.engine.poll_transmit(here)?;
-        Some(Sent {
-            ecn: out.ecn,
-            header: out.header.to_vec(),
-            payload: out.payload.as_slice().concat(),
-            unit: out.unit,
-        })
+        loop {
+            let out = self.engine.poll_transmit(here)?;
+            let sent = Sent {
+                ecn: out.ecn,
+                header: out.header.to_vec(),
+                payload: out.payload.as_slice().concat(),
+                unit: out.unit,
+            };
+            if self.device.below(100) >= self.no_buffer_percent {
+                return Some(sent);
+            }
+            self.engine.transmit_result(here, Transmitted::NoBuffer);
+            if self.device.below(3) == 0 {
+                self.engine.transmit_ready();
+            }
+        }
     }
 
     fn receive(&mut self, now: Instant, meta: &Meta, bytes: &[u8]) {
@@ -420,6 +429,7 @@ where
     fn hurry(&mut self) {
         self.app.read_gap = Duration::ZERO;
         self.app.gap = Duration::ZERO;
+        self.no_buffer_percent = 0;
         (self.app.read_size, self.app.chunk) = (1 << 20, self.app.chunk.max(1000));
     }
 

@@ -3,6 +3,7 @@
 use crate::lent::Lent;
 use crate::observer::Observer;
 use crate::plan::{Kind, Knobs, Plan, START};
+use crate::rated::Rated;
 use crate::side::{Device, Sent, Side, describe};
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
@@ -13,7 +14,7 @@ use mainstay_tcp::queue::{ArrayQueue, RingQueue};
 use mainstay_tcp::{
     Disconnected, Host, IcmpError, IcmpKind, Meta, Settings, State, Std, Tiny, Tuple,
 };
-use mainstay_wire::ip::{Dscp, Ecn, Protocol};
+use mainstay_wire::ip::{Ecn, Protocol};
 use mainstay_wire::segment::Split;
 use mainstay_wire::tcp::Header;
 use mainstay_wire::{ipv4, ipv6};
@@ -69,6 +70,7 @@ fn side(plan: &Plan, which: usize, address: IpAddr, keys: [u8; 2]) -> Box<dyn Si
         Kind::Host { lent: false } => Device::<Host<Vec<u8>, Copying, (), AnyCc>>::boxed(
             address, seed, keys, knobs, app, chosen,
         ),
+        Kind::Rated => Device::<Rated>::boxed(address, seed, keys, knobs, app, chosen),
         Kind::Std { lent: true } => {
             Device::<Std<Vec<u8>, Lending>>::boxed(address, seed, keys, knobs, app, cubic)
         }
@@ -314,10 +316,10 @@ impl World {
         let verdict = self.links[from].handle_input_as(now, packet, unit, wire);
         if let Verdict::Dropped(Dropped::Mtu) = verdict {
             let mtu = self.links[from].impairment().mtu.unwrap();
-            let tuple = Tuple {
-                local: SocketAddr::new(self.addresses[from], header.source),
-                peer: SocketAddr::new(self.addresses[1 - from], header.destination),
-            };
+            let tuple = Tuple::new(
+                SocketAddr::new(self.addresses[from], header.source),
+                SocketAddr::new(self.addresses[1 - from], header.destination),
+            );
             let kind = IcmpKind::TooBig { mtu };
             let error = IcmpError { tuple, sequence: header.sequence, kind };
             self.errors.push((now + Duration::from_millis(5), from, error));
@@ -394,6 +396,9 @@ fn clocks(plan: &Plan, addresses: [IpAddr; 2], keys: [u8; 2]) -> [Duration; 2] {
             let ahead = 0_u32.wrapping_sub(before).wrapping_sub(header.sequence);
             clocks[which] = Duration::from_micros(u64::from(ahead) * 4);
         }
+        if let Some(clock) = plan.knobs[which].clock {
+            clocks[which] = clock - (START - Instant::ZERO);
+        }
         let network = network(addresses[which], addresses[1 - which], &sent);
         let packet = [network, sent.header].concat();
         let (meta, bytes) = opened(&packet).unwrap();
@@ -407,29 +412,13 @@ fn network(source: IpAddr, target: IpAddr, sent: &Sent) -> Vec<u8> {
     let mut out = vec![0; 40];
     let len = match (source, target) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => ipv4::Header {
-            dscp: Dscp::new(0),
             ecn: sent.ecn,
-            ident: 0,
-            dont_fragment: true,
-            more_fragments: false,
-            fragment_offset: 0,
-            ttl: 64,
-            protocol: Protocol::TCP,
-            source,
-            destination,
-            router_alert: false,
-            payload_len,
+            ..ipv4::Header::new(source, destination, Protocol::TCP, payload_len)
         }
         .emit(&mut out),
         (IpAddr::V6(source), IpAddr::V6(destination)) => ipv6::Header {
-            dscp: Dscp::new(0),
             ecn: sent.ecn,
-            flow_label: 0,
-            next: Protocol::TCP,
-            hop_limit: 64,
-            source,
-            destination,
-            payload_len,
+            ..ipv6::Header::new(source, destination, Protocol::TCP, payload_len)
         }
         .emit(&mut out),
         _ => None,

@@ -245,18 +245,36 @@ impl Options {
             place[8..].copy_from_slice(&timestamps.echo.to_be_bytes());
             return Some(12);
         }
-        let mut list = List { bytes: [0; OPTIONS_MAX], len: 0 };
+        match out.first_chunk_mut() {
+            Some(out) => self.emit_any(syn, out),
+            None => self.emit_short(syn, out),
+        }
+    }
+
+    /// Where there is not room for all that options may be.
+    #[cold]
+    #[inline(never)]
+    fn emit_short(&self, syn: bool, out: &mut [u8]) -> Option<usize> {
+        let mut whole = [0; OPTIONS_MAX];
+        let len = self.emit_any(syn, &mut whole)?;
+        out.get_mut(..len)?.copy_from_slice(whole.get(..len)?);
+        Some(len)
+    }
+
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn emit_any(&self, syn: bool, out: &mut [u8; OPTIONS_MAX]) -> Option<usize> {
+        let mut list = List { bytes: out, len: 0 };
         if syn {
             self.emit_syn(&mut list);
         } else {
             self.emit_other(&mut list);
         }
-        let len = list.len.next_multiple_of(4);
-        out.get_mut(..len)?.copy_from_slice(list.bytes.get(..len)?);
+        let (end, len) = (list.len, list.len.next_multiple_of(4));
+        out.get_mut(end..len)?.fill(END);
         Some(len)
     }
 
-    fn emit_syn(&self, list: &mut List) {
+    fn emit_syn(&self, list: &mut List<'_>) {
         if let Some(mss) = self.mss {
             list.push(MSS, &mss.to_be_bytes());
         }
@@ -276,7 +294,7 @@ impl Options {
         }
     }
 
-    fn emit_other(&self, list: &mut List) {
+    fn emit_other(&self, list: &mut List<'_>) {
         if self.timestamps.is_some() {
             list.pad(2);
         }
@@ -285,27 +303,25 @@ impl Options {
         let fitting = OPTIONS_MAX.saturating_sub(list.len).saturating_sub(4) / 8;
         let blocks = self.sack.as_slice();
         let blocks = blocks.get(..fitting).unwrap_or(blocks);
-        if !blocks.is_empty() {
-            let mut body = [[0; 8]; 4];
-            for (place, block) in body.iter_mut().zip(blocks) {
-                place[..4].copy_from_slice(&block.left.to_be_bytes());
-                place[4..].copy_from_slice(&block.right.to_be_bytes());
-            }
+        let len = u8::try_from(blocks.len()).unwrap_or(0).saturating_mul(8);
+        if len > 0 {
             list.pad(2);
-            list.push(SACK, body.get(..blocks.len()).unwrap_or(&[]).as_flattened());
+            list.put(&[SACK, len.saturating_add(2)]);
+            for block in blocks {
+                list.put(&block.left.to_be_bytes());
+                list.put(&block.right.to_be_bytes());
+            }
         }
     }
 
-    fn emit_timestamps(&self, list: &mut List) {
+    fn emit_timestamps(&self, list: &mut List<'_>) {
         if let Some(Timestamps { value, echo }) = self.timestamps {
-            let mut body = [0; 8];
-            body[..4].copy_from_slice(&value.to_be_bytes());
-            body[4..].copy_from_slice(&echo.to_be_bytes());
-            list.push(TIMESTAMPS, &body);
+            let words = [value.to_be_bytes(), echo.to_be_bytes()];
+            list.push(TIMESTAMPS, words.as_flattened());
         }
     }
 
-    fn emit_user_timeout(&self, list: &mut List) {
+    fn emit_user_timeout(&self, list: &mut List<'_>) {
         if let Some(UserTimeout { minutes, value }) = self.user_timeout {
             let both = (value & 0x7fff) | if minutes { 0x8000 } else { 0 };
             list.push(USER_TIMEOUT, &both.to_be_bytes());
@@ -331,32 +347,36 @@ fn timestamps(body: [u8; 8]) -> Timestamps {
 }
 
 /// Options being written.
-struct List {
-    bytes: [u8; OPTIONS_MAX],
+struct List<'a> {
+    bytes: &'a mut [u8; OPTIONS_MAX],
     len: usize,
 }
 
-impl List {
+impl List<'_> {
     /// Writes one option, or nothing if it does not fit.
     fn push(&mut self, kind: u8, body: &[u8]) {
         let Some(len) = u8::try_from(body.len()).ok().and_then(|len| len.checked_add(2)) else {
             return;
         };
-        let rest = self.bytes.get_mut(self.len..).unwrap_or_default();
-        let Some((place, _)) = rest.split_at_mut_checked(len.into()) else { return };
-        let Some((head, place)) = place.split_first_chunk_mut() else { return };
-        *head = [kind, len];
-        place.copy_from_slice(body);
-        self.len = self.len.saturating_add(len.into());
+        if OPTIONS_MAX.saturating_sub(self.len) >= len.into() {
+            self.put(&[kind, len]);
+            self.put(body);
+        }
+    }
+
+    /// Writes bytes, or nothing if they do not fit.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn put(&mut self, bytes: &[u8]) {
+        let end = self.len.saturating_add(bytes.len());
+        if let Some(place) = self.bytes.get_mut(self.len..end) {
+            place.copy_from_slice(bytes);
+            self.len = end;
+        }
     }
 
     /// Writes `count` NOPs, or nothing if they do not fit.
     fn pad(&mut self, count: usize) {
-        let end = self.len.saturating_add(count);
-        if let Some(place) = self.bytes.get_mut(self.len..end) {
-            place.fill(NOP);
-            self.len = end;
-        }
+        self.put([NOP; 2].get(..count).unwrap_or_default());
     }
 }
 

@@ -30,9 +30,7 @@ impl Routed {
     pub fn new(test: &str, kind: WireKind, words: [&str; 2]) -> Self {
         let (router, far) = (Site::namespace(test), Site::namespace(test));
         let port = |site: &Site| {
-            let path = site.network().unwrap();
-            let name = path.file_name().unwrap().to_str().unwrap();
-            LinkPort::open(&format!("tap:{WAY}@{name}"), false).unwrap()
+            LinkPort::open(&format!("tap:{WAY}@{}", site.network_name()), false).unwrap()
         };
         for site in [&router, &far] {
             Lan::over(site, Lan::trust_addresses);

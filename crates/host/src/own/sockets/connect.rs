@@ -3,11 +3,10 @@
 use super::connection::Connection;
 use super::hub::{Inside, Share};
 use core::future::{Future, poll_fn};
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use mainstay_base::Instant;
-use mainstay_net::AddressState;
 use mainstay_net::network::Settings;
 use mainstay_tcp::{Endpoint, Handle, ListenerHandle, TcpError};
 use std::io;
@@ -44,7 +43,7 @@ impl Connect {
                     inside.hold(handle);
                     Some(Ok((handle, ends(inside, handle))))
                 }
-                Err(TcpError::NoRoute) if settles(inside, peer.ip()) => {
+                Err(TcpError::NoRoute) if inside.network.is_settling(peer.ip()) => {
                     inside.wait_settled(context);
                     None
                 }
@@ -150,14 +149,6 @@ fn ends(inside: &Inside, handle: Handle) -> [SocketAddr; 2] {
     let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
     let endpoint = inside.network.engine().endpoint(handle);
     endpoint.map_or([nowhere; 2], |endpoint: &Endpoint<_>| [endpoint.local(), endpoint.peer()])
-}
-
-/// Whether an address of this one's family may be ours soon.
-fn settles(inside: &Inside, like: IpAddr) -> bool {
-    let mut addresses = inside.network.stack().interfaces().flat_map(|i| i.addresses);
-    addresses.any(|(prefix, state)| {
-        state == AddressState::Tentative && prefix.address().is_ipv4() == like.is_ipv4()
-    })
 }
 
 /// Why it could not even be begun, in the words of sockets.

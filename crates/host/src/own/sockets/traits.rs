@@ -7,6 +7,33 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::io;
 
+/// The write trait of a library: the two differ in the name of the last method only.
+macro_rules! writes {
+    ($feature:literal, $write:path, $close:ident, $($connection:ty),+) => {$(
+        #[cfg(feature = $feature)]
+        impl $write for $connection {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+                bytes: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                Connection::poll_write(&self, context, bytes)
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(())) // what was written is the stack's
+            }
+
+            fn $close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(self.finish())
+            }
+        }
+    )+};
+}
+
+writes!("tokio", tokio::io::AsyncWrite, poll_shutdown, Connection, &Connection);
+writes!("futures", futures_io::AsyncWrite, poll_close, Connection, &Connection);
+
 #[cfg(feature = "tokio")]
 impl tokio::io::AsyncRead for &Connection {
     fn poll_read(
@@ -27,25 +54,6 @@ impl tokio::io::AsyncRead for &Connection {
 }
 
 #[cfg(feature = "tokio")]
-impl tokio::io::AsyncWrite for &Connection {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Connection::poll_write(&self, context, bytes)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(())) // what was written is the stack's
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.finish())
-    }
-}
-
-#[cfg(feature = "tokio")]
 impl tokio::io::AsyncRead for Connection {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -53,25 +61,6 @@ impl tokio::io::AsyncRead for Connection {
         out: &mut tokio::io::ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         tokio::io::AsyncRead::poll_read(Pin::new(&mut &*self), context, out)
-    }
-}
-
-#[cfg(feature = "tokio")]
-impl tokio::io::AsyncWrite for Connection {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Self::poll_write(&self, context, bytes)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.finish())
     }
 }
 
@@ -87,25 +76,6 @@ impl futures_io::AsyncRead for &Connection {
 }
 
 #[cfg(feature = "futures")]
-impl futures_io::AsyncWrite for &Connection {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Connection::poll_write(&self, context, bytes)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.finish())
-    }
-}
-
-#[cfg(feature = "futures")]
 impl futures_io::AsyncRead for Connection {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -113,24 +83,5 @@ impl futures_io::AsyncRead for Connection {
         out: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         Self::poll_read(&self, context, out)
-    }
-}
-
-#[cfg(feature = "futures")]
-impl futures_io::AsyncWrite for Connection {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Self::poll_write(&self, context, bytes)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.finish())
     }
 }

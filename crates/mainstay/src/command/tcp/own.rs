@@ -1,27 +1,41 @@
 //! Over our own stack on a link.
 
 use super::flow::{CHUNK, Sink, Source};
-use super::report::Report;
+use super::report::{Report, say};
 use super::trace::Trace;
 use crate::command::args::{self, Role};
 use crate::command::exit::{Exit, Failure};
-use core::net::IpAddr;
+use crate::command::link;
+use core::slice;
 use core::time::Duration;
 use mainstay_base::Instant;
 use mainstay_host::own::{Pump, WireKind, WireOptions};
-use mainstay_net::AddressState;
 use mainstay_net::network::{Config, Event};
 use mainstay_tcp::queue::CopyQueue as _;
-use mainstay_tcp::{Disconnected, Facts, Handle, ListenerHandle, Push, TcpError};
+use mainstay_tcp::{Disconnected, Facts, Handle, ListenerHandle, Push, Soft, TcpError};
 
 /// Between two looks when nothing happens. chosen: only bounds how late the line a second is
 pub(super) const LOOK: Duration = Duration::from_millis(100);
 
-pub(crate) fn run(args: &args::Tcp, config: Config, link: WireOptions) -> Result<(), Failure> {
+/// Why a connection could not begin, for people.
+pub(super) const UNREACHABLE: &str =
+    "nobody on the link has this address, or a router knows no way";
+
+/// Says of links that were to have a thread of the kernel's that they have none.
+pub(super) fn tell_unthreaded(args: &args::Tcp, pump: &Pump) {
+    for wire in pump.links().iter().filter(|wire| args.own.threaded && !wire.link().is_threaded()) {
+        say(&format!(
+            "{}: no thread of the kernel's can be had, it is left out",
+            wire.link().name()
+        ));
+    }
+}
+
+pub(crate) fn run(args: &args::Tcp, config: Config, link: &WireOptions) -> Result<(), Failure> {
     let bare = link.kind == WireKind::Tun;
-    let name = link.name.clone();
-    let mut pump = Pump::open(config, &[link])
-        .map_err(|error| Failure::new(Exit::Usage, format!("{name}: {error}")))?;
+    let mut pump =
+        Pump::open(config, slice::from_ref(link)).map_err(|error| link::failure(link, &error))?;
+    tell_unthreaded(args, &pump);
     let waker = pump.waker();
     let source = Source::new(args, move || waker.wake())?;
     let mut trace = Trace::new(args, bare)?;
@@ -29,7 +43,7 @@ pub(crate) fn run(args: &args::Tcp, config: Config, link: WireOptions) -> Result
     let mut handle = None;
     match args.role {
         Role::Connect => {
-            handle = Some(connect(args, &mut pump, &mut trace)?);
+            handle = Some(connect(args, link, &mut pump, &mut trace)?);
         }
         Role::Listen => {
             let opened = pump.network_mut().listen(args.address);
@@ -45,10 +59,11 @@ pub(crate) fn run(args: &args::Tcp, config: Config, link: WireOptions) -> Result
         finished: false,
         over: false,
         ended: None,
+        unreachable: false,
         resent: 0,
     };
-    while talk.ended.is_none() {
-        pump.turn(Some(LOOK), |at, way, frame| trace.frame(at, way, frame))?;
+    while talk.ended.is_none() && !talk.unreachable {
+        turn(link, &mut pump, &mut trace, LOOK)?;
         talk.take_events(&mut pump, &mut listener, &mut handle);
         if let Some(handle) = handle {
             talk.exchange(&mut pump, handle)?;
@@ -57,39 +72,48 @@ pub(crate) fn run(args: &args::Tcp, config: Config, link: WireOptions) -> Result
             }
         }
     }
-    pump.turn(Some(Duration::ZERO), |at, way, frame| trace.frame(at, way, frame))?;
+    turn(link, &mut pump, &mut trace, Duration::ZERO)?;
     talk.conclude(args, &pump, handle)?;
     trace.write(args)
+}
+
+/// Serves the link once, waiting so long at most.
+pub(super) fn turn(
+    link: &WireOptions,
+    pump: &mut Pump,
+    trace: &mut Trace,
+    wait: Duration,
+) -> Result<(), Failure> {
+    let served = pump.turn(Some(wait), |at, way, frame| trace.frame(at, way, frame));
+    served.map_err(|error| link::failure(link, &error))
 }
 
 /// Connects, as soon as there is an address for it: whether somebody else has ours is asked for a second first.
 pub(super) fn connect(
     args: &args::Tcp,
+    link: &WireOptions,
     pump: &mut Pump,
     trace: &mut Trace,
 ) -> Result<Handle, Failure> {
     loop {
         let now = pump.now();
         match pump.network_mut().connect(now, args.address, None, 0) {
-            Err(TcpError::NoRoute) if settles(pump, args.address.ip()) => {
-                pump.turn(Some(LOOK), |at, way, frame| trace.frame(at, way, frame))?;
+            Err(TcpError::NoRoute) if pump.network().is_settling(args.address.ip()) => {
+                turn(link, pump, trace, LOOK)?;
             }
             outcome => return outcome.map_err(|error| refused(args, error)),
         }
     }
 }
 
-/// Whether an address of this one's family may be ours soon.
-fn settles(pump: &Pump, like: IpAddr) -> bool {
-    let mut addresses = pump.network().stack().interfaces().flat_map(|i| i.addresses);
-    addresses.any(|(prefix, state)| {
-        state == AddressState::Tentative && prefix.address().is_ipv4() == like.is_ipv4()
-    })
-}
-
 pub(super) fn refused(args: &args::Tcp, error: TcpError) -> Failure {
     let code = if error == TcpError::NoRoute { Exit::Unreachable } else { Exit::Usage };
-    Failure::new(code, format!("{}: {error}", args.address))
+    let hint = if code == Exit::Unreachable && args.own.gateways.is_empty() {
+        "; what is not on the link itself needs a --gateway"
+    } else {
+        ""
+    };
+    Failure::new(code, format!("{}: {error}{hint}", args.address))
 }
 
 /// Both sides have finished; what is left is only so that old segments do no harm.
@@ -111,6 +135,8 @@ struct Talk {
     finished: bool,
     over: bool,
     ended: Option<Disconnected>,
+    /// It could not begin, since nobody is there.
+    unreachable: bool,
     resent: u32,
 }
 
@@ -142,6 +168,11 @@ impl Talk {
                     if *handle == Some(of) && reason != Disconnected::TimeWait =>
                 {
                     self.ended = Some(reason);
+                }
+                Event::Tcp(of, mainstay_tcp::Event::Error(Soft::Unreachable))
+                    if *handle == Some(of) && self.start.is_none() =>
+                {
+                    self.unreachable = true;
                 }
                 Event::Tcp(..) | Event::Incoming(_) | Event::Stack(_) => {}
             }
@@ -193,10 +224,16 @@ impl Talk {
         pump: &Pump,
         handle: Option<Handle>,
     ) -> Result<(), Failure> {
+        if self.unreachable {
+            let words = format!("{}: {UNREACHABLE}", args.address);
+            return Err(Failure::new(Exit::Unreachable, words));
+        }
         let passed = self.start.map_or(Duration::ZERO, |start| pump.now().since(start));
         let facts = handle.and_then(|handle| pump.network().engine().endpoint(handle));
         let facts = facts.map(|endpoint| known(&endpoint.facts())).unwrap_or_default();
-        self.report.end(passed, &facts);
+        if self.start.is_some() {
+            self.report.end(passed, &facts);
+        }
         let code = match self.ended {
             None | Some(Disconnected::Normal) => return Ok(()),
             Some(Disconnected::TimedOut) => Exit::Timeout,

@@ -3,12 +3,14 @@
 use super::{Ground, Input, Place};
 use crate::command::args::{self, Role};
 use crate::command::exit::{Exit, Failure};
-use crate::command::tcp::own::{LOOK, connect, known, refused};
+use crate::command::link;
+use crate::command::tcp::own::{LOOK, UNREACHABLE, connect, known, refused, tell_unthreaded, turn};
 use crate::command::tcp::trace::Trace;
+use core::slice;
 use core::time::Duration;
 use mainstay_host::own::{Pump, WireKind, WireOptions};
 use mainstay_net::network::{Config, Event};
-use mainstay_tcp::{Disconnected, Endpoint, Handle, ListenerHandle, Push, State, TcpError};
+use mainstay_tcp::{Disconnected, Endpoint, Handle, ListenerHandle, Push, Soft, State, TcpError};
 
 /// How long what was sent last may take to arrive. chosen: as the command's streams have
 const LINGER: Duration = Duration::from_secs(3);
@@ -17,6 +19,7 @@ const LINGER: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(crate) struct Own<'a> {
     args: &'a args::Tcp,
+    link: WireOptions,
     pump: Pump,
     trace: Trace,
     listener: Option<ListenerHandle>,
@@ -27,6 +30,8 @@ pub(crate) struct Own<'a> {
 struct Connection {
     handle: Handle,
     ended: Option<Disconnected>,
+    /// It could not begin, since nobody is there.
+    unreachable: bool,
 }
 
 impl<'a> Own<'a> {
@@ -35,9 +40,10 @@ impl<'a> Own<'a> {
         config: Config,
         link: WireOptions,
     ) -> Result<Self, Failure> {
-        let (bare, name) = (link.kind == WireKind::Tun, link.name.clone());
-        let mut pump = Pump::open(config, &[link])
-            .map_err(|error| Failure::new(Exit::Usage, format!("{name}: {error}")))?;
+        let bare = link.kind == WireKind::Tun;
+        let mut pump = Pump::open(config, slice::from_ref(&link))
+            .map_err(|error| link::failure(&link, &error))?;
+        tell_unthreaded(args, &pump);
         let listener = match args.role {
             Role::Connect => None,
             Role::Listen => {
@@ -46,11 +52,11 @@ impl<'a> Own<'a> {
             }
         };
         let trace = Trace::new(args, bare)?;
-        Ok(Self { args, pump, trace, listener, connections: Vec::new() })
+        Ok(Self { args, link, pump, trace, listener, connections: Vec::new() })
     }
 
     fn add(&mut self, handle: Handle) -> Place {
-        self.connections.push(Connection { handle, ended: None });
+        self.connections.push(Connection { handle, ended: None, unreachable: false });
         self.connections.len() - 1
     }
 
@@ -65,9 +71,15 @@ impl<'a> Own<'a> {
     fn note_events(&mut self) {
         let now = self.pump.now();
         while let Some(event) = self.pump.network_mut().poll_event(now) {
-            if let Event::Tcp(handle, mainstay_tcp::Event::Disconnected(reason)) = event
+            let Event::Tcp(handle, event) = event else { continue };
+            let state = self.pump.network().engine().endpoint(handle).map(Endpoint::state);
+            let Some(of) = self.connections.iter_mut().find(|of| of.handle == handle) else {
+                continue;
+            };
+            let nobody = event == mainstay_tcp::Event::Error(Soft::Unreachable);
+            of.unreachable |= nobody && state == Some(State::SynSent);
+            if let mainstay_tcp::Event::Disconnected(reason) = event
                 && reason != Disconnected::TimeWait
-                && let Some(of) = self.connections.iter_mut().find(|of| of.handle == handle)
             {
                 of.ended = Some(reason);
             }
@@ -76,8 +88,12 @@ impl<'a> Own<'a> {
 
     /// Why a connection is no more.
     fn end(&self, place: Place) -> Failure {
-        let ended = self.connections.get(place).and_then(|connection| connection.ended);
+        let connection = self.connections.get(place);
+        let ended = connection.and_then(|connection| connection.ended);
         let (code, words) = match ended {
+            _ if connection.is_some_and(|connection| connection.unreachable) => {
+                (Exit::Unreachable, UNREACHABLE)
+            }
             Some(Disconnected::Refused) => (Exit::Refused, "refused"),
             Some(Disconnected::TimedOut) => (Exit::Timeout, "nobody answers"),
             _ => (Exit::Refused, "the peer ended the connection at once"),
@@ -86,8 +102,7 @@ impl<'a> Own<'a> {
     }
 
     fn turn_for(&mut self, wait: Duration) -> Result<(), Failure> {
-        let trace = &mut self.trace;
-        self.pump.turn(Some(wait), |at, way, frame| trace.frame(at, way, frame))?;
+        turn(&self.link, &mut self.pump, &mut self.trace, wait)?;
         self.note_events();
         Ok(())
     }
@@ -95,7 +110,7 @@ impl<'a> Own<'a> {
 
 impl Ground for Own<'_> {
     fn connect(&mut self) -> Result<Place, Failure> {
-        let handle = connect(self.args, &mut self.pump, &mut self.trace)?;
+        let handle = connect(self.args, &self.link, &mut self.pump, &mut self.trace)?;
         Ok(self.add(handle))
     }
 
@@ -118,10 +133,11 @@ impl Ground for Own<'_> {
         if live.endpoint().is_some_and(Endpoint::is_end_of_stream) {
             return Ok(Input::End);
         }
-        match self.connections.get(place).and_then(|connection| connection.ended) {
-            None => Ok(Input::Nothing),
+        let Some(connection) = self.connections.get(place) else { return Ok(Input::Nothing) };
+        match connection.ended {
+            None if !connection.unreachable => Ok(Input::Nothing),
             Some(Disconnected::Normal) => Ok(Input::End),
-            Some(_) => Err(self.end(place)),
+            None | Some(_) => Err(self.end(place)),
         }
     }
 

@@ -108,6 +108,10 @@ impl Client<'_> {
     }
 
     fn obey(&mut self, ground: &mut dyn Ground, state: State) -> Result<(), Failure> {
+        // Each answer is much longer than the question: who does not read them asks in vain.
+        if matches!(state, State::Parameters | State::Results) && !self.control.is_flushed() {
+            return Err(interrupted(self.args, state));
+        }
         match state {
             State::Parameters => self.control.push_text(&self.wanted.to_json()),
             State::CreateStreams => {

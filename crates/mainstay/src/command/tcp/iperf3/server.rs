@@ -16,6 +16,9 @@ const NOT_IMPLEMENTED: u32 = 13;
 /// How long the last of an agreed count is waited for. chosen: a few round trips of a slow path
 const DRAIN: Duration = Duration::from_secs(2);
 
+/// Connections that have not said who they are, at once. chosen: as many as a test has at most; others wait
+const COMERS_MAX: usize = 128;
+
 pub(super) fn run(
     args: &args::Tcp,
     ground: &mut dyn Ground,
@@ -146,7 +149,9 @@ impl Server<'_> {
     fn take_streams(&mut self, ground: &mut dyn Ground) -> Result<bool, Failure> {
         let Some((wanted, cookie)) = self.wanted.zip(self.cookie) else { return Ok(false) };
         let mut busy = false;
-        while let Some(place) = ground.accept()? {
+        while self.comers.len() < COMERS_MAX
+            && let Some(place) = ground.accept()?
+        {
             self.comers.push((place, Vec::new()));
             busy = true;
         }

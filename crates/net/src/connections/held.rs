@@ -1,38 +1,29 @@
 //! Attempts that wait for an address of ours: whether somebody else has it is asked for a second or two first
 //! (RFC 4862 §5.4, RFC 5227 §2.1), and there is no way out with none.
 
-use super::{Fact, Own};
-use core::net::{IpAddr, SocketAddr};
+use super::{Connections, Fact};
+use alloc::vec::Vec;
+use core::net::SocketAddr;
 use mainstay_base::{Errno, Instant, SocketId};
-use mainstay_net::AddressState;
-use mainstay_node::SocketOptions;
 
 /// What is to be begun, and what was asked of it meanwhile.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) target: SocketAddr,
-    pub(super) options: SocketOptions,
+    pub(super) no_delay: bool,
     pub(super) wants: bool,
     pub(super) finishing: bool,
 }
 
-impl Own {
-    /// Whether an address of this one's family may be ours soon.
-    pub(super) fn is_settling(&self, like: IpAddr) -> bool {
-        let mut addresses = self.network.stack().interfaces().flat_map(|i| i.addresses);
-        addresses.any(|(prefix, state)| {
-            state == AddressState::Tentative && prefix.address().is_ipv4() == like.is_ipv4()
-        })
-    }
-
+impl Connections {
     /// Begins what waited, now that an address has settled, or was found to be somebody else's; what cannot be begun.
     pub(super) fn begin_held(&mut self, now: Instant) -> Option<Fact> {
         let ids: Vec<SocketId> = self.held.keys().copied().collect();
         for id in ids {
             let Some(held) = self.held.get(&id) else { continue };
-            let (target, options) = (held.target, held.options);
-            match self.begin(now, id, target, options) {
-                Err(Errno::Unreachable) if self.is_settling(target.ip()) => {}
+            let (target, no_delay) = (held.target, held.no_delay);
+            match self.begin(now, id, target, no_delay) {
+                Err(Errno::Unreachable) if self.network.is_settling(target.ip()) => {}
                 outcome => {
                     let held = self.held.remove(&id)?;
                     if let Err(errno) = outcome {
