@@ -122,6 +122,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Bytes are acknowledged in sequence (TCP-137).
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn advance(
         &mut self,
         now: Now,
@@ -132,7 +133,8 @@ impl<P: Profile> Endpoint<P> {
         told.acked = ack - self.una;
         let newest = self.losses.acknowledged(ack, told.acked, told.trips, now.micros);
         told.newest = newer(told.newest, newest);
-        let held = clamp(self.board.advance(told.acked as usize));
+        let none = self.board.is_empty();
+        let held = if none { 0 } else { clamp(self.board.advance(told.acked as usize)) };
         told.delivered = told.acked - held;
         let fin = self.bits.has(Bits::FIN_SENT) && ack == self.nxt;
         self.una = ack;

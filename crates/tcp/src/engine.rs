@@ -499,7 +499,8 @@ impl<T: Tables> Engine<T> {
     }
 
     /// The same of addresses where they lie.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(target_os = "none", inline)]
     fn find_between(&self, local: (&IpAddr, u16), peer: (&IpAddr, u16)) -> Option<usize> {
         let slots = self.slots.as_ref();
         let is = |slot: usize| {

@@ -179,7 +179,8 @@ impl<P: Profile> Endpoint<P> {
     /// Where windows are scaled, rounding down moves the edge that the peer sees to the left and rounding up promises
     /// more. What there is no room for is never promised: that window would not close any more, and a peer that fills
     /// it would take us for dead.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn advertise(&mut self) -> u16 {
         let sayable = self.sayable();
         let (room, told) = (self.limited(sayable), self.rcv_adv.since(self.rcv_nxt));
@@ -192,7 +193,8 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// An acknowledgement is leaving, alone or with data (TCP-412).
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn acknowledged_peer(&mut self) {
         self.ack_sent = self.rcv_nxt;
         if let Some(accurate) = self.fine.accurate_mut() {

@@ -53,7 +53,7 @@ impl<O: Offset, S> Episode<O, S> {
 
 impl<P: Profile> Endpoint<P> {
     /// What may be outstanding.
-    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn cwnd(&self) -> u32 {
         let window = self.congestion_window();
@@ -64,7 +64,8 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The same without what only spreads it.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn congestion_window(&self) -> u32 {
         if !self.bits.has(Bits::RECOVERY) || self.congestion.owns_recovery() {
             return self.congestion.cwnd();
@@ -320,6 +321,7 @@ impl<P: Profile> Endpoint<P> {
         }
     }
 
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     fn tell_controller(
         &mut self,
         now: Now,

@@ -34,7 +34,7 @@ impl Checksum {
     /// The same of addresses in sixteen octets each, IPv4 ones as IPv4-mapped ones: what those begin with adds nothing to
     /// a ones-complement sum that is not zero. RFC 4291 §2.5.5.2
     #[must_use]
-    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     #[cfg_attr(target_os = "none", inline(never))]
     pub fn pseudo_mapped(source: [u8; 16], destination: [u8; 16], protocol: u8, len: u32) -> Self {
         let rest = (u64::from(len) << 32) | u64::from(protocol);
