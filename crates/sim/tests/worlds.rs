@@ -94,3 +94,12 @@ const OWN_WORLDS: u64 = 30;
 fn drawn_worlds_over_our_own_tcp_keep_every_promise_and_recover() {
     all(Carrier::Own, OWN_WORLDS);
 }
+
+// In these a device's timers were asked just when they were due, and what they brought about was left lying.
+#[test]
+fn worlds_that_once_stood_still_recover() {
+    for seed in [0x58, 0x7ec] {
+        let report = check(seed, Carrier::Own);
+        assert!(report.is_ok(), "{}", failed(seed, Carrier::Own, &report.unwrap_err()));
+    }
+}
