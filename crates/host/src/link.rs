@@ -27,6 +27,8 @@ mod namespace;
 mod packet;
 #[cfg(target_os = "linux")]
 mod tap;
+#[cfg(target_os = "linux")]
+mod threaded;
 #[cfg(not(target_os = "linux"))]
 mod unsupported;
 
@@ -60,6 +62,15 @@ pub struct LinkOptions {
     /// The kernel may leave checksums and TCP segmentation to us, and we to it. False: frames are complete
     /// both ways, and have no header, which saves a tenth of what a short one costs.
     pub offload: bool,
+    /// A thread of the kernel's takes what we send, and merges it, so that sending is only putting a frame in a queue.
+    /// Where it is not, each frame is received within the call that sends it.
+    ///
+    /// For bulk in plain frames where there is a processor to spare: sending costs us half, and the machine half (measured:
+    /// `docs/benchmarks.md`). A frame that comes alone waits until the thread runs, 3 µs and more where others want the
+    /// processor too; the queue has no bound but what connections may have in flight. Asks for Linux 5.12 and `CAP_NET_ADMIN`, and for `CAP_SYS_ADMIN` where `/sys` is of another network
+    /// namespace; or somebody has switched it on for a persistent interface, which keeps it. Where it cannot be had the
+    /// link opens without: [`Link::is_threaded`] tells. No matter to packet sockets.
+    pub threaded: bool,
 }
 
 /// What became of a frame.

@@ -96,6 +96,7 @@ pub fn run(seed: u64, carrier: Carrier) -> Result<Report, String> {
     if well {
         wrong.clear();
     } else {
+        wrong.push(judge::connections(&swarm.world));
         wrong.extend(swarm.world.describe_own(0).lines().map(str::to_owned));
     }
     swarm.destroy_all();

@@ -1,5 +1,5 @@
 //! Worlds drawn from seeds, each fourth run twice: 200 over pipes of bytes, and some over our own TCP and links for frames.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 use mainstay_sim::swarm::{self, Carrier};
 

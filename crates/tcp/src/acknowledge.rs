@@ -83,7 +83,7 @@ impl<P: Profile> Endpoint<P> {
     /// The window a segment offers; never scaled in a SYN (TCP-124).
     #[inline]
     pub(crate) fn scaled(&self, segment: &Segment<'_>) -> u32 {
-        let shift = if segment.flags.contains(Flags::SYN) { 0 } else { self.shift_out };
+        let shift = if segment.flags.contains(Flags::SYN) { 0 } else { self.shifts.peers() };
         u32::from(segment.window) << shift
     }
 
@@ -130,7 +130,7 @@ impl<P: Profile> Endpoint<P> {
         told: &mut Told<<P::Rate as Rate>::Stamp>,
     ) {
         told.acked = ack - self.una;
-        let newest = self.losses.acknowledged(ack, told.trips, now.micros);
+        let newest = self.losses.acknowledged(ack, told.acked, told.trips, now.micros);
         told.newest = newer(told.newest, newest);
         let held = clamp(self.board.advance(told.acked as usize));
         told.delivered = told.acked - held;

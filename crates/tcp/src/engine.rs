@@ -527,7 +527,6 @@ impl<T: Tables> Engine<T> {
         Birth {
             iss: isn::initial_sequence::<PrfOf<T>>(secret, tuple, now.instant()),
             ts_offset: isn::timestamp_offset::<PrfOf<T>>(secret, tuple),
-            flow: isn::flow_label::<PrfOf<T>>(secret, tuple),
             mss: mtu.saturating_sub(headers).max(MSS_MIN),
         }
     }

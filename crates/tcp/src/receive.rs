@@ -153,7 +153,7 @@ impl<P: Profile> Endpoint<P> {
     /// What there is room for and a header can say.
     #[inline]
     fn sayable(&self) -> u32 {
-        clamp(self.ring.room(self.storage.as_ref())).min(u32::from(u16::MAX) << self.shift_in)
+        clamp(self.ring.room(self.storage.as_ref())).min(u32::from(u16::MAX) << self.shifts.ours())
     }
 
     /// Whether the right edge can move far enough to be worth saying (RFC 9293 §3.8.6.2.2, TCP-474).
@@ -184,7 +184,7 @@ impl<P: Profile> Endpoint<P> {
         let sayable = self.sayable();
         let (room, told) = (self.limited(sayable), self.rcv_adv.since(self.rcv_nxt));
         let window = if room > told && self.is_worth_telling(room) { room } else { told };
-        let shift = self.shift_in & 15;
+        let shift = self.shifts.ours();
         let rounded = ((window + (1 << shift) - 1) >> shift).min(sayable >> shift);
         let field = u16::try_from(rounded).unwrap_or(u16::MAX);
         self.rcv_adv = self.rcv_adv.later(self.rcv_nxt + (u32::from(field) << shift));

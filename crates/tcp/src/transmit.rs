@@ -190,7 +190,7 @@ impl<P: Profile> Endpoint<P> {
 
     /// A probe for a loss at the end: new data if there is some, else the last segment again (RFC 8985 §7.3).
     fn poll_tail(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
-        if self.una == self.nxt {
+        if self.una == self.nxt || self.bits.has(Bits::RECOVERY) {
             return None;
         }
         let unit = self.unit();
@@ -207,9 +207,7 @@ impl<P: Profile> Endpoint<P> {
             let len = self.reach(start, self.nxt - start, unit);
             self.resend(now, Hole { start, end: start + len }, out)
         };
-        if let Some(fine) = self.fine.get_mut() {
-            fine.tail_end = self.nxt;
-        }
+        self.set_recover_point(self.nxt);
         self.rearm(now, None); // now the timeout proper
         Some(outgoing)
     }

@@ -16,6 +16,7 @@ use mainstay_host::link::{
 };
 use mainstay_test_support::{Deadline, Site, program, wait_until};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use std::fs::read_link;
 use std::io::{ErrorKind, IoSlice, Read, Write};
 use std::net::{TcpStream, UdpSocket};
@@ -48,7 +49,12 @@ fn ip(site: &Site, command: &str) -> String {
 
 /// An interface that is up, with the kernel's address on it and ours known as its neighbour.
 fn open(site: &Site, kind: LinkKind, offload: bool) -> Link {
-    let link = Link::open(&LinkOptions { name: "ms%d".to_owned(), kind, offload }).unwrap();
+    open_with(site, kind, offload, false)
+}
+
+fn open_with(site: &Site, kind: LinkKind, offload: bool, threaded: bool) -> Link {
+    let options = LinkOptions { name: "ms%d".to_owned(), kind, offload, threaded };
+    let link = Link::open(&options).unwrap();
     let name = link.name().to_owned();
     assert_eq!(name, "ms0");
     link.set_up().unwrap();
@@ -321,6 +327,34 @@ fn many_frames_go_through_one_call_in_order() {
 
 #[test]
 #[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
+fn a_thread_of_the_kernel_s_takes_what_we_send_where_we_may_have_one() {
+    let site = Site::namespace("link-threaded");
+    let ping_through = |offload: bool, threaded: bool| {
+        let mut link = open_with(&site, LinkKind::Tap, offload, true);
+        assert_eq!(link.is_threaded(), threaded);
+        know_us(&site, link.name());
+        let header = wire::ethernet(link.hardware().unwrap(), 0x0800);
+        ping_many(&mut link, header, 70);
+    };
+    within(&site, || {
+        ping_through(false, true);
+        ping_through(true, true);
+        let mut link = open_with(&site, LinkKind::Tun, false, true);
+        assert!(link.is_threaded());
+        send(&mut link, Offload::default(), &[&wire::ping(7)]);
+        next(&mut link, |_, packet| wire::is_pong(packet, 7));
+        drop(link);
+        assert!(!open(&site, LinkKind::Tap, false).is_threaded());
+        // Who may not see this namespace's interfaces cannot switch it on, and has the link all the same.
+        let mut rights = capabilities(None).unwrap();
+        rights.effective.remove(CapabilitySet::SYS_ADMIN);
+        set_capabilities(None, rights).unwrap();
+        ping_through(false, false);
+    });
+}
+
+#[test]
+#[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
 fn a_frame_longer_than_its_place_is_counted_and_skipped() {
     let site = Site::namespace("link-truncated");
     within(&site, || {
@@ -396,7 +430,12 @@ fn a_link_tells_its_interface_and_leaves_a_persistent_one_behind() {
     within(&site, || {
         ip(&site, "tuntap add dev keep mode tap");
         ip(&site, "link set keep address 02:00:00:00:00:01 mtu 1400");
-        let options = |name: &str, kind| LinkOptions { name: name.to_owned(), kind, offload: true };
+        let options = |name: &str, kind| LinkOptions {
+            name: name.to_owned(),
+            kind,
+            offload: true,
+            threaded: false,
+        };
         let keep = options("keep", LinkKind::Tap);
         let link = Link::open(&keep).unwrap();
         assert_eq!((link.name(), link.mtu().unwrap()), ("keep", 1400));
@@ -450,7 +489,12 @@ fn an_interface_that_is_down_takes_no_frame_until_it_is_up() {
         send(&mut link, Offload::default(), &[&arp]);
         next(&mut link, |_, frame| wire::is_arp_from(frame, KERNEL));
 
-        let made = LinkOptions { name: "ms0".to_owned(), kind: LinkKind::Tap, offload: true };
+        let made = LinkOptions {
+            name: "ms0".to_owned(),
+            kind: LinkKind::Tap,
+            offload: true,
+            threaded: false,
+        };
         let mut tap = Link::open(&made).unwrap();
         let error = tap.send(Offload::default(), &parts).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::IO.raw_os_error()));

@@ -37,6 +37,9 @@ pub struct WireOptions {
     pub kind: WireKind,
     /// Checksums and the cutting of super-segments are left to the kernel.
     pub offload: bool,
+    /// A thread of the kernel's takes what we send on a TAP or TUN: see [`LinkOptions::threaded`]. Where it cannot be had,
+    /// the link is opened without; [`Wire::link`] tells.
+    pub threaded: bool,
     /// Our addresses, with the length of their network part.
     pub addresses: Vec<Prefix>,
     /// Where packets beyond those networks go, one per IP version at most.
@@ -67,6 +70,7 @@ impl Wire {
                 name: options.name.clone(),
                 kind: if options.kind == WireKind::Tap { LinkKind::Tap } else { LinkKind::Tun },
                 offload,
+                threaded: options.threaded,
             })?,
             WireKind::Packet => Link::packet(&options.name, offload)?,
         };
@@ -104,6 +108,12 @@ impl Wire {
     #[must_use]
     pub const fn interface(&self) -> InterfaceId {
         self.interface
+    }
+
+    /// The link, to ask something of.
+    #[must_use]
+    pub const fn link(&self) -> &Link {
+        &self.link
     }
 
     /// Hands the network what has come, at most a bounded number of frames; whether there may be more. `seen` gets

@@ -34,7 +34,15 @@ fn fact<B: core::fmt::Debug>(event: &Event<B>, ended: &mut bool) -> Option<Strin
         Event::ReceiveAvailable { end_of_stream: true, .. } => {
             (!core::mem::replace(ended, true)).then(|| "end of stream".to_owned())
         }
-        _ => None,
+        Event::SendDone(_)
+        | Event::BytesAcked(_)
+        | Event::Progress { .. }
+        | Event::SendReady
+        | Event::ReceiveAvailable { .. }
+        | Event::Urgent { .. }
+        | Event::Error(_)
+        | Event::Reclaimed(_)
+        | _ => None,
     }
 }
 
@@ -342,10 +350,10 @@ impl Station for Datagrams {
     }
     fn event(&mut self, _now: Instant) -> Option<String> {
         loop {
-            match self.stack.poll_event()? {
-                // One fact may stand for several datagrams: what came is in the payload.
-                mainstay_net::Event::Udp(_) | mainstay_net::Event::UdpFailed(_) => {}
-                event => return Some(format!("{event:?}")),
+            let event = self.stack.poll_event()?;
+            // One fact may stand for several datagrams: what came is in the payload.
+            if !matches!(event, mainstay_net::Event::Udp(_) | mainstay_net::Event::UdpFailed(_)) {
+                return Some(format!("{event:?}"));
             }
         }
     }

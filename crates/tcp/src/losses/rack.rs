@@ -105,7 +105,7 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
     }
 
     #[inline]
-    fn acknowledged(&mut self, una: Seq, trips: Trips, now: u32) -> Option<Newest<S>> {
+    fn acknowledged(&mut self, una: Seq, _acked: u32, trips: Trips, now: u32) -> Option<Newest<S>> {
         let mut newest = None;
         let mut resent = false;
         while let Some(record) = self.records.get(0)

@@ -62,7 +62,8 @@ impl LinkPort {
             match kind {
                 "tap" => {
                     let kind = LinkKind::Tap;
-                    let link = Link::open(&LinkOptions { name: name.to_owned(), kind, offload })?;
+                    let name = name.to_owned();
+                    let link = Link::open(&LinkOptions { name, kind, offload, threaded: false })?;
                     link.set_up()?;
                     Ok(link)
                 }
