@@ -550,7 +550,7 @@ impl<P: Profile> Endpoint<P> {
     /// Used by the engine when a device had no room (TCP-553).
     #[inline]
     pub(crate) fn retry_after(&self) -> u32 {
-        self.trip.smoothed().map_or(millis(10), |smoothed| (smoothed / 4).max(1000))
+        self.trip.smoothed().map_or(millis(10), |smoothed| (smoothed / 4).clamp(1000, RETRY_MAX))
     }
 }
 
@@ -558,6 +558,9 @@ impl<P: Profile> Endpoint<P> {
 /// specification's
 pub(crate) const ECN_ATTEMPTS: u8 = 2;
 
+/// How long a device without room is left alone at most, in microseconds: others have shorter paths, and perhaps other
+/// devices. chosen: a slow radio's longest packet
+const RETRY_MAX: u32 = 20_000;
 /// How late a paced segment may be and still be followed as if it had been in time, in microseconds.
 /// chosen: a loop's sleep and a scheduler's slice
 const PACE_CREDIT_MICROS: u32 = 2500;
