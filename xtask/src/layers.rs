@@ -136,6 +136,9 @@ const SIMULATED: &[&str] = &[
     "mainstay-stream",
     "mainstay-node",
     "mainstay-impair",
+    "mainstay-net",
+    "mainstay-tcp",
+    "mainstay-wire",
 ];
 
 const FUZZED: &[&str] = &[

@@ -60,7 +60,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "sim",
-        about: "the simulated worlds and the laws [--seed N] [--count N]",
+        about: "the simulated worlds and the laws [--own] [--seed N] [--first N] [--count N]",
         run: runner::sim,
     },
     Command {

@@ -75,23 +75,35 @@ fn shown(command: &Command) -> String {
 
 /// `cargo xtask sim`: the laws and the worlds, at release speed with every check on.
 ///
-/// The tests read `MAINSTAY_WORLDS` (how many worlds) and `MAINSTAY_SEED` (this one only, which then shows what it prints).
+/// The tests read `MAINSTAY_WORLDS` (how many worlds), `MAINSTAY_FIRST` (from which on), `MAINSTAY_SEED` (this one only, which
+/// then shows what it prints) and `MAINSTAY_OWN` (if set, only worlds whose devices have our own TCP).
 pub(crate) fn sim(args: &[String]) -> Findings {
+    const USAGE: &str = "usage: cargo xtask sim [--own] [--seed N | --first N] [--count N]";
     let mut command = cargo(&["test", "--profile", "sim", "-p", "mainstay-sim"]);
     let mut count = WORLDS;
-    let mut verbose = false;
+    let (mut own, mut verbose) = (false, false);
     let mut args = args.iter().map(String::as_str);
     while let Some(arg) = args.next() {
+        if arg == "--own" {
+            own = true;
+            continue;
+        }
         match (arg, args.next()) {
             ("--seed", Some(seed)) => {
                 command.env("MAINSTAY_SEED", seed);
                 verbose = true;
             }
+            ("--first", Some(n)) => {
+                command.env("MAINSTAY_FIRST", n);
+            }
             ("--count", Some(n)) => count = n,
-            _ => return Err(vec!["usage: cargo xtask sim [--seed N] [--count N]".to_owned()]),
+            _ => return Err(vec![USAGE.to_owned()]),
         }
     }
     command.env("MAINSTAY_WORLDS", count);
+    if own {
+        command.env("MAINSTAY_OWN", "1").args(["--test", "worlds"]);
+    }
     if verbose {
         command.args(["--", "--nocapture"]);
     }

@@ -121,6 +121,7 @@ fn link(end: &End, offload: bool) -> Fallible<WireOptions> {
         name: name.to_owned(),
         kind,
         offload,
+        threaded: !offload && kind == WireKind::Tap,
         addresses: vec![address],
         gateways: Vec::new(),
     })

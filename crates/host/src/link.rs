@@ -27,10 +27,14 @@ mod namespace;
 mod packet;
 #[cfg(target_os = "linux")]
 mod tap;
+#[cfg(target_os = "linux")]
+mod threaded;
 #[cfg(not(target_os = "linux"))]
 mod unsupported;
 
 pub use batch::Batch;
+/// What a frame leaves undone, or has done already; the default is a complete frame, like any on a wire.
+pub use mainstay_wire::offload::{Gso, GsoKind, Offload, Partial};
 #[cfg(not(target_os = "linux"))]
 pub use unsupported::Link;
 #[cfg(target_os = "linux")]
@@ -38,50 +42,6 @@ pub use {device::Link, namespace::enter_namespace};
 
 /// Most parts of one frame that [`Link::send`] takes. chosen: headers and a few slices of a queue.
 pub const PARTS_MAX: usize = 8;
-
-/// What a frame leaves undone, or has done already: the facts of its virtio-net header (TCP-606).
-///
-/// The default is a complete frame, like any on a wire.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Offload {
-    /// The checksum is still to be filled in; it now holds the sum of the pseudo header.
-    pub needs_checksum: Option<Partial>,
-    /// The checksum was verified already, by the kernel or the hardware. Only on receiving.
-    pub checksum_valid: bool,
-    /// It is several segments in one, to be cut where the frame leaves the machine.
-    pub segmentation: Option<Segmentation>,
-    /// Bytes of all headers together; 0: not said. Only a hint, even where it is said.
-    pub header_len: u16,
-}
-
-/// Where a checksum goes that is still to be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Partial {
-    /// The first byte that is summed, counted from the frame's first (`csum_start`).
-    pub start: u16,
-    /// Where the sum goes, counted from `start` (`csum_offset`): 16 for TCP, 6 for UDP.
-    pub offset: u16,
-}
-
-/// How a frame of several segments is cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Segmentation {
-    /// What it carries.
-    pub kind: SegmentKind,
-    /// CWR is set, and belongs to the first segment alone.
-    pub ecn: bool,
-    /// Payload bytes of each segment but the last (`gso_size`), the MSS.
-    pub size: u16,
-}
-
-/// What a frame of several segments carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SegmentKind {
-    /// TCP over IPv4.
-    TcpV4,
-    /// TCP over IPv6.
-    TcpV6,
-}
 
 /// What the frames of a TAP or TUN interface are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +62,15 @@ pub struct LinkOptions {
     /// The kernel may leave checksums and TCP segmentation to us, and we to it. False: frames are complete
     /// both ways, and have no header, which saves a tenth of what a short one costs.
     pub offload: bool,
+    /// A thread of the kernel's takes what we send, and merges it, so that sending is only putting a frame in a queue.
+    /// Where it is not, each frame is received within the call that sends it.
+    ///
+    /// For bulk in plain frames where there is a processor to spare: sending costs us half, and the machine half (measured:
+    /// `docs/benchmarks.md`). A frame that comes alone waits until the thread runs, 3 µs and more where others want the
+    /// processor too; the queue has no bound but what connections may have in flight. Asks for Linux 5.12 and `CAP_NET_ADMIN`, and for `CAP_SYS_ADMIN` where `/sys` is of another network
+    /// namespace; or somebody has switched it on for a persistent interface, which keeps it. Where it cannot be had the
+    /// link opens without: [`Link::is_threaded`] tells. No matter to packet sockets.
+    pub threaded: bool,
 }
 
 /// What became of a frame.

@@ -9,7 +9,7 @@ mod serve;
 
 pub use serve::{Border, resume, serve};
 
-use crate::network::{Event as Told, Network};
+use crate::network::{Event as Told, Network, Own};
 use crate::stack;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -149,6 +149,12 @@ impl Connections {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The open and opening connections, to look at.
+    pub fn endpoints(&self) -> impl Iterator<Item = (SocketId, &Endpoint<Own>)> {
+        let engine = self.network.engine();
+        self.conns.iter().filter_map(move |(id, conn)| Some((*id, engine.endpoint(conn.handle)?)))
     }
 
     /// How many connections that the machine has closed still have something to send, or wait for it to be acknowledged.

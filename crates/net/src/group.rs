@@ -5,7 +5,7 @@
 //! Owns membership and timers; `stack` writes the messages.
 
 use crate::Misuse;
-use crate::limits::{Config, OLDER_QUERIER_WAIT, REPORT_COUNT, REPORT_INTERVAL};
+use crate::limits::{Config, OLDER_QUERIER_WAIT, REPORT_COUNT, REPORT_INTERVAL, REPORT_PAUSE};
 use crate::neighbour::between;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -50,6 +50,8 @@ struct Group {
     change: Option<(u8, Instant)>,
     /// A query is to be answered then.
     answer: Option<Instant>,
+    /// Not before then once more: who asks without end gets no storm of multicasts for it.
+    pause_until: Instant,
 }
 
 impl Groups {
@@ -115,7 +117,7 @@ impl Groups {
         let mut any = false;
         for (group, entry) in &mut self.groups {
             if entry.joined > 0 && is_reported(*group) && concerned(*group) {
-                let at = now + between(rng, query.longest_wait);
+                let at = (now + between(rng, query.longest_wait)).max(entry.pause_until);
                 entry.answer = Some(entry.answer.map_or(at, |earlier| earlier.min(at)));
                 any = true;
             }
@@ -144,6 +146,7 @@ impl Groups {
             if entry.answer.is_some_and(|at| at <= now) {
                 reports.push(Report { group, change: Change::Current, older });
                 entry.answer = None;
+                entry.pause_until = now + REPORT_PAUSE;
             }
         }
         self.groups.retain(|_, g| g.joined > 0 || g.change.is_some());
@@ -235,6 +238,23 @@ mod tests {
         assert!(groups.queried(at(300_000), &mut rng, query));
         let reports = groups.handle_timeout(at(310_000), &mut rng);
         assert!(reports.len() == 2 && reports.iter().all(|r| !r.older));
+    }
+
+    #[test]
+    fn a_storm_of_queries_that_want_answers_at_once_gets_ten_a_second() {
+        let mut groups = Groups::new(&Config::default());
+        let mut rng = Rng::from_run(1);
+        for last in 1..=20 {
+            groups.join(at(0), group(last)).unwrap();
+        }
+        let _reports = (due(&mut groups, 0), due(&mut groups, 1001));
+        let query = Query { v4: true, group: None, longest_wait: Duration::ZERO, older: false };
+        let mut reports = 0;
+        for millis in 2000..4000 {
+            assert!(groups.queried(at(millis), &mut rng, query));
+            reports += groups.handle_timeout(at(millis + 1), &mut rng).len();
+        }
+        assert!((20 * 18..=20 * 21).contains(&reports), "{reports} in two seconds");
     }
 
     #[test]

@@ -182,5 +182,8 @@ pub(crate) const SOLICIT_DELAY: Duration = Duration::from_secs(1);
 pub(crate) const REPORT_COUNT: u8 = 2;
 /// The longest wait between unasked reports. RFC 3810 §9.11, RFC 3376 §8.11
 pub(crate) const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two answers about one group. chosen: a querier has just heard the one before
+pub(crate) const REPORT_PAUSE: Duration = Duration::from_millis(100);
+
 /// How long a querier of an older version is spoken to in its own. RFC 3810 §9.12: 2 times 125 s and 10 s more
 pub(crate) const OLDER_QUERIER_WAIT: Duration = Duration::from_secs(260);

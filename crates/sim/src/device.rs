@@ -1,9 +1,12 @@
 //! One device: a node, its application, and the turn of a driver that has no sockets.
 
+mod own;
+
 use crate::link::{Link, Told};
 use crate::pipe::Cuts;
 use crate::server::{Place, Server};
 use mainstay_base::{Errno, Instant, Rng, SocketId};
+use mainstay_net::Connections;
 use mainstay_node::{Application, Commands, Node, Request, drain};
 use std::collections::BTreeMap;
 
@@ -13,8 +16,17 @@ pub type DeviceId = usize;
 /// What a device asks of its world.
 #[derive(Debug)]
 pub(crate) enum Wish {
-    Open { socket: SocketId, attempt: u64, place: Place },
-    Resolve { id: mainstay_node::ResolveId, name: String },
+    Open {
+        socket: SocketId,
+        attempt: u64,
+        place: Place,
+    },
+    /// Not the world's to open, but to know of.
+    Tried(Place),
+    Resolve {
+        id: mainstay_node::ResolveId,
+        name: String,
+    },
 }
 
 /// A socket of a device.
@@ -37,6 +49,8 @@ pub(crate) struct Device<A> {
     pub(crate) node: Node,
     pub(crate) application: A,
     pub(crate) sockets: BTreeMap<SocketId, Sock>,
+    /// Where its TCP is its own: connections over a network.
+    pub(crate) own: Option<Box<Connections>>,
     commands: Commands,
     attempts: u64,
     /// Most bytes of one read, and of one write: small ones look for forgotten rests.
@@ -65,6 +79,7 @@ impl<A: Application> Device<A> {
             node,
             application,
             sockets: BTreeMap::new(),
+            own: None,
             commands: Commands::default(),
             attempts: 0,
             // What host's driver reads and writes at once.
@@ -81,10 +96,14 @@ impl<A: Application> Device<A> {
     pub(crate) fn turn(&mut self, around: &mut Around<'_>) -> bool {
         let now = around.now;
         let mut worked = core::mem::take(&mut self.touched);
-        if self.restless && around.rng.below(4) == 0 {
+        let restless = self.restless && around.rng.below(4) == 0;
+        // Whoever calls too often may be the one who finds it due; what comes of it is delivered all the same.
+        worked |= self.node.poll_timeout().is_some_and(|at| at <= now);
+        if restless {
             self.node.handle_timeout(now);
             self.node.handle_timeout(now);
         }
+        worked |= self.expire_own(now, restless);
         worked |= self.read_all(around);
         if self.node.poll_timeout().is_some_and(|at| at <= now) {
             self.node.handle_timeout(now);
@@ -95,7 +114,7 @@ impl<A: Application> Device<A> {
             self.obey(around);
         }
         worked |= self.write_all(around);
-        worked
+        worked | self.serve_own(around)
     }
 
     fn deliver(&mut self, now: Instant, input: &mut [u8]) {
@@ -106,10 +125,16 @@ impl<A: Application> Device<A> {
     fn obey(&mut self, around: &mut Around<'_>) {
         while let Some(request) = self.node.poll_request() {
             match request {
+                Request::OpenTcp { id, target, options } if self.own.is_some() => {
+                    self.connect_own(around.now, id, target, options);
+                }
                 Request::OpenTcp { id, target, .. } => self.open(id, Place::Tcp(target)),
                 Request::OpenUnix { id, address } => self.open(id, Place::Unix(address)),
                 Request::OpenMem { id, label } => self.open(id, Place::Mem(label)),
                 Request::Finish(id) => {
+                    if self.own.as_deref_mut().is_some_and(|own| own.finish(id)) {
+                        continue;
+                    }
                     if let Some(sock) = self.sockets.get_mut(&id) {
                         sock.finishing = true;
                         sock.wants = true;
@@ -117,11 +142,18 @@ impl<A: Application> Device<A> {
                 }
                 Request::Abort(id) => {
                     let now = around.now;
+                    if self.own.as_deref_mut().is_some_and(|own| own.abort(now, id)) {
+                        continue;
+                    }
                     if let Some(link) = self.let_go(around, id).0 {
                         link.abort(now);
                     }
                 }
                 Request::Close(id) => {
+                    let now = around.now;
+                    if self.own.as_deref_mut().is_some_and(|own| own.close(now, id)) {
+                        continue;
+                    }
                     let (link, tail) = self.let_go(around, id);
                     if let Some(link) = link {
                         link.close(tail);
@@ -220,12 +252,20 @@ impl<A: Application> Device<A> {
         }
     }
 
-    fn write_all(&mut self, around: &mut Around<'_>) -> bool {
+    /// Notes who has something to send.
+    fn collect_wanting(&mut self) {
         while let Some(id) = self.node.poll_wanting() {
+            if self.own.as_deref_mut().is_some_and(|own| own.want(id)) {
+                continue;
+            }
             if let Some(sock) = self.sockets.get_mut(&id) {
                 sock.wants = true;
             }
         }
+    }
+
+    fn write_all(&mut self, around: &mut Around<'_>) -> bool {
+        self.collect_wanting();
         let mut worked = false;
         for id in self.sockets.keys().copied().collect::<Vec<_>>() {
             worked |= self.write(around, id);

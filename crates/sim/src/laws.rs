@@ -1,10 +1,14 @@
-//! The laws of the contract (see `mainstay_base`), as checkers for any byte-shaped machine.
+//! The laws of the contract (see `mainstay_base`), as checkers for any byte-shaped machine, and in `packets` for those of the
+//! datagram shape.
 //!
 //! A machine is met through [`Subject`], a small adapter, together with the peer it talks to. A
 //! checker runs the two against each other in two manners that the law says are equal (bytes split
 //! here and there, drained now or later, the clock asked too often) and compares what was said.
 
 mod duet;
+mod packets;
+
+pub use packets::{Station, Stations, check_packets};
 
 use duet::{Manner, Transcript, duet};
 use mainstay_base::{Instant, Rng, Verdict};
@@ -81,6 +85,20 @@ impl Law {
         Self::Dry,
         Self::Ahead,
         Self::Early,
+        Self::Buffer,
+        Self::Inert,
+        Self::Bounded,
+        Self::AnyOrder,
+        Self::NoError,
+    ];
+
+    /// Those that apply to machines of the datagram shape: all.
+    pub const PACKETS: [Self; 10] = [
+        Self::Replay,
+        Self::Dry,
+        Self::Ahead,
+        Self::Early,
+        Self::Dropped,
         Self::Buffer,
         Self::Inert,
         Self::Bounded,

@@ -9,6 +9,7 @@
 //! | `world.rs`, `world/` | time, what happens when, who is told |
 //! | `device.rs` | one node's turn: what a driver does, without sockets |
 //! | `link.rs`, `pipe.rs` | one connection and its two directions |
+//! | `own.rs`, `own/`, `device/own.rs` | a device with TCP of its own: frames over a bad link to a host with the servers |
 //! | `faults.rs` | what may go wrong on a connection |
 //! | `server.rs` | where something listens, and whether it can be reached |
 //! | `peer.rs`, `peer/` | the other end: servers made from our server machines |
@@ -16,9 +17,9 @@
 //! | `swarm.rs`, `swarm/` | worlds drawn from a seed |
 //! | `laws.rs`, `laws/` | the laws of the contract, as checkers for any machine |
 //!
-//! # Absent on purpose
-//! Packets: the links carry bytes. What loss and reordering do to TCP is the business of a world
-//! with our own TCP in it.
+//! # Bytes or frames
+//! By default connections carry bytes: what happens on them is decided per connection ([`Faults`]). With [`World::wire`] a
+//! device has our own TCP/IP beneath its node, and what happens is decided per frame ([`Wiring`]).
 
 #![forbid(unsafe_code)]
 
@@ -27,6 +28,7 @@ mod faults;
 pub mod fixture;
 pub mod laws;
 mod link;
+mod own;
 pub mod peer;
 mod pipe;
 mod server;
@@ -37,6 +39,7 @@ mod world;
 
 pub use device::DeviceId;
 pub use faults::Faults;
+pub use own::{Wiring, second_address};
 pub use server::{Place, Reach, Server};
 pub use trace::Trace;
 pub use world::World;

@@ -5,6 +5,7 @@ mod draw;
 mod judge;
 mod policy;
 mod servers;
+mod wiring;
 
 pub use draw::{Draw, Kind, Wire};
 
@@ -14,10 +15,11 @@ use core::cell::Cell;
 use core::time::Duration;
 use judge::Judged;
 use mainstay_base::{Instant, Rng};
-use mainstay_node::{Config, Node, StreamId};
+use mainstay_node::{Config, Node, Resolved, StreamId};
 use mainstay_policy::{Policy, State};
 use servers::Shared;
 use std::rc::Rc;
+use wiring::Ground;
 
 /// How long everything may go wrong, in virtual time. chosen: several back-offs and validity intervals.
 const SAFETY: Duration = Duration::from_secs(90);
@@ -27,6 +29,25 @@ const RECOVERY: Duration = Duration::from_secs(240);
 
 /// How long the last connection may linger. chosen: idle time, linger and a close handshake.
 const AFTERWARDS: Duration = Duration::from_secs(120);
+
+/// The same two where TCP is the device's own: timeouts that were backed off, and ends nobody answers.
+/// chosen: the longest limit of repeating, twice.
+const OWN_RECOVERY: Duration = Duration::from_secs(400);
+const OWN_AFTERWARDS: Duration = Duration::from_secs(600);
+
+/// How long a world is looked at once nobody has anything to do, and how many frames may leave meanwhile.
+/// chosen: a handful of questions for neighbours.
+const QUIET: Duration = Duration::from_secs(300);
+const QUIET_FRAMES: u64 = 50;
+
+/// What carries a world's connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// Pipes of bytes.
+    Bytes,
+    /// Our own TCP/IP over a link for frames.
+    Own,
+}
 
 /// What came of a world.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,15 +62,17 @@ pub struct Report {
     pub outcomes: [usize; 4],
     /// When all had recovered, in seconds of virtual time after the healing.
     pub recovery_s: u64,
+    /// Frames that left the device or the servers, where there are any.
+    pub frames: u64,
 }
 
 /// Runs a world twice and compares (L1).
 ///
 /// # Errors
 /// What was wrong, with the last of what happened.
-pub fn check(seed: u64) -> Result<Report, String> {
-    let first = run(seed)?;
-    let second = run(seed)?;
+pub fn check(seed: u64, carrier: Carrier) -> Result<Report, String> {
+    let first = run(seed, carrier)?;
+    let second = run(seed, carrier)?;
     if first == second { Ok(first) } else { Err(format!("not replayed: {first:?}, {second:?}")) }
 }
 
@@ -57,49 +80,58 @@ pub fn check(seed: u64) -> Result<Report, String> {
 ///
 /// # Errors
 /// What was wrong, with the last of what happened.
-pub fn run(seed: u64) -> Result<Report, String> {
-    let mut swarm = Swarm::new(seed)?;
+pub fn run(seed: u64, carrier: Carrier) -> Result<Report, String> {
+    let mut swarm = Swarm::new(seed, carrier)?;
+    let (recovery, afterwards) = match carrier {
+        Carrier::Bytes => (RECOVERY, AFTERWARDS),
+        Carrier::Own => (OWN_RECOVERY, OWN_AFTERWARDS),
+    };
     let created = swarm.streams.len();
     swarm.world.run(SAFETY);
     swarm.heal();
     let healed = swarm.world.now();
-    let well = swarm.world.run_until(RECOVERY, |world| judge::unwell(world).is_empty());
+    let well = swarm.world.run_until(recovery, |world| judge::unwell(world).is_empty());
     let recovery_s = (swarm.world.now() - healed).as_secs();
     let mut wrong = judge::unwell(&mut swarm.world);
     if well {
         wrong.clear();
+    } else {
+        wrong.push(judge::connections(&swarm.world));
+        wrong.extend(swarm.world.describe_own(0).lines().map(str::to_owned));
     }
     swarm.destroy_all();
-    swarm.world.run(AFTERWARDS);
+    swarm.world.run(afterwards);
     wrong.extend(judge::leftovers(&mut swarm.world));
+    if carrier == Carrier::Own {
+        let before = swarm.world.frames(0);
+        swarm.world.run(QUIET);
+        wrong.extend(judge::unquiet(&swarm.world, before, QUIET_FRAMES));
+    }
     wrong.extend(judge::against_logs(&mut swarm.world, &swarm.shared));
     wrong.extend(swarm.world.faults().iter().cloned());
     wrong.extend(swarm.world.application(0).faults.iter().cloned());
     let Judged { connected, outcomes } = judge::count(&mut swarm.world);
-    let book = swarm.world.application(0).trace().clone();
     if !wrong.is_empty() {
         wrong.truncate(20);
-        return Err(format!(
-            "seed {seed:#x}: {wrong:#?}\n{:#?}\nwhat streams heard:\n{}what the world did:\n{}",
-            swarm.draw,
-            book.lines(),
-            swarm.world.trace().lines()
-        ));
+        return Err(swarm.describe(seed, &wrong));
     }
+    let book = swarm.world.application(0).trace().clone();
     let hash = book.hash() ^ swarm.world.trace().hash().rotate_left(1);
-    Ok(Report { hash, streams: created, connected, outcomes, recovery_s })
+    let frames = swarm.world.frames(0);
+    Ok(Report { hash, streams: created, connected, outcomes, recovery_s, frames })
 }
 
 struct Swarm {
     world: World<Book>,
     draw: Draw,
+    ground: Option<Ground>,
     streams: Vec<String>,
     shared: Shared,
     healed: Rc<Cell<bool>>,
 }
 
 impl Swarm {
-    fn new(seed: u64) -> Result<Self, String> {
+    fn new(seed: u64, carrier: Carrier) -> Result<Self, String> {
         let mut rng = Rng::from_run(seed);
         let draw = Draw::new(&mut rng);
         let mut world = World::new(rng.next_u64());
@@ -116,10 +148,38 @@ impl Swarm {
         world.set_habits(0, draw.read_max, draw.write_max, draw.restless);
         let shared = Shared::default();
         servers::listen(&mut world, &draw, &shared, &healed);
-        let mut swarm = Self { world, draw, streams: Vec::new(), shared, healed };
+        // From a stream of its own, so that what is drawn else is the same over either carrier.
+        let longest = draw.wires.iter().map(|wire| wire.size).max().unwrap_or(0);
+        let ground =
+            (carrier == Carrier::Own).then(|| Ground::draw(&mut Rng::from_run(!seed), longest));
+        let mut swarm = Self { world, draw, ground, streams: Vec::new(), shared, healed };
+        swarm.join()?;
         swarm.cast();
         swarm.plot(&mut rng);
         Ok(swarm)
+    }
+
+    /// Puts the network beneath the device, if it has one.
+    fn join(&mut self) -> Result<(), String> {
+        let Some(ground) = &self.ground else { return Ok(()) };
+        let known = Resolved::Addresses(ground.addresses.clone());
+        self.world.name("sim.example", known, Duration::from_millis(3));
+        if let Some((at, mtu)) = ground.narrows {
+            self.world.after(at, move |world| world.narrow(0, mtu));
+        }
+        let wired = self.world.wire(0, &ground.wiring);
+        wired.then_some(()).ok_or_else(|| format!("not taken: {:?}", ground.wiring))
+    }
+
+    /// What is wrong, in a world like this, and what happened last.
+    fn describe(&mut self, seed: u64, wrong: &[String]) -> String {
+        let heard = self.world.application(0).trace().lines();
+        format!(
+            "seed {seed:#x}: {wrong:#?}\n{:#?}\n{:#?}\nwhat streams heard:\n{heard}what the world did:\n{}",
+            self.draw,
+            self.ground,
+            self.world.trace().lines()
+        )
     }
 
     /// Roles and first streams.

@@ -4,6 +4,7 @@ mod turn;
 
 use crate::device::{Device, DeviceId};
 use crate::link::Link;
+use crate::own::{Cable, Wiring};
 use crate::server::{Place, Server};
 use crate::story::Clock;
 use crate::trace::Trace;
@@ -39,6 +40,8 @@ pub struct World<A: Application> {
     names: BTreeMap<String, Name>,
     links: BTreeMap<u64, Link>,
     link_next: u64,
+    /// Of devices whose TCP is their own.
+    cables: BTreeMap<DeviceId, Cable>,
     happenings: BTreeMap<(Instant, u64), Happening<A>>,
     happening_next: u64,
     trace: Trace,
@@ -68,6 +71,7 @@ impl<A: Application + 'static> World<A> {
             names: BTreeMap::new(),
             links: BTreeMap::new(),
             link_next: 0,
+            cables: BTreeMap::new(),
             happenings: BTreeMap::new(),
             happening_next: 0,
             trace: Trace::default(),
@@ -100,7 +104,54 @@ impl<A: Application + 'static> World<A> {
         if let Some(device) = self.devices.get_mut(device) {
             (device.read_max, device.write_max) = (read_max.max(1), write_max.max(512));
             device.restless = restless;
+            device.limit_own();
         }
+    }
+
+    /// From now on a device's TCP is its own, over a link for frames; the servers of the world are reached over it.
+    /// Faults that count bytes happen at the servers, those of bytes under way are the link's business. Whether there is
+    /// such a device and the networks take the wiring.
+    pub fn wire(&mut self, device: DeviceId, wiring: &Wiring) -> bool {
+        let Some(wired) = self.devices.get_mut(device) else { return false };
+        let Some((cable, own)) = Cable::new(self.now, wiring, &mut self.rng) else { return false };
+        wired.set_own(own);
+        self.cables.insert(device, cable);
+        true
+    }
+
+    /// From now on longer packets do not pass a device's link.
+    pub fn narrow(&mut self, device: DeviceId, mtu: u16) {
+        self.trace.note(self.now, format_args!("narrow {mtu}"));
+        if let Some(cable) = self.cables.get_mut(&device) {
+            cable.narrow(mtu);
+        }
+    }
+
+    /// Frames that left either end of a device's link.
+    #[must_use]
+    pub fn frames(&self, device: DeviceId) -> u64 {
+        self.cables.get(&device).map_or(0, |cable| cable.frames)
+    }
+
+    /// The connections of a device with TCP of its own, and those of the far host, in words.
+    #[must_use]
+    pub fn describe_own(&self, device: DeviceId) -> String {
+        let own = self.devices.get(device).and_then(|device| device.own.as_deref());
+        let near = own.into_iter().flat_map(mainstay_net::Connections::endpoints);
+        let near: String =
+            near.map(|(id, endpoint)| format!("near {id:?} {:?}\n", endpoint.facts())).collect();
+        near + &self.cables.get(&device).map_or_else(String::new, Cable::describe)
+    }
+
+    /// Connections that a device's own network and the host on the far side of its link have, those included that only
+    /// leave, or whose memory was never given back.
+    #[must_use]
+    pub fn own_connections(&self, device: DeviceId) -> [usize; 2] {
+        let own = self.devices.get(device).and_then(|device| device.own.as_deref());
+        let near = own.map_or(0, |own| own.len().max(own.network().connection_count()));
+        let cable = self.cables.get(&device);
+        let far = cable.map_or(0, |cable| cable.count(None).max(cable.far().connection_count()));
+        [near, far]
     }
 
     /// Something listens at `place` from now on.
@@ -184,6 +235,9 @@ impl<A: Application + 'static> World<A> {
         if let Some(server) = self.servers.get_mut(place) {
             server.down_until = Some(now + down);
         }
+        for cable in self.cables.values_mut() {
+            cable.restart(now, place);
+        }
     }
 
     /// The way to a server is cut for so long: nothing is lost, nothing arrives.
@@ -205,6 +259,9 @@ impl<A: Application + 'static> World<A> {
         for link in self.links.values_mut().filter(|link| link.place == *place) {
             link.vanish();
         }
+        for cable in self.cables.values_mut() {
+            cable.vanish(self.now, place);
+        }
     }
 
     /// Everything works from now on; what is already lost stays lost.
@@ -216,12 +273,17 @@ impl<A: Application + 'static> World<A> {
         for link in self.links.values_mut() {
             link.heal();
         }
+        for cable in self.cables.values_mut() {
+            cable.heal();
+        }
     }
 
     /// Connections that a server has with devices that hold them.
     #[must_use]
     pub fn connections(&self, place: &Place) -> usize {
-        self.links.values().filter(|link| link.place == *place && link.socket.is_some()).count()
+        let held = |link: &&Link| link.place == *place && link.socket.is_some();
+        let wired: usize = self.cables.values().map(|cable| cable.count(Some(place))).sum();
+        self.links.values().filter(held).count() + wired
     }
 
     /// Moves on until `wait` has passed.

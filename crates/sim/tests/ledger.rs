@@ -6,6 +6,8 @@ mod stage;
 
 #[path = "ledger/load.rs"]
 mod load;
+#[path = "ledger/own.rs"]
+mod own;
 #[path = "ledger/retry.rs"]
 mod retry;
 #[path = "ledger/sharing.rs"]

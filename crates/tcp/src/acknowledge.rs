@@ -83,7 +83,7 @@ impl<P: Profile> Endpoint<P> {
     /// The window a segment offers; never scaled in a SYN (TCP-124).
     #[inline]
     pub(crate) fn scaled(&self, segment: &Segment<'_>) -> u32 {
-        let shift = if segment.flags.contains(Flags::SYN) { 0 } else { self.shift_out };
+        let shift = if segment.flags.contains(Flags::SYN) { 0 } else { self.shifts.peers() };
         u32::from(segment.window) << shift
     }
 
@@ -122,6 +122,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// Bytes are acknowledged in sequence (TCP-137).
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn advance(
         &mut self,
         now: Now,
@@ -130,9 +131,10 @@ impl<P: Profile> Endpoint<P> {
         told: &mut Told<<P::Rate as Rate>::Stamp>,
     ) {
         told.acked = ack - self.una;
-        let newest = self.losses.acknowledged(ack, told.trips, now.micros);
+        let newest = self.losses.acknowledged(ack, told.acked, told.trips, now.micros);
         told.newest = newer(told.newest, newest);
-        let held = clamp(self.board.advance(told.acked as usize));
+        let none = self.board.is_empty();
+        let held = if none { 0 } else { clamp(self.board.advance(told.acked as usize)) };
         told.delivered = told.acked - held;
         let fin = self.bits.has(Bits::FIN_SENT) && ack == self.nxt;
         self.una = ack;

@@ -31,6 +31,7 @@ use crate::reassembly::Ring;
 use crate::recovery::Episode;
 use crate::rtt::RoundTrip;
 use crate::seq::Seq;
+use crate::shifts::Shifts;
 use crate::time::Now;
 use crate::timers::{Rtx, Watch};
 
@@ -106,13 +107,14 @@ pub struct Endpoint<P: Profile> {
     pub(crate) soft: Option<Soft>,
     pub(crate) rtx: Rtx,
     pub(crate) watch: Watch,
-    pub(crate) shift_out: u8,
-    pub(crate) shift_in: u8,
+    pub(crate) shifts: Shifts,
     pub(crate) retries: u8,
     pub(crate) duplicates: u8,
     pub(crate) probes: u8,
     pub(crate) owed: u8,
     pub(crate) quick: u8,
+    /// Packets at the start that were all marked (TCP-304).
+    pub(crate) marked: u8,
     /// The payload the peer and the path take, options not subtracted.
     pub(crate) mss: u16,
     /// What we offered, the unit of acknowledging.
@@ -125,15 +127,14 @@ pub struct Endpoint<P: Profile> {
     pub(crate) ts_recent_at: u16,
     /// How long the duplicate to report is.
     pub(crate) duplicate_len: u16,
+    /// Segments that the episode of recovery has sent again and no report has called needless (TCP-295).
+    pub(crate) resent: u16,
     pub(crate) challenge: Allowance,
     pub(crate) hints: Hints,
 
     // Send sequence (RFC 9293 §3.3.1); `nxt` never goes back.
     pub(crate) una: Seq,
     pub(crate) nxt: Seq,
-    /// The peer's window and the largest it ever was, as far as an offset can say.
-    pub(crate) wnd: P::Offset,
-    pub(crate) wnd_max: P::Offset,
     // Receive sequence.
     pub(crate) rcv_nxt: Seq,
     /// The highest right edge that was advertised.
@@ -159,7 +160,6 @@ pub struct Endpoint<P: Profile> {
     pub(crate) urgent_out: Seq,
     /// Bytes to report as a duplicate (TCP-482).
     pub(crate) duplicate: Seq,
-    pub(crate) flow: u32,
     pub(crate) slots: P::Slots,
     pub(crate) fine: P::Finer,
     pub(crate) extra: P::Extras,
@@ -167,11 +167,16 @@ pub struct Endpoint<P: Profile> {
     // Recovery and congestion.
     pub(crate) episode: Episode<P::Offset, <P::Congestion as CongestionControl>::Snapshot>,
     pub(crate) congestion: P::Congestion,
+
+    // Offsets, which may need no alignment.
+    /// The peer's window and the largest it ever was, as far as an offset can say.
+    pub(crate) wnd: P::Offset,
+    pub(crate) wnd_max: P::Offset,
     pub(crate) ring: Ring<P::Offset, P::Assembly>,
     pub(crate) local: P::Address,
     pub(crate) peer: P::Address,
-    pub(crate) losses: P::Losses,
     pub(crate) board: P::Board,
+    pub(crate) losses: P::Losses,
     pub(crate) rate: P::Rate,
 
     pub(crate) queue: P::Queue,
@@ -190,7 +195,6 @@ impl<P: Profile> core::fmt::Debug for Endpoint<P> {
 pub(crate) struct Birth {
     pub(crate) iss: Seq,
     pub(crate) ts_offset: u32,
-    pub(crate) flow: u32,
     /// The largest payload one of our packets can carry without options.
     pub(crate) mss: u16,
 }
@@ -237,10 +241,10 @@ impl<P: Profile> Endpoint<P> {
             urgent_in: Seq(0),
             duplicate: Seq(0),
             duplicate_len: 0,
+            resent: 0,
             ring: Ring::new(),
             ts_recent: 0,
             ts_offset: 0,
-            flow: 0,
             trip: RoundTrip::UNKNOWN,
             sent_at: 0,
             fine: P::Finer::default(),
@@ -258,13 +262,13 @@ impl<P: Profile> Endpoint<P> {
             rcv_mss: 536,
             ts_recent_at: 0,
             repeating_since: 0,
-            shift_out: 0,
-            shift_in: 0,
+            shifts: Shifts::default(),
             retries: 0,
             duplicates: 0,
             probes: 0,
             owed: 0,
             quick: 0,
+            marked: 0,
             queue,
             storage,
             settings,
@@ -305,7 +309,7 @@ impl<P: Profile> Endpoint<P> {
         (self.urgent_out, self.small) = (birth.iss, birth.iss);
         self.acked_event = 0;
         self.ring.clear(self.storage.as_mut());
-        (self.ts_recent, self.ts_offset, self.flow) = (0, birth.ts_offset, birth.flow);
+        (self.ts_recent, self.ts_offset) = (0, birth.ts_offset);
         self.trip = RoundTrip::UNKNOWN;
         self.fine = P::Finer::default();
         if let Some(extra) = self.extra.get_mut() {
@@ -319,9 +323,9 @@ impl<P: Profile> Endpoint<P> {
         self.challenge = Allowance::default();
         self.hints = Hints { mss_full: mss, ..Hints::default() };
         (self.mss, self.rcv_mss) = (mss, mss);
-        (self.shift_out, self.shift_in) = (0, 0);
+        self.shifts = Shifts::default();
         (self.retries, self.duplicates, self.probes, self.owed) = (0, 0, 0, 0);
-        self.quick = quick;
+        (self.quick, self.marked) = (quick, 0);
         self.congestion = P::Congestion::new(congestion, u32::from(mss), initial_window(mss));
     }
 
@@ -359,10 +363,10 @@ impl<P: Profile> Endpoint<P> {
         self.bits.has(Bits::OUTPUT)
     }
 
-    /// The IPv6 flow label: as hard to guess as the timestamps' offset, and unrelated to what they show (RFC 6437).
+    /// The IPv6 flow label (RFC 6437).
     #[inline]
     pub(crate) const fn flow_label(&self) -> u32 {
-        self.flow
+        crate::isn::flow_label(self.ts_offset)
     }
 
     /// Who it is connected to, or was.

@@ -499,7 +499,8 @@ impl<T: Tables> Engine<T> {
     }
 
     /// The same of addresses where they lie.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(target_os = "none", inline)]
     fn find_between(&self, local: (&IpAddr, u16), peer: (&IpAddr, u16)) -> Option<usize> {
         let slots = self.slots.as_ref();
         let is = |slot: usize| {
@@ -527,7 +528,6 @@ impl<T: Tables> Engine<T> {
         Birth {
             iss: isn::initial_sequence::<PrfOf<T>>(secret, tuple, now.instant()),
             ts_offset: isn::timestamp_offset::<PrfOf<T>>(secret, tuple),
-            flow: isn::flow_label::<PrfOf<T>>(secret, tuple),
             mss: mtu.saturating_sub(headers).max(MSS_MIN),
         }
     }

@@ -130,8 +130,6 @@ pub struct Rounds {
     pub(crate) least: u32,
     /// Where the round of a congestion controller ends.
     pub(crate) round_end: Seq,
-    /// What the probe for a loss at the end reached (TCP-286).
-    pub(crate) tail_end: Seq,
     /// When the smallest round trip was, in coarse seconds.
     least_at: u16,
     /// See there.
@@ -148,8 +146,7 @@ pub struct Fine {
 
 impl Default for Rounds {
     fn default() -> Self {
-        let none = Seq(0);
-        Self { least: u32::MAX, round_end: none, tail_end: none, least_at: 0, resent: 0 }
+        Self { least: u32::MAX, round_end: Seq(0), least_at: 0, resent: 0 }
     }
 }
 

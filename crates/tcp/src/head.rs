@@ -84,7 +84,9 @@ impl<P: Profile> Endpoint<P> {
     /// The flags of every segment: with the peer's marks echoed until it says so (TCP-302).
     #[inline]
     fn standing_flags(&self) -> Flags {
-        if let Some(count) = self.count_flags() {
+        if self.is_accurate()
+            && let Some(count) = self.count_flags()
+        {
             return Flags::ACK | count;
         }
         if self.bits.has(Bits::ECHO) { Flags::ACK | Flags::ECE } else { Flags::ACK }

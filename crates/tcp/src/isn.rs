@@ -33,13 +33,19 @@ pub fn timestamp_offset<P: Prf>(secret: &Secret, tuple: &Tuple) -> u32 {
 }
 
 /// The flow label of a connection's packets: 20 bits, never 0, which means none (RFC 6437 §2, §3).
+///
+/// It follows from the [offset](timestamp_offset), which is keyed and the connection's own: who cannot see the packets
+/// cannot guess it, and who can sees both. So nothing has to be kept for it (TCP-652).
 #[must_use]
-pub fn flow_label<P: Prf>(secret: &Secret, tuple: &Tuple) -> u32 {
-    (low(tuple.hash::<P>(secret, Domain::FlowLabel)) & FLOW_LABEL_MASK).max(1)
+pub const fn flow_label(ts_offset: u32) -> u32 {
+    let label = ts_offset.wrapping_mul(MIXER) >> (u32::BITS - FLOW_LABEL_BITS);
+    if label == 0 { 1 } else { label }
 }
 
 /// The bits of a flow label. RFC 8200 §3
-const FLOW_LABEL_MASK: u32 = 0xf_ffff;
+const FLOW_LABEL_BITS: u32 = 20;
+/// Spreads each bit over the higher ones. chosen: the golden ratio of 2^32, as everybody does
+const MIXER: u32 = 0x9e37_79b1;
 
 /// What [`Index::insert`](crate::index::Index::insert), the TIME-WAIT table and the SYN queue find a connection by.
 #[must_use]
@@ -106,12 +112,23 @@ mod tests {
         let (secret, tuple) = (Secret::new([3; 16]), tuple(1));
         let sequence = initial_sequence::<SipHash>(&secret, &tuple, Instant::ZERO).0;
         let offset = timestamp_offset::<SipHash>(&secret, &tuple);
-        let label = flow_label::<SipHash>(&secret, &tuple);
+        let label = flow_label(offset);
         let hash = low(table_hash::<SipHash>(&secret, &tuple));
         assert!(label < 1 << 20 && label > 0);
         assert_ne!(sequence, offset);
         assert_ne!(sequence, hash);
         assert_ne!(offset, hash);
-        assert!([sequence, offset, hash].iter().all(|other| other & FLOW_LABEL_MASK != label));
+        assert!([sequence, offset, hash].iter().all(|other| other & 0xf_ffff != label));
+    }
+
+    // Covers TCP-521
+    #[test]
+    fn labels_of_neighbouring_offsets_have_nothing_in_common_and_none_is_zero() {
+        assert_eq!(flow_label(0), 1);
+        let labels = [1_u32, 2, 3, 1 << 20, 1 << 31].map(flow_label);
+        for (index, label) in labels.iter().enumerate() {
+            assert!(*label > 0 && label >> 20 == 0);
+            assert!(labels[..index].iter().all(|other| (label ^ other).count_ones() > 3));
+        }
     }
 }

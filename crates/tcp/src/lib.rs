@@ -117,6 +117,7 @@ mod rtt;
 mod segment_arrives;
 mod seq;
 mod settings;
+mod shifts;
 mod sizes;
 pub mod sizing;
 mod tell;

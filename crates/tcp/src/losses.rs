@@ -96,8 +96,15 @@ pub trait Losses: Default + Debug {
     /// A hole that was lost did not leave again after all (TCP-553).
     fn unresent<B: Sacked>(&mut self, flight: &Flight<'_, B>, hole: Hole);
 
-    /// Everything before `una` is acknowledged. Called before `board` and `una` are brought up to date.
-    fn acknowledged(&mut self, una: Seq, trips: Trips, now: u32) -> Option<Newest<Self::Stamp>>;
+    /// Everything before `una` is acknowledged, `acked` bytes more than before. Called before `board` and `una` are brought
+    /// up to date.
+    fn acknowledged(
+        &mut self,
+        una: Seq,
+        acked: u32,
+        trips: Trips,
+        now: u32,
+    ) -> Option<Newest<Self::Stamp>>;
 
     /// The peer holds what lies between `left` and `right`, and `board` knows.
     fn sacked<B: Sacked>(

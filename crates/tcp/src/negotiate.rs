@@ -7,6 +7,7 @@ use crate::limits::{MSS_DEFAULT_V4, MSS_DEFAULT_V6, MSS_MIN, SHIFT_MAX};
 use crate::profile::Profile;
 use crate::reassembly::Ring;
 use crate::seq::Seq;
+use crate::shifts::Shifts;
 use crate::time::Now;
 use mainstay_wire::ip::Ecn;
 use mainstay_wire::tcp::{Flags, Header, Options, Timestamps, UserTimeout};
@@ -115,7 +116,7 @@ impl<P: Profile> Endpoint<P> {
         self.bits.put(Bits::ECN, ecn);
         self.bits.put(Bits::SCALE, scale.is_some());
         if let Some(shift) = scale {
-            (self.shift_out, self.shift_in) = (shift.min(SHIFT_MAX), self.wanted_shift());
+            self.shifts = Shifts::new(shift.min(SHIFT_MAX), self.wanted_shift());
         }
         if let Some(stamps) = stamps {
             (self.ts_recent, self.ts_recent_at) = (stamps.value, now.spans());

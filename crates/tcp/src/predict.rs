@@ -83,7 +83,7 @@ impl<P: Profile> Endpoint<P> {
         if taken == Prediction::Taken {
             self.heard(now);
             self.remember_timestamp(now, segment.sequence, stamps);
-            let watched = segment.ecn != Ecn::NotEct && self.hints.marked < MARKED_MAX;
+            let watched = segment.ecn != Ecn::NotEct && self.marked < MARKED_MAX;
             if watched || segment.flags.contains(Flags::CWR) {
                 self.note_ecn(segment.flags, segment.ecn);
             }
@@ -116,7 +116,7 @@ impl<P: Profile> Endpoint<P> {
         }
         self.trace_arrival(segment);
         self.ring.take_next(bytes.len());
-        self.take_window(segment.sequence, ack, u32::from(segment.window) << self.shift_out);
+        self.take_window(segment.sequence, ack, u32::from(segment.window) << self.shifts.peers());
         self.rcv_nxt += clamp(bytes.len());
         self.bits.set(Bits::TELL_RECEIVE.and(Bits::OUTPUT));
         self.owe_ack(now, segment.unit);
@@ -126,7 +126,7 @@ impl<P: Profile> Endpoint<P> {
     /// Something new is acknowledged, nothing is held out of order, lost or in doubt.
     #[inline(never)]
     fn predicted_ack(&mut self, now: Now, sequence: Seq, ack: Seq, window: u16, echo: u32) {
-        self.take_window(sequence, ack, u32::from(window) << self.shift_out);
+        self.take_window(sequence, ack, u32::from(window) << self.shifts.peers());
         let mut told = Told {
             acked: 0,
             sacked: 0,

@@ -56,7 +56,6 @@ pub(crate) enum Domain {
     Port = 3,
     PortTable = 4,
     Cookie = 5,
-    FlowLabel = 6,
     Bucket = 7,
     SynCookie = 8,
 }

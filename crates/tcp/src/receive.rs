@@ -153,7 +153,7 @@ impl<P: Profile> Endpoint<P> {
     /// What there is room for and a header can say.
     #[inline]
     fn sayable(&self) -> u32 {
-        clamp(self.ring.room(self.storage.as_ref())).min(u32::from(u16::MAX) << self.shift_in)
+        clamp(self.ring.room(self.storage.as_ref())).min(u32::from(u16::MAX) << self.shifts.ours())
     }
 
     /// Whether the right edge can move far enough to be worth saying (RFC 9293 §3.8.6.2.2, TCP-474).
@@ -180,12 +180,13 @@ impl<P: Profile> Endpoint<P> {
     /// Where windows are scaled, rounding down moves the edge that the peer sees to the left and rounding up promises
     /// more. What there is no room for is never promised: that window would not close any more, and a peer that fills
     /// it would take us for dead.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn advertise(&mut self) -> u16 {
         let sayable = self.sayable();
         let (room, told) = (self.limited(sayable), self.rcv_adv.since(self.rcv_nxt));
         let window = if room > told && self.is_worth_telling(room) { room } else { told };
-        let shift = self.shift_in & 15;
+        let shift = self.shifts.ours();
         let rounded = ((window + (1 << shift) - 1) >> shift).min(sayable >> shift);
         let field = u16::try_from(rounded).unwrap_or(u16::MAX);
         self.rcv_adv = self.rcv_adv.later(self.rcv_nxt + (u32::from(field) << shift));
@@ -193,7 +194,8 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// An acknowledgement is leaving, alone or with data (TCP-412).
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn acknowledged_peer(&mut self) {
         self.ack_sent = self.rcv_nxt;
         if let Some(accurate) = self.fine.accurate_mut() {

@@ -22,7 +22,8 @@ use crate::trace::Step;
 /// One episode.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Episode<O, S> {
-    /// It ends here.
+    /// It ends here. Where there is none, what the probe for a loss at the end reached, which is of meaning while that
+    /// probe is out (TCP-286).
     recover: Seq,
     /// RFC 9937: delivered and sent during it, what was outstanding when it began, and what may be now.
     delivered: O,
@@ -31,8 +32,6 @@ pub(crate) struct Episode<O, S> {
     cwnd: O,
     /// How the controller was before it (TCP-297); of meaning while it may be undone.
     before: S,
-    /// Segments sent again that no report has called needless (TCP-295).
-    resent: u16,
     /// Our timestamp when the first of them left; without timestamps, the end of what is timed (see `rtt`).
     pub(crate) first_resent: u32,
 }
@@ -47,7 +46,6 @@ impl<O: Offset, S> Episode<O, S> {
             flight: O::default(),
             cwnd: O::default(),
             before,
-            resent: 0,
             first_resent: 0,
         }
     }
@@ -55,7 +53,7 @@ impl<O: Offset, S> Episode<O, S> {
 
 impl<P: Profile> Endpoint<P> {
     /// What may be outstanding.
-    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn cwnd(&self) -> u32 {
         let window = self.congestion_window();
@@ -66,7 +64,8 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The same without what only spreads it.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(target_os = "none", inline)]
     pub(crate) fn congestion_window(&self) -> u32 {
         if !self.bits.has(Bits::RECOVERY) || self.congestion.owns_recovery() {
             return self.congestion.cwnd();
@@ -175,9 +174,9 @@ impl<P: Profile> Endpoint<P> {
             flight: P::Offset::narrow(flight.max(1)),
             cwnd: P::Offset::narrow(flight),
             before: self.congestion.snapshot(),
-            resent: 0,
             first_resent: stamp,
         };
+        self.resent = 0;
         self.trace(Step::Reduced(signal));
         self.congestion.on_congestion(now.instant(), signal, size);
         let old = Bits::AFTER_RTO.and(Bits::AFTER_MARK).and(Bits::TLP_OUT).and(DOUBT);
@@ -218,6 +217,11 @@ impl<P: Profile> Endpoint<P> {
     /// Where the episode ends.
     pub(crate) const fn recover_point(&self) -> Seq {
         self.episode.recover
+    }
+
+    /// A probe for a loss at the end reaches so far; no episode is under way.
+    pub(crate) const fn set_recover_point(&mut self, end: Seq) {
+        self.episode.recover = end;
     }
 
     /// So much of the flight is lost.
@@ -302,7 +306,7 @@ impl<P: Profile> Endpoint<P> {
         }
         self.episode.sent = P::Offset::narrow(self.episode.sent.wide().saturating_add(len));
         if again {
-            self.episode.resent = self.episode.resent.saturating_add(1);
+            self.resent = self.resent.saturating_add(1);
         }
     }
 
@@ -313,10 +317,11 @@ impl<P: Profile> Endpoint<P> {
         }
         self.episode.sent = P::Offset::narrow(self.episode.sent.wide().saturating_sub(len));
         if again {
-            self.episode.resent = self.episode.resent.saturating_sub(1);
+            self.resent = self.resent.saturating_sub(1);
         }
     }
 
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     #[cfg_attr(target_os = "none", inline)]
     fn tell_controller(
         &mut self,
@@ -360,21 +365,21 @@ impl<P: Profile> Endpoint<P> {
         let Some(echo) = echo.filter(|_| self.bits.has(Bits::TIMESTAMPS)) else { return false };
         echo != 0
             && self.bits.has(Bits::UNDO)
-            && self.episode.resent > 0
+            && self.resent > 0
             && later(self.episode.first_resent, echo)
     }
 
     /// Everything sent again was for nothing: back to before (TCP-295, TCP-296).
     #[cfg_attr(target_os = "none", inline)]
     fn undo_if_spurious(&mut self, now: Now, told: &Told<<P::Rate as Rate>::Stamp>) {
-        if !self.bits.has(Bits::UNDO) || self.episode.resent == 0 {
+        if !self.bits.has(Bits::UNDO) || self.resent == 0 {
             return;
         }
         if told.duplicate {
-            self.episode.resent -= 1;
+            self.resent -= 1;
         }
         let eifel = told.original && told.acked > 0;
-        if !(self.episode.resent == 0 || eifel || self.resolve_doubt(told)) {
+        if !(self.resent == 0 || eifel || self.resolve_doubt(told)) {
             return;
         }
         self.trace(Step::Undone);
@@ -398,8 +403,8 @@ impl<P: Profile> Endpoint<P> {
 
     /// RFC 8985 §7.4 (TCP-286).
     fn end_tail_probe(&mut self, now: Now, ack: Seq, told: &Told<<P::Rate as Rate>::Stamp>) {
-        let Some(tail_end) = self.fine.get().map(|fine| fine.tail_end) else { return };
-        if !self.bits.has(Bits::TLP_OUT) || ack.before(tail_end) {
+        let tail_end = self.episode.recover;
+        if !P::Losses::BY_TIME || !self.bits.has(Bits::TLP_OUT) || ack.before(tail_end) {
             return;
         }
         let both = told.duplicate || (ack == tail_end && told.acked == 0);

@@ -129,7 +129,7 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The timeout without backoff, in microseconds (TCP-400).
-    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn rto(&self) -> u32 {
         let settings = self.settings.as_ref();
@@ -148,11 +148,15 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// The timeout doubled for every expiry, up to its largest (TCP-405).
-    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn rto_backed_off(&self) -> u32 {
-        let doubled = u64::from(self.rto()) << self.retries.min(20);
+        let rto = self.rto();
         let max = millis(self.settings.as_ref().rto_max).max(self.peer_latency());
+        if P::BULK && self.retries == 0 {
+            return rto.min(max);
+        }
+        let doubled = u64::from(rto) << self.retries.min(20);
         u32::try_from(doubled).unwrap_or(u32::MAX).min(max)
     }
 }

@@ -67,75 +67,22 @@ pub trait Sacked: Default + Debug {
     fn check(&self, flight: usize);
 }
 
-/// Up to `S` ranges, sorted, with gaps between them (TCP-270). How many there are and what they hold is remembered, or
-/// counted whenever it is asked for: `C` is [`Remembered`] or [`Counted`].
+/// Up to `S` ranges, sorted, with gaps between them (TCP-270).
 #[derive(Clone, Debug)]
-pub struct Scoreboard<O: Offset, const S: usize, C = Remembered<O>> {
-    /// Those behind the used ones are empty ones at zero.
+pub struct Scoreboard<O: Offset, const S: usize> {
     ranges: [(O, O); S],
-    counts: C,
-}
-
-/// How a [`Scoreboard`] knows what its ranges amount to.
-pub trait Counts<O: Offset>: Copy + Default + Debug {
-    /// How many are used, all of them before those that are not.
-    fn used(&self, ranges: &[(O, O)]) -> usize;
-    /// How many bytes they hold.
-    fn sacked(&self, ranges: &[(O, O)]) -> usize;
-    /// Both have changed.
-    fn set(&mut self, used: usize, sacked: usize);
-}
-
-/// Remembers it, where there are many ranges.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Remembered<O> {
     sacked: O,
     used: u16,
 }
 
-impl<O: Offset> Counts<O> for Remembered<O> {
-    #[inline]
-    fn used(&self, _ranges: &[(O, O)]) -> usize {
-        usize::from(self.used)
-    }
-
-    #[inline]
-    fn sacked(&self, _ranges: &[(O, O)]) -> usize {
-        self.sacked.get()
-    }
-
-    fn set(&mut self, used: usize, sacked: usize) {
-        self.used = u16::try_from(used).unwrap_or(u16::MAX);
-        self.sacked = O::from_usize(sacked);
-    }
-}
-
-/// Counts each time, where there are few: takes no memory (TCP-652).
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Counted;
-
-impl<O: Offset> Counts<O> for Counted {
-    #[cfg_attr(target_os = "none", inline(never))]
-    fn used(&self, ranges: &[(O, O)]) -> usize {
-        ranges.iter().take_while(|range| range.1.get() > 0).count()
-    }
-
-    #[cfg_attr(target_os = "none", inline(never))]
-    fn sacked(&self, ranges: &[(O, O)]) -> usize {
-        ranges.iter().map(|range| range.1.get() - range.0.get()).sum()
-    }
-
-    fn set(&mut self, _used: usize, _sacked: usize) {}
-}
-
-impl<O: Offset, const S: usize, C: Counts<O>> Default for Scoreboard<O, S, C> {
+impl<O: Offset, const S: usize> Default for Scoreboard<O, S> {
     fn default() -> Self {
         const { assert!(S > 0 && S < u16::MAX as usize, "a number of ranges") }
-        Self { ranges: [(O::default(), O::default()); S], counts: C::default() }
+        Self { ranges: [(O::default(), O::default()); S], sacked: O::default(), used: 0 }
     }
 }
 
-impl<O: Offset, const S: usize, C: Counts<O>> Sacked for Scoreboard<O, S, C> {
+impl<O: Offset, const S: usize> Sacked for Scoreboard<O, S> {
     fn insert(&mut self, left: usize, right: usize) -> usize {
         let right = right.min(O::MAX);
         if left >= right {
@@ -148,10 +95,11 @@ impl<O: Offset, const S: usize, C: Counts<O>> Sacked for Scoreboard<O, S, C> {
         }
         let before = self.sacked();
         let Some(first) = self.make_room(first, right - left) else { return 0 };
-        let (used, sacked) = (self.count(), self.sacked());
+        let used = usize::from(self.used);
         self.ranges.copy_within(first..used, first + 1);
         self.ranges[first] = (O::from_usize(left), O::from_usize(right));
-        self.settle(used + 1, sacked + (right - left));
+        self.used += 1;
+        self.sacked = O::from_usize(self.sacked() + (right - left));
         self.sacked().saturating_sub(before)
     }
 
@@ -160,26 +108,28 @@ impl<O: Offset, const S: usize, C: Counts<O>> Sacked for Scoreboard<O, S, C> {
         if before == 0 {
             return 0;
         }
-        let used = self.count();
+        let used = usize::from(self.used);
         let gone = self.used().partition_point(|range| range.1.get() <= n);
         self.ranges.copy_within(gone..used, 0);
+        self.set_used(used - gone);
         let mut sacked = 0;
         for range in &mut self.ranges[..used - gone] {
             let (left, right) = (range.0.get().saturating_sub(n), range.1.get() - n);
             *range = (O::from_usize(left), O::from_usize(right));
             sacked += right - left;
         }
-        self.settle(used - gone, sacked);
+        self.sacked = O::from_usize(sacked);
         before.saturating_sub(sacked)
     }
 
     fn clear(&mut self) {
-        self.settle(0, 0);
+        self.used = 0;
+        self.sacked = O::default();
     }
 
     #[inline]
     fn sacked(&self) -> usize {
-        self.counts.sacked(&self.ranges)
+        self.sacked.get()
     }
 
     fn highest(&self) -> Option<usize> {
@@ -214,14 +164,8 @@ impl<O: Offset, const S: usize, C: Counts<O>> Sacked for Scoreboard<O, S, C> {
         self.used().iter().map(|range| (range.0.get(), range.1.get()))
     }
 
-    #[inline]
     fn count(&self) -> usize {
-        self.counts.used(&self.ranges)
-    }
-
-    #[inline]
-    fn is_empty(&self) -> bool {
-        self.ranges[0].1.get() == 0
+        usize::from(self.used)
     }
 
     fn check(&self, flight: usize) {
@@ -238,21 +182,17 @@ impl<O: Offset, const S: usize, C: Counts<O>> Sacked for Scoreboard<O, S, C> {
     }
 }
 
-impl<O: Offset, const S: usize, C: Counts<O>> Scoreboard<O, S, C> {
+impl<O: Offset, const S: usize> Scoreboard<O, S> {
     fn used(&self) -> &[(O, O)] {
-        self.ranges.get(..self.count()).unwrap_or(&[])
+        self.ranges.get(..usize::from(self.used)).unwrap_or(&[])
     }
 
     fn range(&self, index: usize) -> Option<(usize, usize)> {
         self.used().get(index).map(|range| (range.0.get(), range.1.get()))
     }
 
-    /// So many are used from now on, and hold so much.
-    fn settle(&mut self, used: usize, sacked: usize) {
-        for range in self.ranges.iter_mut().skip(used).take_while(|range| range.1.get() > 0) {
-            *range = (O::default(), O::default());
-        }
-        self.counts.set(used, sacked);
+    fn set_used(&mut self, used: usize) {
+        self.used = u16::try_from(used).unwrap_or(u16::MAX);
     }
 
     /// Makes the ranges `first..behind`, which `left..right` touches, one. How many bytes that adds.
@@ -261,18 +201,19 @@ impl<O: Offset, const S: usize, C: Counts<O>> Scoreboard<O, S, C> {
         let held: usize = joined.iter().map(|range| range.1.get() - range.0.get()).sum();
         let left = joined.first().map_or(left, |range| range.0.get().min(left));
         let right = joined.last().map_or(right, |range| range.1.get().max(right));
-        let (used, sacked) = (self.count(), self.sacked());
+        let used = usize::from(self.used);
         self.ranges[first] = (O::from_usize(left), O::from_usize(right));
         self.ranges.copy_within(behind..used, first + 1);
+        self.set_used(used - (behind - first - 1));
         let fresh = (right - left).saturating_sub(held);
-        self.settle(used - (behind - first - 1), sacked + fresh);
+        self.sacked = O::from_usize(self.sacked() + fresh);
         fresh
     }
 
     /// Where a range of `len` bytes that belongs before the one numbered `index` goes, after forgetting one if all are
     /// used; `None` if it is itself the one to forget.
     fn make_room(&mut self, index: usize, len: usize) -> Option<usize> {
-        let (used, sacked) = (self.count(), self.sacked());
+        let used = usize::from(self.used);
         if used < S {
             return Some(index);
         }
@@ -288,10 +229,10 @@ impl<O: Offset, const S: usize, C: Counts<O>> Scoreboard<O, S, C> {
         if forgotten == index {
             return None;
         }
-        let left = sacked.saturating_sub(len_of(forgotten));
+        self.sacked = O::from_usize(self.sacked().saturating_sub(len_of(forgotten)));
         let gone = forgotten - usize::from(forgotten > index);
         self.ranges.copy_within(gone + 1..used, gone);
-        self.settle(used - 1, left);
+        self.set_used(used - 1);
         Some(index - usize::from(gone < index))
     }
 }

@@ -466,7 +466,7 @@ impl<P: Profile> Endpoint<P> {
         if ecn == Ecn::Ce && !self.is_accurate() {
             self.bits.set(Bits::ECHO);
         }
-        if self.hints.marked < MARKED_MAX {
+        if self.marked < MARKED_MAX {
             self.watch_marks(ecn);
         }
     }
@@ -476,10 +476,10 @@ impl<P: Profile> Endpoint<P> {
     fn watch_marks(&mut self, ecn: Ecn) {
         match ecn {
             Ecn::NotEct => {}
-            Ecn::Ect0 | Ecn::Ect1 => self.hints.marked = MARKED_MAX,
+            Ecn::Ect0 | Ecn::Ect1 => self.marked = MARKED_MAX,
             Ecn::Ce => {
-                self.hints.marked += 1;
-                if self.hints.marked == MARKED_MAX {
+                self.marked += 1;
+                if self.marked == MARKED_MAX {
                     self.bits.unset(Bits::ECN.and(Bits::ECHO).and(Bits::REDUCED));
                 }
             }

@@ -2,8 +2,8 @@
 
 /// Numbers and switches of one endpoint. Times are milliseconds unless a name says otherwise.
 ///
-/// No deadline lies further ahead than half a round of its clock: more than four hours in the host's profile and 24 days in
-/// the others. What is longer is shortened to that.
+/// No deadline lies further ahead than half a round of its clock: more than four hours in the host's profile, where what is
+/// longer is shortened to that, and 24 days in the others, where nothing longer may be set.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Settings<C> {

@@ -257,20 +257,20 @@ impl<P: Profile> Endpoint<P> {
             self.arm_persist(now);
             return;
         }
-        if let Some(recheck) = recheck {
-            self.rtx = Rtx::Reordering;
-            self.arm(Slot::Rtx, now, u64::from(recheck.max(1)));
-        } else if self.may_probe_tail() {
-            self.rtx = Rtx::TailProbe;
-            self.arm(Slot::Rtx, now, u64::from(self.tail_wait().min(self.rto_backed_off())));
+        let (kind, wait) = if let Some(recheck) = recheck {
+            (Rtx::Reordering, recheck.max(1))
         } else {
-            self.rtx = Rtx::Timeout;
-            self.arm(Slot::Rtx, now, u64::from(self.rto_backed_off()));
-        }
+            let rto = self.rto_backed_off();
+            let probe = self.may_probe_tail();
+            if probe { (Rtx::TailProbe, self.tail_wait().min(rto)) } else { (Rtx::Timeout, rto) }
+        };
+        self.rtx = kind;
+        self.arm(Slot::Rtx, now, u64::from(wait));
     }
 
     /// RFC 8985 §7.2.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(target_os = "none", inline)]
     fn may_probe_tail(&self) -> bool {
         P::Losses::BY_TIME
             && self.bits.has(Bits::SACK)
@@ -280,7 +280,8 @@ impl<P: Profile> Endpoint<P> {
     }
 
     /// RFC 8985 §7.2: two round trips, and the peer's delay if only one segment is out.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(target_os = "none", inline)]
     fn tail_wait(&self) -> u32 {
         let Some(smoothed) = self.trip.smoothed() else { return 1_000_000 };
         let single = self.nxt - self.una <= self.payload_max();

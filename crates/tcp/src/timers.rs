@@ -92,7 +92,10 @@ impl<P: Profile> Endpoint<P> {
     #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn arm(&mut self, slot: Slot, now: Now, micros: u64) {
         if let Some(place) = self.slots.as_mut().get_mut(slot as usize) {
-            let micros = micros.clamp(1, TICKS_MAX << P::TICK_SHIFT);
+            let micros = micros.max(1);
+            // Half a round of the coarser clocks is longer than anybody waits.
+            let most = TICKS_MAX << P::TICK_SHIFT;
+            let micros = if P::TICK_SHIFT < COARSE { micros.min(most) } else { micros };
             *place = now.tick_after(P::TICK_SHIFT, micros);
             self.bits.set(slot.armed());
             self.trace(Step::Armed { timer: self.timer(slot), micros });
@@ -224,6 +227,9 @@ impl<P: Profile> Endpoint<P> {
         }
     }
 }
+
+/// Ticks of a millisecond. chosen: those of profiles for small devices
+const COARSE: u32 = 10;
 
 /// The furthest that a deadline lies ahead: what is compared by the sign of a difference. Four hours in the finest ticks.
 const TICKS_MAX: u64 = (1 << 31) - 2;

@@ -191,7 +191,7 @@ impl<P: Profile> Endpoint<P> {
 
     /// A probe for a loss at the end: new data if there is some, else the last segment again (RFC 8985 §7.3).
     fn poll_tail(&mut self, now: Now, out: &mut Head) -> Option<Outgoing> {
-        if self.una == self.nxt {
+        if self.una == self.nxt || self.bits.has(Bits::RECOVERY) {
             return None;
         }
         let unit = self.unit();
@@ -208,9 +208,7 @@ impl<P: Profile> Endpoint<P> {
             let len = self.reach(start, self.nxt - start, unit);
             self.resend(now, Hole { start, end: start + len }, out)
         };
-        if let Some(fine) = self.fine.get_mut() {
-            fine.tail_end = self.nxt;
-        }
+        self.set_recover_point(self.nxt);
         self.rearm(now, None); // now the timeout proper
         Some(outgoing)
     }
@@ -553,7 +551,7 @@ impl<P: Profile> Endpoint<P> {
     /// Used by the engine when a device had no room (TCP-553).
     #[inline]
     pub(crate) fn retry_after(&self) -> u32 {
-        self.trip.smoothed().map_or(millis(10), |smoothed| (smoothed / 4).max(1000))
+        self.trip.smoothed().map_or(millis(10), |smoothed| (smoothed / 4).clamp(1000, RETRY_MAX))
     }
 }
 
@@ -561,6 +559,9 @@ impl<P: Profile> Endpoint<P> {
 /// specification's
 pub(crate) const ECN_ATTEMPTS: u8 = 2;
 
+/// How long a device without room is left alone at most, in microseconds: others have shorter paths, and perhaps other
+/// devices. chosen: a slow radio's longest packet
+const RETRY_MAX: u32 = 20_000;
 /// How late a paced segment may be and still be followed as if it had been in time, in microseconds.
 /// chosen: a loop's sleep and a scheduler's slice
 const PACE_CREDIT_MICROS: u32 = 2500;

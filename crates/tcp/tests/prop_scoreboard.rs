@@ -1,7 +1,6 @@
 //! The scoreboard against a vector of flags, one per byte.
 
-use mainstay_tcp::offset::U24;
-use mainstay_tcp::scoreboard::{Counted, NoSack, Sacked, Scoreboard};
+use mainstay_tcp::scoreboard::{NoSack, Sacked, Scoreboard};
 use proptest::prelude::*;
 
 /// How far offsets go here.
@@ -92,7 +91,6 @@ proptest! {
     fn with_room_for_all_ranges_nothing_is_forgotten(steps in prop::collection::vec(step(), 1..60)) {
         follow::<Scoreboard<u16, 60>>(&steps);
         follow::<Scoreboard<u32, 256>>(&steps);
-        follow::<Scoreboard<U24, 60, Counted>>(&steps);
     }
 
     // Covers TCP-270, TCP-271, TCP-712

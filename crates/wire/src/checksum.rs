@@ -34,7 +34,8 @@ impl Checksum {
     /// The same of addresses in sixteen octets each, IPv4 ones as IPv4-mapped ones: what those begin with adds nothing to
     /// a ones-complement sum that is not zero. RFC 4291 §2.5.5.2
     #[must_use]
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(target_os = "none", inline)]
     pub fn pseudo_mapped(source: [u8; 16], destination: [u8; 16], protocol: u8, len: u32) -> Self {
         let (source, destination) = (source.into(), destination.into());
         Self::pseudo_between(&source, &destination, protocol, len)
@@ -42,7 +43,7 @@ impl Checksum {
 
     /// The same of addresses where they lie.
     #[must_use]
-    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     #[cfg_attr(target_os = "none", inline(never))]
     pub fn pseudo_between(
         source: &Ipv6Addr,

@@ -163,7 +163,8 @@ impl Plain {
 impl Plain {
     /// Writes the header with a checksum of zero and says how long it is; `None` if `out` is too short.
     #[must_use]
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(target_os = "none", inline)]
     pub fn emit(&self, out: &mut [u8]) -> Option<usize> {
         // As wide as a checksum will read it: what is read wider than it was written is waited for.
         let (words, _) = out.first_chunk_mut::<PLAIN_LEN>()?.as_chunks_mut::<8>();

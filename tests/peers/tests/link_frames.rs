@@ -11,11 +11,12 @@ mod wire;
 
 use core::time::Duration;
 use mainstay_host::link::{
-    Batch, Link, LinkCounters, LinkKind, LinkOptions, Offload, Partial, SegmentKind, Segmentation,
-    Sent, enter_namespace,
+    Batch, Gso, GsoKind, Link, LinkCounters, LinkKind, LinkOptions, Offload, Partial, Sent,
+    enter_namespace,
 };
 use mainstay_test_support::{Deadline, Site, program, wait_until};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use std::fs::read_link;
 use std::io::{ErrorKind, IoSlice, Read, Write};
 use std::net::{TcpStream, UdpSocket};
@@ -48,7 +49,12 @@ fn ip(site: &Site, command: &str) -> String {
 
 /// An interface that is up, with the kernel's address on it and ours known as its neighbour.
 fn open(site: &Site, kind: LinkKind, offload: bool) -> Link {
-    let link = Link::open(&LinkOptions { name: "ms%d".to_owned(), kind, offload }).unwrap();
+    open_with(site, kind, offload, false)
+}
+
+fn open_with(site: &Site, kind: LinkKind, offload: bool, threaded: bool) -> Link {
+    let options = LinkOptions { name: "ms%d".to_owned(), kind, offload, threaded };
+    let link = Link::open(&options).unwrap();
     let name = link.name().to_owned();
     assert_eq!(name, "ms0");
     link.set_up().unwrap();
@@ -110,7 +116,7 @@ fn talker() -> UdpSocket {
 }
 
 fn checksum_at(start: u16, offset: u16) -> Offload {
-    Offload { needs_checksum: Some(Partial { start, offset }), ..Offload::default() }
+    Offload { partial: Some(Partial { start, offset }), ..Offload::default() }
 }
 
 // Covers TCP-606
@@ -128,7 +134,7 @@ fn the_kernel_finds_us_behind_a_tap_and_we_find_it() {
         let answer = wire::arp(2, link.hardware().unwrap(), KERNEL);
         send(&mut link, Offload::default(), &[&answer[..14], &answer[14..]]);
         let (offload, hello) = next(&mut link, |_, frame| wire::is_udp(frame));
-        assert_eq!(offload.needs_checksum, checksum_at(34, 6).needs_checksum);
+        assert_eq!(offload.partial, checksum_at(34, 6).partial);
         assert_eq!(hello[42..], *b"hello");
 
         // A checksum left to the kernel.
@@ -164,24 +170,21 @@ fn exchange_segments(link: &mut Link, start: u16) {
     let at = usize::from(start);
     let kernel = client(6000, 4500);
     let (offload, syn) = next(link, |_, frame| wire::is_syn(frame, at));
-    assert_eq!(offload.needs_checksum, checksum_at(start, 16).needs_checksum);
-    assert_eq!(offload.segmentation, None);
+    assert_eq!(offload.partial, checksum_at(start, 16).partial);
+    assert_eq!(offload.gso, None);
 
     let answer = Tcp::answering(&syn, at);
     send(link, checksum_at(start, 16), &[&answer.syn_ack(mss)]);
-    let (offload, frame) = next(link, |offload, _| offload.segmentation.is_some());
-    let cut = Segmentation { kind: SegmentKind::TcpV4, ecn: false, size: mss };
-    assert_eq!(offload.segmentation, Some(cut));
-    assert_eq!(offload.needs_checksum, checksum_at(start, 16).needs_checksum);
+    let (offload, frame) = next(link, |offload, _| offload.gso.is_some());
+    let cut = offload.gso.unwrap();
+    assert_eq!((cut.kind, cut.ecn, cut.size), (GsoKind::TcpV4, false, mss));
+    assert_eq!(offload.partial, checksum_at(start, 16).partial);
     assert!(frame.len() > at + 20 + usize::from(mss));
 
     let text: Vec<u8> = (0..4500_u32).map(|n| n.to_be_bytes()[3]).collect();
     let header = answer.text_header(text.len());
-    let offload = Offload {
-        segmentation: Some(cut),
-        header_len: u16::try_from(header.len()).unwrap(),
-        ..checksum_at(start, 16)
-    };
+    let header_len = u16::try_from(header.len()).unwrap();
+    let offload = Offload { gso: Some(Gso { header_len, ..cut }), ..checksum_at(start, 16) };
     // One frame, in as many parts as there may be.
     let parts: Vec<&[u8]> = core::iter::once(&header[..]).chain(text.chunks(700)).collect();
     assert_eq!(parts.len(), 8);
@@ -324,6 +327,34 @@ fn many_frames_go_through_one_call_in_order() {
 
 #[test]
 #[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
+fn a_thread_of_the_kernel_s_takes_what_we_send_where_we_may_have_one() {
+    let site = Site::namespace("link-threaded");
+    let ping_through = |offload: bool, threaded: bool| {
+        let mut link = open_with(&site, LinkKind::Tap, offload, true);
+        assert_eq!(link.is_threaded(), threaded);
+        know_us(&site, link.name());
+        let header = wire::ethernet(link.hardware().unwrap(), 0x0800);
+        ping_many(&mut link, header, 70);
+    };
+    within(&site, || {
+        ping_through(false, true);
+        ping_through(true, true);
+        let mut link = open_with(&site, LinkKind::Tun, false, true);
+        assert!(link.is_threaded());
+        send(&mut link, Offload::default(), &[&wire::ping(7)]);
+        next(&mut link, |_, packet| wire::is_pong(packet, 7));
+        drop(link);
+        assert!(!open(&site, LinkKind::Tap, false).is_threaded());
+        // Who may not see this namespace's interfaces cannot switch it on, and has the link all the same.
+        let mut rights = capabilities(None).unwrap();
+        rights.effective.remove(CapabilitySet::SYS_ADMIN);
+        set_capabilities(None, rights).unwrap();
+        ping_through(false, false);
+    });
+}
+
+#[test]
+#[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
 fn a_frame_longer_than_its_place_is_counted_and_skipped() {
     let site = Site::namespace("link-truncated");
     within(&site, || {
@@ -399,7 +430,12 @@ fn a_link_tells_its_interface_and_leaves_a_persistent_one_behind() {
     within(&site, || {
         ip(&site, "tuntap add dev keep mode tap");
         ip(&site, "link set keep address 02:00:00:00:00:01 mtu 1400");
-        let options = |name: &str, kind| LinkOptions { name: name.to_owned(), kind, offload: true };
+        let options = |name: &str, kind| LinkOptions {
+            name: name.to_owned(),
+            kind,
+            offload: true,
+            threaded: false,
+        };
         let keep = options("keep", LinkKind::Tap);
         let link = Link::open(&keep).unwrap();
         assert_eq!((link.name(), link.mtu().unwrap()), ("keep", 1400));
@@ -453,7 +489,12 @@ fn an_interface_that_is_down_takes_no_frame_until_it_is_up() {
         send(&mut link, Offload::default(), &[&arp]);
         next(&mut link, |_, frame| wire::is_arp_from(frame, KERNEL));
 
-        let made = LinkOptions { name: "ms0".to_owned(), kind: LinkKind::Tap, offload: true };
+        let made = LinkOptions {
+            name: "ms0".to_owned(),
+            kind: LinkKind::Tap,
+            offload: true,
+            threaded: false,
+        };
         let mut tap = Link::open(&made).unwrap();
         let error = tap.send(Offload::default(), &parts).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::IO.raw_os_error()));

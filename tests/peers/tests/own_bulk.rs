@@ -48,6 +48,20 @@ fn a_long_transfer_each_way_over_ipv6_with_single_segments() {
 // Covers TCP-702
 #[test]
 #[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
+fn a_long_transfer_each_way_through_a_thread_of_the_kernel_s() {
+    Lan::run("own-bulk-thread", |lan| {
+        lan.congestion("cubic");
+        let shape = Shape { threaded: true, ..Shape::new(false) };
+        let mut stack = Stack::open(lan, &shape);
+        assert!(stack.is_threaded());
+        let _ = exchange(lan.site(), &mut stack, 0, [long(), 0]);
+        let _ = accepted(lan.site(), &mut stack, 1, [0, long()]);
+    });
+}
+
+// Covers TCP-702
+#[test]
+#[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
 fn both_ways_at_once_for_each_family_side_and_device() {
     for offload in [true, false] {
         Lan::run("own-bulk-matrix", |lan| {

@@ -2,6 +2,7 @@
 
 use super::Offload;
 use super::header::LONG;
+use super::header::to_header;
 use core::fmt;
 use std::io::IoSlice;
 
@@ -124,7 +125,7 @@ impl Batch {
         let stride = self.stride();
         for frame in self.frames.iter().take(count) {
             let end = frame.slot * stride + LONG;
-            let bytes = frame.offload.to_header();
+            let bytes = to_header(&frame.offload);
             self.storage[end - header..end].copy_from_slice(&bytes[..header]);
         }
     }

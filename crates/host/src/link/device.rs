@@ -1,6 +1,7 @@
 //! The link itself, on Linux.
 
-use super::header::{LONG, SHORT};
+use super::header::{LONG, SHORT, from_header, to_header};
+use super::tap::Tap;
 use super::{Batch, LinkCounters, LinkKind, LinkOptions, Offload, PARTS_MAX, Sent, packet, tap};
 use crate::sys::link::{self as sys, MANY, NAME_LEN, Name};
 use core::array;
@@ -24,6 +25,8 @@ pub struct Link {
     control: OwnedFd,
     /// Whether many frames can go through one system call.
     socket: bool,
+    /// Whether a thread of the kernel's takes what is written.
+    threaded: bool,
     kind: LinkKind,
     name: String,
     index: u32,
@@ -41,14 +44,11 @@ impl Link {
     /// TUN, or of the other kind. `PermissionDenied`: needs `CAP_NET_ADMIN`, or to be its owner.
     /// `ResourceBusy`: somebody else is attached. `NotFound`: the kernel has no `/dev/net/tun`.
     pub fn open(options: &LinkOptions) -> io::Result<Self> {
-        let (fd, name, header) = tap::open(options, padded(&options.name)?)?;
-        let name: Vec<u8> = name.into_iter().take_while(|&byte| byte != 0).collect();
-        let name = String::from_utf8_lossy(&name).into_owned();
         let control = control()?;
-        let index = netdevice::name_to_index(&control, &name)?;
-        let counters = LinkCounters::default();
-        let kind = options.kind;
-        Ok(Self { fd, control, socket: false, kind, name, index, header, counters })
+        let tap = tap::open(options, padded(&options.name)?, control.as_fd())?;
+        let Tap { fd, name, index, header, threaded } = tap;
+        let (kind, counters) = (options.kind, LinkCounters::default());
+        Ok(Self { fd, control, socket: false, threaded, kind, name, index, header, counters })
     }
 
     /// A packet socket on an interface in the calling thread's namespace. It sees frames for other
@@ -72,7 +72,8 @@ impl Link {
         let fd = packet::open(index, offload)?;
         let (name, counters) = (interface.to_owned(), LinkCounters::default());
         let header = if offload { SHORT } else { 0 };
-        Ok(Self { fd, control, socket: true, kind: LinkKind::Tap, name, index, header, counters })
+        let (kind, threaded) = (LinkKind::Tap, false);
+        Ok(Self { fd, control, socket: true, threaded, kind, name, index, header, counters })
     }
 
     /// The interface's longest packet without its link header, in bytes, as it is now.
@@ -110,6 +111,12 @@ impl Link {
     #[must_use]
     pub fn kind(&self) -> LinkKind {
         self.kind
+    }
+
+    /// Whether a thread of the kernel's takes what we send: [`LinkOptions::threaded`] was asked for, and could be had.
+    #[must_use]
+    pub fn is_threaded(&self) -> bool {
+        self.threaded
     }
 
     /// How many frames it did not pass on.
@@ -221,7 +228,7 @@ impl Link {
         if let ([frame], 0) = (parts, self.header) {
             return self.send_plain(frame);
         }
-        let header = offload.to_header();
+        let header = to_header(&offload);
         let mut all = [IoSlice::new(&[]); PARTS_MAX + 1];
         all[0] = IoSlice::new(&header[..self.header]);
         all[1..=parts.len()].copy_from_slice(parts);
@@ -334,7 +341,7 @@ impl Link {
         let offload = if self.header == 0 {
             Some(Offload::default())
         } else {
-            Offload::from_header(&header[..self.header])
+            from_header(&header[..self.header])
         };
         let received = frame.zip(offload);
         if received.is_none() {
@@ -355,7 +362,7 @@ impl Link {
 
     /// Whether it can tell the kernel what a frame leaves undone.
     fn carries(&self, offload: &Offload) -> bool {
-        self.header != 0 || offload.needs_checksum.is_none() && offload.segmentation.is_none()
+        self.header != 0 || offload.partial.is_none() && offload.gso.is_none()
     }
 }
 
@@ -397,7 +404,7 @@ mod tests {
     use super::*;
 
     fn options(name: &str) -> LinkOptions {
-        LinkOptions { name: name.to_owned(), kind: LinkKind::Tap, offload: true }
+        LinkOptions { name: name.to_owned(), kind: LinkKind::Tap, offload: true, threaded: false }
     }
 
     #[test]

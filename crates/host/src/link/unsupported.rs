@@ -60,6 +60,12 @@ impl Link {
         match self.0 {}
     }
 
+    /// Whether a thread of the kernel's takes what we send.
+    #[must_use]
+    pub fn is_threaded(&self) -> bool {
+        match self.0 {}
+    }
+
     /// How many frames it did not pass on.
     #[must_use]
     pub fn counters(&self) -> LinkCounters {

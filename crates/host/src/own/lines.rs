@@ -66,6 +66,10 @@ impl Lines {
         })
     }
 
+    pub(super) fn wires(&self) -> &[Wire] {
+        &self.wires
+    }
+
     pub(super) fn now(&self) -> Instant {
         self.clock.now()
     }

@@ -1,7 +1,7 @@
 //! A network and its links alone, without a device: for who opens connections by address.
 
 use super::lines::Lines;
-use super::wire::WireOptions;
+use super::wire::{Wire, WireOptions};
 use crate::waker::Waker;
 use core::time::Duration;
 use mainstay_base::{Instant, Rng};
@@ -46,6 +46,12 @@ impl Pump {
     #[must_use]
     pub const fn network(&self) -> &Network {
         &self.network
+    }
+
+    /// The links, in the order they were given.
+    #[must_use]
+    pub fn links(&self) -> &[Wire] {
+        self.lines.wires()
     }
 
     /// The network, to ask something of; what it causes to leave leaves with the next [`turn`](Self::turn).

@@ -17,7 +17,7 @@
 //! | `thread.rs` | the thread that serves links |
 
 // Deferred LAY-089: endpoints of ours have no priority, since none is given up for another's sake
-// Deferred LAY-166: zero-copy reading would lend a slice under the lock that all connections share
+// Deferred LAY-166: the trait that connectors of all bases share comes with the asynchronous face of layers
 // Deferred LAY-212: the same test-suite over both bases comes with connections as layers' base, the asynchronous face
 
 mod connect;

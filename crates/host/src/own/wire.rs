@@ -1,12 +1,12 @@
 //! A link and its interface of the network: frames both ways, until one side has no more.
 
-use crate::link::{self, Link, LinkKind, LinkOptions, SegmentKind, Segmentation, Sent};
+use crate::link::{Link, LinkKind, LinkOptions, Sent};
 use core::net::IpAddr;
 use mainstay_base::{Instant, Verdict};
 use mainstay_net::network::Network;
 use mainstay_net::{Capabilities, InterfaceId, InterfaceOptions, Medium, Prefix};
 use mainstay_wire::ethernet::Mac;
-use mainstay_wire::offload::{Gso, GsoKind, Offload, Partial};
+use mainstay_wire::offload::Offload;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -22,7 +22,7 @@ pub struct Wire {
     interface: InterfaceId,
     buffer: Box<[u8]>,
     /// A frame that the kernel had no room for: its length and offload facts; it stands in `held`.
-    waiting: Option<(usize, link::Offload)>,
+    waiting: Option<(usize, Offload)>,
     held: Box<[u8]>,
     /// There may be more to receive.
     pub(crate) readable: bool,
@@ -37,6 +37,9 @@ pub struct WireOptions {
     pub kind: WireKind,
     /// Checksums and the cutting of super-segments are left to the kernel.
     pub offload: bool,
+    /// A thread of the kernel's takes what we send on a TAP or TUN: see [`LinkOptions::threaded`]. Where it cannot be had,
+    /// the link is opened without; [`Wire::link`] tells.
+    pub threaded: bool,
     /// Our addresses, with the length of their network part.
     pub addresses: Vec<Prefix>,
     /// Where packets beyond those networks go, one per IP version at most.
@@ -67,6 +70,7 @@ impl Wire {
                 name: options.name.clone(),
                 kind: if options.kind == WireKind::Tap { LinkKind::Tap } else { LinkKind::Tun },
                 offload,
+                threaded: options.threaded,
             })?,
             WireKind::Packet => Link::packet(&options.name, offload)?,
         };
@@ -106,6 +110,12 @@ impl Wire {
         self.interface
     }
 
+    /// The link, to ask something of.
+    #[must_use]
+    pub const fn link(&self) -> &Link {
+        &self.link
+    }
+
     /// Hands the network what has come, at most a bounded number of frames; whether there may be more. `seen` gets
     /// every frame.
     ///
@@ -129,7 +139,7 @@ impl Wire {
             bytes += len;
             let frame = self.buffer.get(..len).unwrap_or_default();
             seen(frame);
-            let verdict = network.handle_input(now, self.interface, frame, from_link(facts));
+            let verdict = network.handle_input(now, self.interface, frame, facts);
             // Why is counted by the network.
             let (Verdict::Accepted | Verdict::Dropped(_)) = verdict;
         }
@@ -182,8 +192,7 @@ pub fn send_all(
         };
         let frame = buffer.get(..out.len).unwrap_or_default();
         seen(frame);
-        let facts = to_link(&out.offload);
-        let sent = wire.link.send(facts, &[IoSlice::new(frame)]).unwrap_or_else(|error| {
+        let sent = wire.link.send(out.offload, &[IoSlice::new(frame)]).unwrap_or_else(|error| {
             if result.is_ok() {
                 result = Err(error);
             }
@@ -196,7 +205,7 @@ pub fn send_all(
             if let Some(place) = wire.held.get_mut(..out.len) {
                 place.copy_from_slice(frame);
             }
-            wire.waiting = Some((out.len, facts));
+            wire.waiting = Some((out.len, out.offload));
             return result;
         }
     }
@@ -213,40 +222,4 @@ impl AsFd for Wire {
 fn station() -> io::Result<Mac> {
     let [first, b, c, d, e, f, ..] = crate::entropy()?;
     Ok(Mac([(first & 0xfc) | 0x02, b, c, d, e, f]))
-}
-
-fn from_link(facts: link::Offload) -> Offload {
-    Offload {
-        partial: facts
-            .needs_checksum
-            .map(|partial| Partial { start: partial.start, offset: partial.offset }),
-        verified: facts.checksum_valid,
-        gso: facts.segmentation.map(|segmentation| Gso {
-            kind: match segmentation.kind {
-                SegmentKind::TcpV4 => GsoKind::TcpV4,
-                SegmentKind::TcpV6 => GsoKind::TcpV6,
-            },
-            ecn: segmentation.ecn,
-            header_len: facts.header_len,
-            size: segmentation.size,
-        }),
-    }
-}
-
-fn to_link(offload: &Offload) -> link::Offload {
-    link::Offload {
-        needs_checksum: offload
-            .partial
-            .map(|partial| link::Partial { start: partial.start, offset: partial.offset }),
-        checksum_valid: offload.verified,
-        segmentation: offload.gso.map(|gso| Segmentation {
-            kind: match gso.kind {
-                GsoKind::TcpV4 => SegmentKind::TcpV4,
-                GsoKind::TcpV6 => SegmentKind::TcpV6,
-            },
-            ecn: gso.ecn,
-            size: gso.size,
-        }),
-        header_len: offload.gso.map_or(0, |gso| gso.header_len),
-    }
 }

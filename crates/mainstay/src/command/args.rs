@@ -235,6 +235,9 @@ pub(crate) struct Link {
     /// Plain frames: neither checksums nor the cutting of segments are left to the kernel
     #[arg(long, requires = "link")]
     pub(crate) no_offload: bool,
+    /// A thread of the kernel's takes what is sent over a TAP or TUN: for bulk with --no-offload, where a processor is free
+    #[arg(long, requires = "link")]
+    pub(crate) threaded: bool,
     /// How fast the own stack sends: cubic, bbr or reno
     #[arg(long, value_name = "NAME", default_value = "cubic", requires = "link")]
     pub(crate) congestion: Congestion,

@@ -65,8 +65,8 @@ pub(crate) fn network(args: &args::Link) -> Option<(NetworkConfig, WireOptions)>
         NetworkConfig { settings: Arc::new(settings), offload, ..NetworkConfig::default() };
     config.stack.probes_v4 = 0; // as everybody does with an address that somebody typed
     let addresses = args.link_addresses.clone();
-    let gateways = args.gateways.clone();
-    Some((config, WireOptions { name, kind, offload, addresses, gateways }))
+    let (gateways, threaded) = (args.gateways.clone(), args.threaded);
+    Some((config, WireOptions { name, kind, offload, threaded, addresses, gateways }))
 }
 
 /// The payload of one super-segment at most. chosen: what fits into an IP packet with the largest headers

@@ -99,7 +99,7 @@ pub struct Draw {
 }
 
 /// One of `of`.
-fn pick<T: Copy>(rng: &mut Rng, of: &[T]) -> T {
+pub(super) fn pick<T: Copy>(rng: &mut Rng, of: &[T]) -> T {
     of[usize::try_from(rng.below(of.len() as u64)).unwrap_or(0)]
 }
 

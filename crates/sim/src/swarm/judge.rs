@@ -65,6 +65,13 @@ fn describe(id: StreamId, story: &Story) -> String {
     format!("{}/{} did not recover: {last:?}, {todo} to do, {open} open", story.kind, id.index())
 }
 
+/// The node's connections, in words.
+pub(crate) fn connections(world: &World<Book>) -> String {
+    let state = format!("{:?}", world.seen(0));
+    let state: String = state.split("connections:").skip(1).collect();
+    state.chars().take(3000).collect()
+}
+
 /// What is left when all streams were destroyed and time has passed.
 pub(crate) fn leftovers(world: &mut World<Book>) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -81,16 +88,29 @@ pub(crate) fn leftovers(world: &mut World<Book>) -> Vec<String> {
         wrong.push(format!("{} streams are left", node.streams().len()));
     }
     if node.connection_count() > 0 {
-        let state = format!("{node:?}");
-        let state: String = state.split("connections:").skip(1).collect();
-        let state: String = state.chars().take(3000).collect();
-        wrong.push(format!("{} connections are left: {state}", node.connection_count()));
+        let count = node.connection_count();
+        wrong.push(format!("{count} connections are left: {}", connections(world)));
     }
     if let Some(at) = node.poll_timeout() {
         wrong.push(format!("an empty node waits for {at:?}"));
     }
     if node.refused_commands() > 0 {
         wrong.push(format!("{} refused commands", node.refused_commands()));
+    }
+    wrong
+}
+
+/// What a device's own network still does or holds when nobody has asked for anything for long.
+pub(crate) fn unquiet(world: &World<Book>, before: u64, frames_max: u64) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let frames = world.frames(0) - before;
+    if frames > frames_max {
+        wrong.push(format!("{frames} frames leave though nobody has anything to say"));
+    }
+    for (count, end) in world.own_connections(0).into_iter().zip(["device", "far host"]) {
+        if count > 0 {
+            wrong.push(format!("the {end} has {count} connections left"));
+        }
     }
     wrong
 }

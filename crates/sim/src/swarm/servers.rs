@@ -10,7 +10,7 @@ use crate::server::{Place, Server};
 use crate::story::{Book, pattern};
 use crate::world::World;
 use core::cell::{Cell, RefCell};
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use mainstay_base::Rng;
 use mainstay_node::Resolved;
@@ -21,7 +21,8 @@ use std::rc::Rc;
 /// What the servers saw, by port.
 pub(crate) type Shared = Rc<RefCell<BTreeMap<u16, SharedLog>>>;
 
-const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+/// Where all servers are.
+pub(crate) const HOST: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
 /// The port of a kind. IANA's where there is one, TLS 1000 above.
 pub(crate) const fn port(kind: Kind, tls: bool) -> u16 {
@@ -36,7 +37,7 @@ pub(crate) const fn port(kind: Kind, tls: bool) -> u16 {
 }
 
 fn place(kind: Kind, tls: bool) -> Place {
-    Place::Tcp(SocketAddr::new(HOST, port(kind, tls)))
+    Place::Tcp(SocketAddr::new(HOST.into(), port(kind, tls)))
 }
 
 /// All places.
@@ -56,7 +57,7 @@ pub(crate) fn listen(
     shared: &Shared,
     healed: &Rc<Cell<bool>>,
 ) {
-    world.name("sim.example", Resolved::Addresses(vec![HOST]), Duration::from_millis(3));
+    world.name("sim.example", Resolved::Addresses(vec![HOST.into()]), Duration::from_millis(3));
     let kinds = [Kind::Ws, Kind::Get, Kind::H2Get, Kind::Mqtt, Kind::Raw];
     for (kind, tls) in kinds.into_iter().flat_map(|kind| [(kind, false), (kind, true)]) {
         let log = SharedLog::default();

@@ -1,8 +1,9 @@
 //! One step of a world: the next moment, and everything that happens in it.
 
 use super::{Happening, TURNS_MAX, World};
-use crate::device::{Around, DeviceId, Wish};
+use crate::device::{Around, Device, DeviceId, Wish};
 use crate::link::Link;
+use crate::own::Cable;
 use crate::server::{Place, Reach};
 use mainstay_base::{Errno, Instant, SocketId};
 use mainstay_node::{Application, Resolved};
@@ -17,6 +18,7 @@ impl<A: Application + 'static> World<A> {
             for device in &mut self.devices {
                 device.turns = 0;
             }
+            self.cables.values_mut().for_each(Cable::tick);
         }
         self.set_now(next);
         self.happen();
@@ -28,7 +30,10 @@ impl<A: Application + 'static> World<A> {
         let happening = self.happenings.first_key_value().map(|(&(at, _), _)| at);
         let links = self.links.values().filter_map(Link::next).min();
         let devices = self.devices.iter().filter_map(|device| device.node.poll_timeout()).min();
-        [happening, links, devices].into_iter().flatten().min()
+        let cables = self.cables.values().filter_map(Cable::next).min();
+        let own = |device: &Device<A>| device.own.as_deref()?.network().poll_timeout();
+        let networks = self.devices.iter().filter_map(own).min();
+        [happening, links, devices, cables, networks].into_iter().flatten().min()
     }
 
     fn happen(&mut self) {
@@ -61,6 +66,7 @@ impl<A: Application + 'static> World<A> {
                 let cuts = self.servers.get(&link.place).map_or(&none, |server| &server.cuts);
                 link.advance(now, cuts, &mut self.rng);
             }
+            worked |= self.exchange();
             for at in 0..self.devices.len() {
                 worked |= self.turn(at);
             }
@@ -74,7 +80,27 @@ impl<A: Application + 'static> World<A> {
             {
                 self.faults.push(format!("L3: device {at} is drained and due at {now:?}"));
             }
+            let network = device.own.as_deref().and_then(|own| own.network().poll_timeout());
+            if device.turns < TURNS_MAX && network.is_some_and(|due| due <= now) {
+                self.faults.push(format!("L3: device {at}'s network is drained, due at {now:?}"));
+            }
         }
+    }
+
+    /// Moves frames, and lets the hosts on the far sides work; whether there was anything to do.
+    fn exchange(&mut self) -> bool {
+        let mut worked = false;
+        for (at, cable) in &mut self.cables {
+            let Some(near) = self.devices.get_mut(*at).and_then(|d| d.own.as_deref_mut()) else {
+                continue;
+            };
+            let around = (&mut self.servers, &mut self.rng, &mut self.trace);
+            match cable.exchange(self.now, near, around) {
+                Ok(moved) => worked |= moved,
+                Err(why) => self.faults.push(format!("{why} at {:?}", self.now)),
+            }
+        }
+        worked
     }
 
     fn turn(&mut self, at: DeviceId) -> bool {
@@ -113,6 +139,12 @@ impl<A: Application + 'static> World<A> {
                 // Where nothing ever listened there is a host that refuses.
                 let wait = wait.unwrap_or(core::time::Duration::from_millis(20));
                 self.schedule(now + wait, Happening::Connected { device, socket, attempt, place });
+            }
+            Wish::Tried(place) => {
+                self.trace.note(self.now, format_args!("connect {place:?}"));
+                if let Some(server) = self.servers.get_mut(&place) {
+                    server.attempts.push(self.now);
+                }
             }
             Wish::Resolve { id, name } => {
                 self.trace.note(self.now, format_args!("resolve {name}"));

@@ -45,20 +45,19 @@ enum Stage {
 /// One stage of congestion avoidance. Times are microseconds.
 #[derive(Clone, Copy, Debug)]
 struct Epoch {
-    /// How long it has lasted, without the time in which the window was not the limit.
-    elapsed: u32,
+    /// How long the curve is past its plateau, less than zero before it; without the time in which the window was not the
+    /// limit.
+    past: i32,
     /// When it was last looked at, modulo 2^32.
     seen: u32,
-    /// When the curve reaches its plateau.
-    k: u32,
     /// What Reno would have.
     w_est: u32,
-    /// The window before the reduction: from there on Reno's estimate grows as Reno does.
-    cwnd_prior: u32,
     /// Acknowledged bytes that have not moved `w_est` yet.
     w_est_credit: u32,
     /// What is left of a byte when the window grew, in parts of the window.
     credit: u32,
+    /// The plateau was set below the window before the reduction (RFC 9438 §4.7).
+    lowered: bool,
 }
 
 /// What can be set for [`Cubic`].
@@ -122,9 +121,7 @@ impl Cubic {
         let (mut epoch, w_max) = match self.stage {
             Stage::Avoidance(epoch) => (epoch, self.w_max),
             // No loss told us where the plateau is: it is here (RFC 9438 §4.8, §4.10).
-            Stage::SlowStart(_) => {
-                (Epoch::starting(sample.now, self.cwnd, self.cwnd, 0), self.cwnd)
-            }
+            Stage::SlowStart(_) => (Epoch::starting(sample.now, self.cwnd, false, 0), self.cwnd),
         };
         self.w_max = w_max;
         epoch.advance(sample.now, sample.cwnd_limited);
@@ -134,21 +131,18 @@ impl Cubic {
         self.stage = Stage::Avoidance(epoch);
     }
 
-    /// Where the next curve has its plateau, given the window that met congestion (RFC 9438 §4.7).
+    /// Whether the next curve is to have its plateau below the window that met congestion (RFC 9438 §4.7).
     #[cfg_attr(target_os = "none", inline)]
-    fn plateau(&self) -> u32 {
-        if self.is(CONVERGE) && self.cwnd < self.w_max {
-            scaled(self.cwnd, 17, 20)
-        } else {
-            self.cwnd
-        }
+    fn gives_way(&self) -> bool {
+        self.is(CONVERGE) && self.cwnd < self.w_max
     }
 }
 
 impl Epoch {
     #[cfg_attr(target_os = "none", inline)]
-    fn starting(now: Instant, w_est: u32, cwnd_prior: u32, k: u32) -> Self {
-        Self { elapsed: 0, seen: low_bits(now), k, w_est, cwnd_prior, w_est_credit: 0, credit: 0 }
+    fn starting(now: Instant, w_est: u32, lowered: bool, k: u32) -> Self {
+        let past = 0_i32.saturating_sub_unsigned(k);
+        Self { past, seen: low_bits(now), w_est, w_est_credit: 0, credit: 0, lowered }
     }
 
     /// Time passes; it counts only while the window is the limit (RFC 9438 §5.8).
@@ -156,7 +150,7 @@ impl Epoch {
     fn advance(&mut self, now: Instant, counts: bool) {
         let now = low_bits(now);
         if counts {
-            self.elapsed = self.elapsed.saturating_add(now.wrapping_sub(self.seen));
+            self.past = self.past.saturating_add_unsigned(now.wrapping_sub(self.seen));
         }
         self.seen = now;
     }
@@ -165,12 +159,12 @@ impl Epoch {
     #[cfg_attr(target_os = "none", inline)]
     fn grown(&mut self, cwnd: u32, w_max: u32, sample: &AckSample, mss: u16) -> u32 {
         let acked = sample.acked.min(cwnd);
-        self.grow_estimate(cwnd, acked, mss);
-        if curve::window(w_max, self.k, self.elapsed, mss) < self.w_est {
+        self.grow_estimate(cwnd, w_max, acked, mss);
+        if curve::at(w_max, self.past, mss) < self.w_est {
             return cwnd.max(self.w_est).min(WINDOW_MAX);
         }
         let rtt = sample.rtt.unwrap_or(if sample.min_rtt == u32::MAX { 0 } else { sample.min_rtt });
-        let ahead = curve::window(w_max, self.k, self.elapsed.saturating_add(rtt), mss);
+        let ahead = curve::at(w_max, self.past.saturating_add_unsigned(rtt), mss);
         let target = ahead.clamp(cwnd, cwnd.saturating_add(cwnd / 2));
         // (target − cwnd) per window acknowledged; the remainder waits, so that it never rounds to nothing.
         let window = u64::from(cwnd.max(1));
@@ -181,8 +175,10 @@ impl Epoch {
 
     /// Reno's estimate grows by alpha segments per window: 3·(1 − β)/(1 + β) = 9/17, then 1 (RFC 9438 §4.3).
     #[cfg_attr(target_os = "none", inline)]
-    fn grow_estimate(&mut self, cwnd: u32, acked: u32, mss: u16) {
-        let per_segment = if self.w_est < self.cwnd_prior { scaled(cwnd, 17, 9) } else { cwnd };
+    fn grow_estimate(&mut self, cwnd: u32, w_max: u32, acked: u32, mss: u16) {
+        // The window before the reduction: from there on the estimate grows as Reno does.
+        let prior = if self.lowered { scaled(w_max, 20, 17) } else { w_max };
+        let per_segment = if self.w_est < prior { scaled(cwnd, 17, 9) } else { cwnd };
         self.w_est_credit = self.w_est_credit.saturating_add(acked);
         if self.w_est_credit >= per_segment {
             self.w_est_credit = (self.w_est_credit - per_segment).min(per_segment);
@@ -237,8 +233,8 @@ impl CongestionControl for Cubic {
             Signal::Ecn { .. } if self.is(ABE) => (17, 20),
             Signal::Loss | Signal::Ecn { .. } | Signal::Rto => (7, 10),
         };
-        let cwnd_prior = self.cwnd;
-        self.w_max = self.plateau();
+        let lowered = self.gives_way();
+        self.w_max = if lowered { scaled(self.cwnd, 17, 20) } else { self.cwnd };
         self.ssthresh = scaled(flight.min(WINDOW_MAX), part, whole).max(SSTHRESH_MIN * self.mss());
         if signal == Signal::Rto {
             let mut plain = HyStart::new();
@@ -250,8 +246,9 @@ impl CongestionControl for Cubic {
             self.cwnd = self.ssthresh;
             self.flags &= !AFTER_RTO;
             let k = curve::root(self.w_max.saturating_sub(self.cwnd), self.mss);
+            let lowered = lowered && self.w_max >= self.cwnd;
             self.w_max = self.w_max.max(self.cwnd);
-            self.stage = Stage::Avoidance(Epoch::starting(now, self.cwnd, cwnd_prior, k));
+            self.stage = Stage::Avoidance(Epoch::starting(now, self.cwnd, lowered, k));
         }
     }
 
@@ -279,13 +276,8 @@ impl CongestionControl for Cubic {
                 let (cwnd, w_max, mss) = (self.cwnd, self.w_max, self.mss);
                 let k = curve::root(w_max.saturating_sub(cwnd), mss);
                 let elapsed = curve::root(cwnd.saturating_sub(w_max), mss);
-                Stage::Avoidance(Epoch {
-                    elapsed,
-                    k,
-                    w_est: cwnd,
-                    cwnd_prior: cwnd.max(w_max),
-                    ..epoch
-                })
+                let past = 0_i32.saturating_sub_unsigned(k).saturating_add_unsigned(elapsed);
+                Stage::Avoidance(Epoch { past, w_est: cwnd, lowered: false, ..epoch })
             }
             Stage::SlowStart(_) | Stage::Avoidance(_) => Stage::SlowStart(plain),
         };

@@ -9,6 +9,4 @@ pub(crate) struct Hints {
     pub(crate) shrunk_at: u16,
     /// The user timeout the peer asked for, in seconds; 0 for none (TCP-374).
     pub(crate) peer_timeout: u16,
-    /// Packets at the start that were all marked (TCP-304).
-    pub(crate) marked: u8,
 }

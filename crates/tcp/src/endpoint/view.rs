@@ -82,7 +82,7 @@ impl<P: Profile> Endpoint<P> {
             timestamps: self.bits.has(Bits::TIMESTAMPS),
             sack: self.bits.has(Bits::SACK),
             ecn: self.bits.has(Bits::ECN),
-            scale: self.bits.has(Bits::SCALE).then_some((self.shift_out, self.shift_in)),
+            scale: self.bits.has(Bits::SCALE).then_some((self.shifts.peers(), self.shifts.ours())),
             mss: self.mss,
             mss_in: self.rcv_mss,
             cwnd,

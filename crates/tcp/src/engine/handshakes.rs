@@ -318,7 +318,7 @@ impl<P: Profile> Endpoint<P> {
         self.bits.unset(Bits::SEND_SYN);
         self.nxt = self.una + 1;
         if self.bits.has(Bits::SCALE) {
-            self.shift_in = shift;
+            self.shifts = crate::shifts::Shifts::new(self.shifts.peers(), shift);
         }
         self.rcv_adv = self.rcv_nxt + u32::from(window.min(self.first_window()));
     }

@@ -98,6 +98,7 @@ impl Transmit<'_> {
 
 impl<T: Tables> Engine<T> {
     /// The next segment; endpoints take turns (TCP-144).
+    #[inline(never)] // what it consists of is, and leaves no registers for who calls it
     pub fn poll_transmit(&mut self, now: Instant) -> Option<Transmit<'_>> {
         if self.is_blocked(now) {
             return None;

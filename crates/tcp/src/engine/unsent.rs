@@ -50,8 +50,6 @@ pub(super) struct Before {
 
 /// How long to wait where no round trip is known. chosen: a few slots of a slow radio
 const WAIT: Duration = Duration::from_millis(10);
-/// How long at most: others have shorter paths, and perhaps other devices. chosen: a slow radio's longest packet
-const WAIT_MAX: Duration = Duration::from_millis(20);
 
 impl<T: Tables> Engine<T> {
     /// Says what became of the segment that was polled last. After [`Transmitted::NoBuffer`] nothing leaves for a quarter
@@ -74,7 +72,7 @@ impl<T: Tables> Engine<T> {
                     self.slots.as_ref().get(slot).is_some_and(|s| s.generation == generation);
                 if let Some(endpoint) = self.endpoint_mut(slot).filter(|_| same) {
                     endpoint.take_back(now, before);
-                    wait = Duration::from_micros(endpoint.retry_after().into()).min(WAIT_MAX);
+                    wait = Duration::from_micros(endpoint.retry_after().into());
                     self.touch(now, slot);
                 }
             }

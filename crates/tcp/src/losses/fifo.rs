@@ -22,6 +22,14 @@ pub trait Fifo<T>: Default {
     fn insert(&mut self, index: usize, item: T);
     /// Removes the oldest.
     fn pop(&mut self) -> Option<T>;
+    /// Removes the oldest ones that are `done` and gives the last of them.
+    fn pop_while(&mut self, done: impl Fn(&T) -> bool) -> Option<T> {
+        let mut last = None;
+        while self.get(0).is_some_and(&done) {
+            last = self.pop();
+        }
+        last
+    }
     /// Keeps the oldest `len`.
     fn truncate(&mut self, len: usize);
 }
@@ -118,6 +126,19 @@ impl<T: Copy + Default, const N: usize> Fifo<T> for Ring<T, N> {
         Some(item)
     }
 
+    #[inline]
+    fn pop_while(&mut self, done: impl Fn(&T) -> bool) -> Option<T> {
+        let (mut head, mut left, mut last) = (usize::from(self.head), self.len, None);
+        while left > 0
+            && let Some(item) = self.items.get(head).filter(|item| done(item))
+        {
+            (last, left) = (Some(*item), left - 1);
+            head = if head + 1 == N { 0 } else { head + 1 };
+        }
+        (self.head, self.len) = (u16::try_from(head).unwrap_or(0), left);
+        last
+    }
+
     fn truncate(&mut self, len: usize) {
         self.len = self.len.min(u16::try_from(len).unwrap_or(u16::MAX));
     }
@@ -140,5 +161,8 @@ mod tests {
         ring.insert(0, 7); // no room: forgotten
         let items: [Option<u8>; 5] = core::array::from_fn(|n| ring.get(n).copied());
         assert_eq!(items, [Some(1), Some(9), Some(2), Some(3), None]);
+        assert_eq!(ring.pop_while(|n| *n == 0), None);
+        assert_eq!(ring.pop_while(|n| *n != 3), Some(2));
+        assert_eq!((ring.len(), ring.pop_while(|_| true), ring.len()), (1, Some(3), 0));
     }
 }

@@ -56,7 +56,8 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
     type Stamp = S;
     const BY_TIME: bool = true;
 
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(target_os = "none", inline)]
     fn sent(&mut self, _una: Seq, end: Seq, now: u32, stamp: S) {
         self.make_room(1);
         self.records.push(Record::new(end, now, stamp));
@@ -104,30 +105,13 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
         self.recount(flight);
     }
 
-    #[inline]
-    fn acknowledged(&mut self, una: Seq, trips: Trips, now: u32) -> Option<Newest<S>> {
-        let mut newest = None;
-        let mut resent = false;
-        while let Some(record) = self.records.get(0)
-            && record.end.at_or_before(una)
-        {
-            if let Some(record) = self.records.pop()
-                && !record.is_held()
-            {
-                resent |= record.is_resent();
-                self.deliver(record, trips, now, &mut newest);
-            }
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(target_os = "none", inline)]
+    fn acknowledged(&mut self, una: Seq, _acked: u32, trips: Trips, now: u32) -> Option<Newest<S>> {
+        if !cfg!(target_os = "none") && !self.disordered {
+            return self.acknowledged_in_turn(una, now);
         }
-        if let Some(newest) = &mut newest {
-            newest.ambiguous = resent;
-        }
-        if self.records.is_empty() {
-            // What was delivered last says nothing about what will leave next, and its time will be of another round of
-            // the clock one day (TCP-401).
-            (self.disordered, self.started) = (false, false);
-            self.lost = 0;
-        }
-        newest
+        self.acknowledged_in_any_turn(una, trips, now)
     }
 
     fn sacked<B: Sacked>(
@@ -298,6 +282,44 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>> + Debug> Losses for Rack<S, F
 }
 
 impl<S: Copy + Default + Debug, F: Fifo<Record<S>>> Rack<S, F> {
+    #[cfg_attr(not(target_os = "none"), inline(never))]
+    fn acknowledged_in_any_turn(&mut self, una: Seq, trips: Trips, now: u32) -> Option<Newest<S>> {
+        let mut newest = None;
+        let mut resent = false;
+        while let Some(record) = self.records.get(0)
+            && record.end.at_or_before(una)
+        {
+            if let Some(record) = self.records.pop()
+                && !record.is_held()
+            {
+                resent |= record.is_resent();
+                self.deliver(record, trips, now, &mut newest);
+            }
+        }
+        if let Some(newest) = &mut newest {
+            newest.ambiguous = resent;
+        }
+        if self.records.is_empty() {
+            // What was delivered last says nothing about what will leave next, and its time will be of another round of
+            // the clock one day (TCP-401).
+            (self.disordered, self.started) = (false, false);
+            self.lost = 0;
+        }
+        newest
+    }
+
+    /// The same where all left once and in order: then the last is the newest.
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(target_os = "none", inline)]
+    fn acknowledged_in_turn(&mut self, una: Seq, now: u32) -> Option<Newest<S>> {
+        let last = self.records.pop_while(|record| record.end.at_or_before(una))?;
+        let (sent, end, stamp) = (last.sent(), last.end, last.stamp);
+        (self.sent, self.end, self.rtt) = (sent, end, now.wrapping_sub(sent));
+        self.forward = end;
+        self.started = !self.records.is_empty(); // see there
+        Some(Newest { sent, end, resent: false, ambiguous: false, stamp })
+    }
+
     /// One segment arrived (RFC 8985 §6.2, steps 1 to 3).
     fn deliver(
         &mut self,
@@ -379,10 +401,16 @@ impl<S: Copy + Default + Debug, F: Fifo<Record<S>>> Rack<S, F> {
     /// What was sent long ago becomes coarser than what was sent of late, and no time is ever off by more than the time
     /// in which a pair was sent; merging only the two oldest, again and again, would make one record of them all with the
     /// time of the newest (ADR 0014).
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(target_os = "none", inline)]
     fn make_room(&mut self, count: usize) {
-        if self.records.room() >= count {
-            return;
+        if self.records.room() < count {
+            self.merge(count);
         }
+    }
+
+    #[cfg_attr(not(target_os = "none"), inline(never))]
+    fn merge(&mut self, count: usize) {
         let mut kept = 0;
         let mut paired = false;
         for index in 1..self.records.len() {

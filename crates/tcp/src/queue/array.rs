@@ -86,7 +86,8 @@ impl<B: TxBuf, S: Slots<B>> SlotQueue<B, S> {
     }
 
     /// The bytes of the first buffer, where nearly every segment lies.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(target_os = "none", inline)]
     fn first(&self) -> Option<&[u8]> {
         self.slots.slots().get(self.head)?.as_ref().map(TxBuf::bytes)
     }
@@ -97,7 +98,8 @@ impl<B: TxBuf, S: Slots<B>> SlotQueue<B, S> {
     }
 
     /// `len` bytes that lie in one buffer, as those of nearly every segment do.
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(target_os = "none", inline)]
     fn whole(&self, offset: usize, len: usize) -> Option<&[u8]> {
         let skip = self.acknowledged + offset;
         self.first()?.get(skip..skip + len).or_else(|| self.later(skip, len))
@@ -188,7 +190,8 @@ impl<B: TxBuf, S: Slots<B>> TxQueue for SlotQueue<B, S> {
         true
     }
 
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(target_os = "none", inline)]
     fn slices(&self, offset: usize, len: usize) -> Slices<'_> {
         match self.whole(offset, len) {
             Some(all) => Slices::one(all),
@@ -204,7 +207,8 @@ impl<B: TxBuf, S: Slots<B>> TxQueue for SlotQueue<B, S> {
         self.len -= count;
     }
 
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(target_os = "none", inline)]
     fn reach(&self, offset: usize, len: usize) -> usize {
         match self.whole(offset, len) {
             Some(all) => all.len(),

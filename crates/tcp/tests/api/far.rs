@@ -1,8 +1,9 @@
 //! Deadlines that lie further ahead than a clock of 32 bits in fine ticks says, and a device that holds everybody up.
 
-use crate::bench::{Bench, settings};
+use crate::bench::{Bench, Peer, settings};
 use core::time::Duration;
-use mainstay_tcp::{Keepalive, State, Transmitted};
+use mainstay_tcp::{FastOpen, Keepalive, State, Transmitted};
+use mainstay_wire::tcp::Flags;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -67,4 +68,36 @@ fn one_long_path_without_room_does_not_hold_up_the_others() {
     let sent = bench.sent();
     assert!(sent.iter().any(|(_, payload)| payload == b"near"), "{sent:?}");
     assert!(sent.iter().any(|(_, payload)| payload == b"far"), "it comes again");
+}
+
+// Covers TCP-512
+#[test]
+fn so_many_strangers_are_told_that_nobody_is_here_and_no_more() {
+    let mut bench = Bench::new(1);
+    let stranger = Peer { port: 5000, next: 7, expects: 9 };
+    let mut resets = 0;
+    for _ in 0..300 {
+        bench.arrive(&stranger.header(Flags::ACK), &[], None);
+        resets += bench.sent().len();
+    }
+    assert_eq!(resets, 100, "of one second");
+    bench.pass(Duration::from_millis(100));
+    for _ in 0..300 {
+        bench.arrive(&stranger.header(Flags::ACK), &[], None);
+        resets += bench.sent().len();
+    }
+    assert_eq!(resets, 110);
+}
+
+// Covers TCP-521, TCP-357
+#[test]
+fn the_clock_of_each_connection_is_another() {
+    let mut bench = Bench::new(2);
+    bench.connect(0, FastOpen::No).unwrap();
+    bench.connect(1, FastOpen::No).unwrap();
+    let values: Vec<u32> =
+        bench.sent().iter().map(|(syn, _)| syn.options.timestamps.unwrap().value).collect();
+    let now = u32::try_from(bench.now.as_micros() / 1000).unwrap();
+    let (one, other) = (values[0].wrapping_sub(now), values[1].wrapping_sub(now));
+    assert!(one != 0 && other != 0 && one != other, "{values:?}");
 }

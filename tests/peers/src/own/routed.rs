@@ -7,7 +7,7 @@ use mainstay_test_support::Site;
 use mainstay_test_support::frame_relay::{LinkPort, Relay, Report, parse};
 
 /// The far kernel's addresses.
-pub const FAR: [IpAddr; 2] = [
+pub const BEHIND: [IpAddr; 2] = [
     IpAddr::V4(Ipv4Addr::new(198, 18, 2, 2)),
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0x18, 2, 0, 0, 0, 0, 2)),
 ];

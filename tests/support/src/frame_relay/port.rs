@@ -1,8 +1,6 @@
 //! Where a relay takes its frames from and gives them to.
 
-use mainstay_host::link::{
-    Link, LinkKind, LinkOptions, Offload, SegmentKind, Sent, enter_namespace,
-};
+use mainstay_host::link::{GsoKind, Link, LinkKind, LinkOptions, Offload, Sent, enter_namespace};
 use mainstay_impair::Wire;
 use std::io::{self, ErrorKind, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -64,7 +62,8 @@ impl LinkPort {
             match kind {
                 "tap" => {
                     let kind = LinkKind::Tap;
-                    let link = Link::open(&LinkOptions { name: name.to_owned(), kind, offload })?;
+                    let name = name.to_owned();
+                    let link = Link::open(&LinkOptions { name, kind, offload, threaded: false })?;
                     link.set_up()?;
                     Ok(link)
                 }
@@ -91,7 +90,7 @@ impl Port for LinkPort {
 
     fn send(&mut self, facts: Offload, frame: &[u8]) -> io::Result<bool> {
         // Whoever receives it is to look for itself: it may be damaged by now.
-        let facts = Offload { checksum_valid: false, ..facts };
+        let facts = Offload { verified: false, ..facts };
         Ok(self.0.send(facts, &[IoSlice::new(frame)])? == Sent::Done)
     }
 
@@ -105,11 +104,11 @@ impl Port for LinkPort {
 }
 
 fn wire(facts: Offload, frame: &[u8]) -> Wire {
-    let Some(cut) = facts.segmentation else { return Wire::single(frame.len()) };
+    let Some(cut) = facts.gso else { return Wire::single(frame.len()) };
     let nibble = |at: usize| frame.get(at).copied().map_or(0, usize::from);
     let tcp = match cut.kind {
-        SegmentKind::TcpV4 => ETHERNET + (nibble(ETHERNET) & 0xf) * 4,
-        SegmentKind::TcpV6 => ETHERNET + V6,
+        GsoKind::TcpV4 => ETHERNET + (nibble(ETHERNET) & 0xf) * 4,
+        GsoKind::TcpV6 => ETHERNET + V6,
     };
     let headers = tcp + ((nibble(tcp + 12) >> 4) * 4).max(TCP);
     Wire::cut(frame.len(), headers, usize::from(cut.size))
@@ -118,11 +117,11 @@ fn wire(facts: Offload, frame: &[u8]) -> Wire {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mainstay_host::link::Segmentation;
+    use mainstay_host::link::Gso;
 
-    fn cut(kind: SegmentKind, frame: &[u8]) -> Wire {
-        let segmentation = Some(Segmentation { kind, ecn: false, size: 1000 });
-        wire(Offload { segmentation, ..Offload::default() }, frame)
+    fn cut(kind: GsoKind, frame: &[u8]) -> Wire {
+        let gso = Some(Gso { kind, ecn: false, header_len: 0, size: 1000 });
+        wire(Offload { gso, ..Offload::default() }, frame)
     }
 
     #[test]
@@ -130,13 +129,13 @@ mod tests {
         let mut frame = vec![0; 14 + 20 + 32 + 2500];
         (frame[14], frame[14 + 20 + 12]) = (0x45, 0x80);
         assert_eq!(
-            cut(SegmentKind::TcpV4, &frame),
+            cut(GsoKind::TcpV4, &frame),
             Wire { len: 2500 + 3 * 66, count: 3, largest: 1066 }
         );
         let mut frame = vec![0; 14 + 40 + 20 + 1001];
         (frame[14], frame[14 + 40 + 12]) = (0x60, 0x50);
         assert_eq!(
-            cut(SegmentKind::TcpV6, &frame),
+            cut(GsoKind::TcpV6, &frame),
             Wire { len: 1001 + 2 * 74, count: 2, largest: 1074 }
         );
         assert_eq!(wire(Offload::default(), &frame), Wire::single(frame.len()));

@@ -1,7 +1,7 @@
 //! Over our own stack on a link.
 
 use super::flow::{CHUNK, Sink, Source};
-use super::report::Report;
+use super::report::{Report, say};
 use super::trace::Trace;
 use crate::command::args::{self, Role};
 use crate::command::exit::{Exit, Failure};
@@ -21,10 +21,21 @@ pub(super) const LOOK: Duration = Duration::from_millis(100);
 pub(super) const UNREACHABLE: &str =
     "nobody on the link has this address, or a router knows no way";
 
+/// Says of links that were to have a thread of the kernel's that they have none.
+pub(super) fn tell_unthreaded(args: &args::Tcp, pump: &Pump) {
+    for wire in pump.links().iter().filter(|wire| args.own.threaded && !wire.link().is_threaded()) {
+        say(&format!(
+            "{}: no thread of the kernel's can be had, it is left out",
+            wire.link().name()
+        ));
+    }
+}
+
 pub(crate) fn run(args: &args::Tcp, config: Config, link: &WireOptions) -> Result<(), Failure> {
     let bare = link.kind == WireKind::Tun;
     let mut pump =
         Pump::open(config, slice::from_ref(link)).map_err(|error| link::failure(link, &error))?;
+    tell_unthreaded(args, &pump);
     let waker = pump.waker();
     let source = Source::new(args, move || waker.wake())?;
     let mut trace = Trace::new(args, bare)?;

@@ -61,7 +61,7 @@ impl Report {
     }
 }
 
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     // Nowhere is left to say that this could not be written.
     let _lost = writeln!(io::stderr(), "{line}");
 }

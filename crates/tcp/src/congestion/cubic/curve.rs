@@ -41,11 +41,14 @@ pub fn root(bytes: u32, mss: u16) -> u32 {
 /// The window `elapsed` microseconds into an epoch whose plateau `w_max` lies at `k`.
 #[must_use]
 pub fn window(w_max: u32, k: u32, elapsed: u32, mss: u16) -> u32 {
-    if elapsed < k {
-        w_max.saturating_sub(volume(k - elapsed, mss))
-    } else {
-        w_max.saturating_add(volume(elapsed - k, mss))
-    }
+    at(w_max, 0_i32.saturating_sub_unsigned(k).saturating_add_unsigned(elapsed), mss)
+}
+
+/// The window `past` microseconds after the plateau `w_max`, before it if that is less than zero.
+#[must_use]
+pub fn at(w_max: u32, past: i32, mss: u16) -> u32 {
+    let distance = volume(past.unsigned_abs(), mss);
+    if past < 0 { w_max.saturating_sub(distance) } else { w_max.saturating_add(distance) }
 }
 
 #[cfg(test)]

@@ -41,8 +41,8 @@ fn run(cubic: &mut Cubic, from: u64, until: u64, limited: bool) {
 }
 
 #[test]
-fn it_takes_48_bytes() {
-    assert_eq!(Cubic::STATE_BYTES, 48);
+fn it_takes_40_bytes() {
+    assert_eq!(Cubic::STATE_BYTES, 40);
     assert!(size_of::<Snapshot>() <= 12);
 }
 
@@ -167,7 +167,7 @@ fn after_a_timeout_the_plateau_is_where_slow_start_ends() {
         });
     }
     assert_eq!(cubic.w_max, 70 * MSS);
-    assert!(matches!(cubic.stage, Stage::Avoidance(Epoch { k: 0, .. })));
+    assert!(matches!(cubic.stage, Stage::Avoidance(Epoch { past: 0, .. })));
 }
 
 // Covers TCP-303

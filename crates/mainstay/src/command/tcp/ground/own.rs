@@ -4,7 +4,7 @@ use super::{Ground, Input, Place};
 use crate::command::args::{self, Role};
 use crate::command::exit::{Exit, Failure};
 use crate::command::link;
-use crate::command::tcp::own::{LOOK, UNREACHABLE, connect, known, refused, turn};
+use crate::command::tcp::own::{LOOK, UNREACHABLE, connect, known, refused, tell_unthreaded, turn};
 use crate::command::tcp::trace::Trace;
 use core::slice;
 use core::time::Duration;
@@ -43,6 +43,7 @@ impl<'a> Own<'a> {
         let bare = link.kind == WireKind::Tun;
         let mut pump = Pump::open(config, slice::from_ref(&link))
             .map_err(|error| link::failure(&link, &error))?;
+        tell_unthreaded(args, &pump);
         let listener = match args.role {
             Role::Connect => None,
             Role::Listen => {
