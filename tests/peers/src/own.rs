@@ -314,7 +314,7 @@ impl Stack {
 
     /// Moves frames until `done`, which serves connections of its own.
     pub fn run_with(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
-        let deadline = Deadline::after(PATIENCE);
+        let deadline = Deadline::after(3 * PATIENCE);
         while !done(self) {
             assert!(!deadline.is_over(), "{}", self.tell(&[]));
             self.turn(&mut []);

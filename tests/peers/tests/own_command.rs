@@ -3,9 +3,6 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-// Deferred LAY-319: the server half needs listeners of streams; openssl as a client's peer is in `own_streams.rs`
-// Deferred LAY-334: liblwip-dev has no programs, and its port needs C code beside the test
-
 use core::net::{IpAddr, SocketAddr};
 use mainstay_peer_tests::Document;
 use mainstay_peer_tests::own::{KERNEL, LINK, Lan, OURS};

@@ -42,6 +42,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
     program("socat", "socat", &["-V"]),
     program("curl", "curl", &["--version"]),
     program("/usr/include/openssl/ssl.h", "libssl-dev", &[]),
+    program("/usr/include/lwip/lwip/tcp.h", "liblwip-dev", &[]),
     program("gcc", "gcc", &["--version"]),
     program("nft", "nftables", &["--version"]),
     program("/usr/bin/python3", "python3-venv", &["--version"]),

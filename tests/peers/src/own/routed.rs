@@ -25,9 +25,9 @@ pub struct Routed {
 }
 
 impl Routed {
-    /// `words`: what the link does to frames, from the router on and back.
+    /// `words`: what the link does to frames, from the router on and back; what is drawn for it begins with `seed`.
     #[must_use]
-    pub fn new(test: &str, kind: WireKind, words: [&str; 2]) -> Self {
+    pub fn new(test: &str, kind: WireKind, words: [&str; 2], seed: u64) -> Self {
         let (router, far) = (Site::namespace(test), Site::namespace(test));
         let port = |site: &Site| {
             LinkPort::open(&format!("tap:{WAY}@{}", site.network_name()), false).unwrap()
@@ -37,7 +37,7 @@ impl Routed {
         }
         let ports = [port(&router), port(&far)];
         let links = words.map(|words| parse(words).unwrap());
-        let relay = Relay::start(ports, links, 1, [None, None]).unwrap();
+        let relay = Relay::start(ports, links, seed, [None, None]).unwrap();
         let address = |lan: &Lan, host: u8| {
             lan.ip(&format!("addr add 198.18.2.{host}/24 dev {WAY}"));
             lan.ip(&format!("addr add fd00:18:2::{host}/64 dev {WAY} nodad"));
