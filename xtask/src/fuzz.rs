@@ -204,7 +204,7 @@ mod tests {
             let from = text.lines().skip_while(|line| !line.starts_with(prefix));
             let until = from.take_while(|line| !line.starts_with("[profile"));
             until
-                .filter(|line| !line.is_empty())
+                .filter(|line| !line.is_empty() && !line.starts_with('#'))
                 .map(|line| line.replace("workspace.", ""))
                 .collect()
         };

@@ -378,6 +378,8 @@ impl<T: Tables> Engine<T> {
             .index
             .deadline(slots.len(), |slot| slots.get(slot)?.endpoint.as_ref()?.next_deadline(now));
         let handshakes = self.memory.kept().and_then(|kept| kept.syns.deadline());
+        // Answers find no place while nothing leaves: asking before that would be asking in vain.
+        let handshakes = handshakes.map(|at| at.max(self.blocked_until.unwrap_or(at)));
         earlier(earlier(first, handshakes), self.blocked_until)
     }
 
