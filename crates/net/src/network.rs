@@ -177,6 +177,13 @@ impl Network {
         self.engine.capacity() - self.free.len()
     }
 
+    /// Those of them that came in and whose peers have not answered yet: at most half of [`Config::backlog`] of each
+    /// listener (TCP-530).
+    #[must_use]
+    pub fn half_open(&self) -> usize {
+        self.incoming.iter().filter(|(.., ready)| !ready).count()
+    }
+
     /// Segments given up on because their neighbour did not answer or too many waited.
     #[must_use]
     pub const fn unreachable(&self) -> u64 {

@@ -158,6 +158,8 @@ pub struct Shape {
     pub settings: Settings<any::Config>,
     /// Bytes of each connection's receive buffer.
     pub receive_bytes: usize,
+    /// Bytes of each connection's send buffer.
+    pub send_bytes: usize,
     /// Where packets to other networks go.
     pub gateways: Vec<IpAddr>,
     /// Whether data may come and go in SYNs.
@@ -177,10 +179,20 @@ impl Shape {
         let mut settings = Settings::host(any::Config::default());
         settings.gso_max = if offload { 65_535 - 120 } else { 0 };
         let (kind, name) = (WireKind::Tap, LINK.to_owned());
-        let (receive_bytes, gateways) = (1 << 20, Vec::new());
+        let (receive_bytes, send_bytes, gateways) = (1 << 20, 1 << 20, Vec::new());
         let fast_open = FastOpenPolicy::Off;
         let threaded = false;
-        Self { kind, name, offload, threaded, settings, receive_bytes, gateways, fast_open }
+        Self {
+            kind,
+            name,
+            offload,
+            threaded,
+            settings,
+            receive_bytes,
+            send_bytes,
+            gateways,
+            fast_open,
+        }
     }
 
     /// The link, as a builder takes it.
@@ -205,6 +217,7 @@ impl Shape {
         let mut config = Config {
             settings: Arc::new(self.settings),
             receive_bytes: self.receive_bytes,
+            send_bytes: self.send_bytes,
             offload: self.offload,
             fast_open: self.fast_open,
             ..Config::default()

@@ -82,6 +82,8 @@ fn resident() -> u64 {
 #[derive(Debug, Default)]
 struct Served {
     count: usize,
+    /// How many of them had to ask a second time, which the kernel does after a second.
+    again: usize,
     slowest: Duration,
     sum: Duration,
 }
@@ -101,6 +103,7 @@ fn clients(port: u16, going: &AtomicBool) -> Served {
         stream.read_to_end(&mut said).unwrap();
         assert_eq!(said, b"answer");
         served.count += 1;
+        served.again += usize::from(took > Duration::from_millis(900));
         served.slowest = served.slowest.max(took);
         served.sum += took;
         thread::sleep(Duration::from_millis(10));
@@ -109,7 +112,10 @@ fn clients(port: u16, going: &AtomicBool) -> Served {
 }
 
 /// Half-open connections of one listener before its handshakes are kept without memory: half of `Config::backlog`.
-const HALF_OPEN: u64 = 64;
+const HALF_OPEN: usize = 64;
+
+/// Kilobytes of one connection: what waits to be sent, what is received, and the rest of it.
+const CONNECTION: u64 = 1024 + 64 + 16;
 
 /// Answers whoever asks.
 fn serve(stack: &mut Stack, listener: mainstay_tcp::ListenerHandle, guests: &mut Vec<Handle>) {
@@ -146,12 +152,104 @@ fn attack(to: Mac, port: u16, count: u64, taken: &AtomicU64) {
     }
 }
 
+/// A listener of ours under attack, with honest clients, and what became of both.
+struct Siege {
+    stack: Stack,
+    listener: mainstay_tcp::ListenerHandle,
+    port: u16,
+    guests: Vec<Handle>,
+    taken: AtomicU64,
+    /// The most connections at once that nobody had answered.
+    half_open: usize,
+}
+
+impl Siege {
+    fn turn(&mut self) {
+        self.stack.turn(&mut []);
+        serve(&mut self.stack, self.listener, &mut self.guests);
+        let network = self.stack.network();
+        self.taken.store(network.engine().counters().received, Ordering::Relaxed);
+        self.half_open = self.half_open.max(network.half_open());
+    }
+
+    /// So many SYNs; by how many kilobytes the process grew after the first tenth of them, and what else is to be said.
+    fn flood(&mut self, lan: &Lan, total: u64) -> (u64, String) {
+        let going = AtomicBool::new(true);
+        let port = self.port;
+        let dropped = || {
+            let said = lan.ip(&format!("-s -j link show {LINK}"));
+            let all: serde_json::Value = serde_json::from_str(&said).unwrap();
+            all[0]["stats64"]["tx"]["dropped"].as_u64().unwrap()
+        };
+        thread::scope(|scope| {
+            let honest = scope.spawn(|| clients(port, &going));
+            // The kernel knows where we are once somebody was served.
+            let quiet = Instant::now();
+            while quiet.elapsed() < Duration::from_millis(500) {
+                self.turn();
+            }
+            let (to, before) = (station(lan), dropped());
+            let start = Instant::now();
+            // The counter is shared with the attacker, who is not to borrow all of this.
+            let taken = std::sync::Arc::new(AtomicU64::new(self.taken.load(Ordering::Relaxed)));
+            let seen = std::sync::Arc::clone(&taken);
+            let attacker = scope.spawn(move || attack(to, port, total, &seen));
+            let begun = taken.load(Ordering::Relaxed);
+            let (mut warm, mut most) = (None, 0);
+            while !attacker.is_finished() {
+                self.turn();
+                taken.store(self.taken.load(Ordering::Relaxed), Ordering::Relaxed);
+                if warm.is_none() && taken.load(Ordering::Relaxed) > begun + total / 10 {
+                    warm = Some(resident());
+                }
+                most = most.max(if warm.is_some() { resident() } else { 0 });
+            }
+            let took = start.elapsed();
+            going.store(false, Ordering::Relaxed);
+            while !honest.is_finished() {
+                self.turn();
+            }
+            let served = honest.join().unwrap();
+            attacker.join().unwrap();
+            let (grown, network) = (most.saturating_sub(warm.unwrap()), self.stack.network());
+            let said = format!(
+                "{total} SYNs across a TAP in {took:?} ({} a second), {} dropped before us; {} of the kernel's connections \
+                 served meanwhile, open after {:?} on average and {:?} at most, {} had to ask again; {} half open at most, {} \
+                 connections now; memory grew by {grown} KiB; {:?}",
+                total * 1000 / u64::try_from(took.as_millis()).unwrap(),
+                dropped() - before,
+                served.count,
+                served.sum / u32::try_from(served.count).unwrap(),
+                served.slowest,
+                served.again,
+                self.half_open,
+                network.connection_count(),
+                network.engine().counters(),
+            );
+            assert!(served.count >= 20, "{served:?}");
+            // On a machine that has nothing else to do nobody asks twice; where it has, some do.
+            assert!(served.again * 2 <= served.count, "{served:?}");
+            assert!(self.half_open <= HALF_OPEN, "{}", self.half_open);
+            assert_eq!(network.engine().counters().unanswered, 0);
+            (grown, said)
+        })
+    }
+
+    /// Until those who never answered are given up: 75 seconds and more after they came.
+    fn forget(&mut self) {
+        let start = Instant::now();
+        while self.stack.network().half_open() > 0 {
+            assert!(start.elapsed() < Duration::from_secs(150), "{:?}", self.stack.network());
+            self.turn();
+        }
+    }
+}
+
 // S-51
 // Covers TCP-530, TCP-702
 #[test]
 #[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
 fn the_kernels_clients_are_served_in_a_flood_of_syns() {
-    let total = if is_full() { 1_000_000 } else { 60_000 };
     Lan::run("hostile-flood", |lan| {
         let mut shape = Shape::new(false);
         // What the SYN-ACKs to nobody are sent to.
@@ -160,58 +258,29 @@ fn the_kernels_clients_are_served_in_a_flood_of_syns() {
         let mut stack = Stack::open(lan, &shape);
         let port = lan.site().port();
         let listener = stack.listen(OURS[0], port);
-        let (going, taken) = (AtomicBool::new(true), AtomicU64::new(0));
-        let mut guests = Vec::new();
-        thread::scope(|scope| {
-            let honest = scope.spawn(|| clients(port, &going));
-            let mut turn = |stack: &mut Stack| {
-                stack.turn(&mut []);
-                serve(stack, listener, &mut guests);
-                taken.store(stack.network().engine().counters().received, Ordering::Relaxed);
-            };
-            // The kernel knows where we are once somebody was served.
-            let quiet = Instant::now();
-            while quiet.elapsed() < Duration::from_millis(500) {
-                turn(&mut stack);
-            }
-            let to = station(lan);
-            let taken = &taken;
-            let attacker = scope.spawn(move || attack(to, port, total, taken));
-            let (start, mut warm) = (Instant::now(), None);
-            let mut most = 0;
-            while !attacker.is_finished() {
-                turn(&mut stack);
-                if warm.is_none() && taken.load(Ordering::Relaxed) > total / 10 {
-                    warm = Some(resident());
-                }
-                most = most.max(if warm.is_some() { resident() } else { 0 });
-            }
-            let took = start.elapsed();
-            going.store(false, Ordering::Relaxed);
-            while !honest.is_finished() {
-                turn(&mut stack);
-            }
-            let served = honest.join().unwrap();
-            attacker.join().unwrap();
-            let grown = most.saturating_sub(warm.unwrap());
-            let counters = stack.network().engine().counters();
+        let (guests, taken) = (Vec::new(), AtomicU64::new(0));
+        let mut siege = Siege { stack, listener, port, guests, taken, half_open: 0 };
+        let bound = CONNECTION * u64::try_from(HALF_OPEN).unwrap();
+        if !is_full() {
+            let (grown, said) = siege.flood(lan, 60_000);
+            println!("{said}");
+            assert!(grown < bound, "{grown} KiB");
+            return;
+        }
+        // Buffers of half-open connections are untouched pages at first. Once the first ones are given up, the allocator may
+        // give the same again to the next, which it clears and thereby touches: their number times their size, once.
+        let rounds = [1_000_000, 60_000, 60_000].map(|total| {
+            let before = resident();
+            let (grown, said) = siege.flood(lan, total);
+            assert!(grown < bound, "{grown} KiB");
+            siege.forget();
+            let all = resident().saturating_sub(before);
             println!(
-                "{total} SYNs across a TAP in {took:?} ({} a second); {} of the kernel's connections served meanwhile, \
-                 open after {:?} on average and {:?} at most; memory grew by {grown} KiB; {counters:?}",
-                total * 1000 / u64::try_from(took.as_millis()).unwrap(),
-                served.count,
-                served.sum / u32::try_from(served.count).unwrap(),
-                served.slowest,
+                "{said}; once they were forgotten, {all} KiB more than before the first of them"
             );
-            assert!(served.count >= 20, "{served:?}");
-            // On a machine that has nothing else to do nobody asks twice; where it has, some do.
-            let mean = served.sum / u32::try_from(served.count).unwrap();
-            assert!(mean < Duration::from_millis(500), "{served:?}");
-            // Half-open connections have their buffers, and so many there are: the backlog's half. They take memory for
-            // good when they are made anew, after their limit of 75 seconds.
-            assert!(grown < HALF_OPEN * (1024 + 64 + 16), "{grown} KiB");
-            assert_eq!(counters.unanswered, 0);
+            all
         });
+        assert!(rounds[1] < bound + 4096 && rounds[2] < 4096, "{rounds:?}");
     });
 }
 
