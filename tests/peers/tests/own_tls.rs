@@ -3,7 +3,7 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-// LAY-319 without early data, which is LAY-317 and a word in LAY-318: it waits with LAY-257 and LAY-258. Nor is there a C twin.
+// Deferred LAY-319: all of LAY-313 to LAY-318 but early data (LAY-257, LAY-258), which TLS here does not have, and the C twins.
 
 #[path = "own_tls/secure.rs"]
 mod secure;
@@ -105,7 +105,7 @@ fn in_their_words(cipher: &str) -> String {
     words.replace("AES_256", "AES256").replace("AES_128", "AES128").replace('_', "-")
 }
 
-// Covers LAY-319, LAY-246
+// Covers LAY-246
 #[test]
 #[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
 fn an_openssl_server_reverses_what_we_send_in_both_versions_and_both_agree() {
@@ -149,7 +149,7 @@ fn an_openssl_server_reverses_what_we_send_in_both_versions_and_both_agree() {
     });
 }
 
-// Covers LAY-319, LAY-245
+// Covers LAY-245
 #[test]
 #[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
 fn an_openssl_server_that_asks_for_our_certificate_gets_it_or_says_no() {
@@ -196,7 +196,7 @@ fn revoke(site: &Site, pki: &Pki, leaf: &Leaf) -> Vec<u8> {
     site.run(&openssl, &args).ok().into_bytes()
 }
 
-// Covers LAY-319, LAY-249, LAY-248
+// Covers LAY-249, LAY-248
 #[test]
 #[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
 fn each_bad_certificate_of_an_openssl_server_is_refused_for_its_own_reason() {
@@ -255,7 +255,7 @@ fn each_bad_certificate_of_an_openssl_server_is_refused_for_its_own_reason() {
     });
 }
 
-// Covers LAY-319, LAY-254, LAY-255
+// Covers LAY-254, LAY-255
 #[test]
 #[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
 fn an_openssl_server_resumes_with_tickets_and_not_without_nor_after_a_restart() {
@@ -318,7 +318,7 @@ fn options(pki: &Pki) -> ServerOptions {
     options
 }
 
-// Covers LAY-319, LAY-253
+// Covers LAY-253
 #[test]
 #[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
 fn an_openssl_client_gets_the_certificate_of_the_name_it_asks_for_and_every_byte_back() {
@@ -352,7 +352,7 @@ fn an_openssl_client_gets_the_certificate_of_the_name_it_asks_for_and_every_byte
     });
 }
 
-// Covers LAY-319, LAY-244
+// Covers LAY-244
 #[test]
 #[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
 fn an_openssl_client_shows_its_certificate_resumes_and_is_refused_what_is_too_old() {
