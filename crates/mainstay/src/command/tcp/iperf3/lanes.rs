@@ -1,6 +1,7 @@
 //! The connections for data.
 
 use super::control::COOKIE;
+use super::words::Results;
 use crate::command::exit::Failure;
 use crate::command::tcp::flow::CHUNK;
 use crate::command::tcp::ground::{Ground, Input, Place};
@@ -135,6 +136,11 @@ impl Lanes {
             }
         }
         Ok(moved)
+    }
+
+    /// Whether the peer says that it has sent more than has come.
+    pub(super) fn lacks(&self, theirs: &Results) -> bool {
+        !self.sends && self.total() < theirs.bytes()
     }
 
     /// Takes what has come, when the peer has said that the test is over; how its connections end says nothing.

@@ -13,7 +13,7 @@ use core::time::Duration;
 /// "An option you are trying to set is not implemented yet", by iperf3's numbers.
 const NOT_IMPLEMENTED: u32 = 13;
 
-/// How long the last of an agreed count is waited for. chosen: a few round trips of a slow path
+/// How long the last of what the peer has sent is waited for. chosen: a few round trips of a slow path
 const DRAIN: Duration = Duration::from_secs(2);
 
 /// Connections that have not said who they are, at once. chosen: as many as a test has at most; others wait
@@ -40,6 +40,8 @@ pub(super) fn run(
         stage: Stage::Cookie,
         start: Duration::ZERO,
         took: Duration::ZERO,
+        ended: Duration::ZERO,
+        theirs: None,
         resent: None,
         known: String::new(),
         omitted: false,
@@ -58,8 +60,7 @@ enum Stage {
     /// Connections for data come.
     Streams,
     Running,
-    /// The peer has sent all; it may be under way.
-    Draining,
+    /// The peer has sent all; it says how much, and some may be under way.
     Results,
     /// Its last word is waited for.
     Leaving,
@@ -78,6 +79,8 @@ struct Server<'a> {
     start: Duration,
     /// What was counted and known when it was over.
     took: Duration,
+    ended: Duration,
+    theirs: Option<Results>,
     resent: Option<u32>,
     known: String,
     /// What came at the start was forgotten, as asked.
@@ -107,8 +110,7 @@ impl Server<'_> {
             Stage::Parameters => self.take_parameters(ground)?,
             Stage::Streams => busy |= self.take_streams(ground)?,
             Stage::Running => busy |= self.run(ground, report)?,
-            Stage::Draining => busy |= self.drain(ground, report),
-            Stage::Results => self.take_results(report)?,
+            Stage::Results => busy |= self.take_results(ground, report)?,
             Stage::Leaving => {
                 if self.control.take_state().is_some() || self.control.is_over() {
                     self.stage = Stage::Over;
@@ -201,7 +203,7 @@ impl Server<'_> {
             None => {}
             Some(State::TestEnd) => {
                 self.took = passed.saturating_sub(wanted.omit);
-                self.stage = Stage::Draining;
+                self.end(ground);
                 return Ok(true);
             }
             Some(state) => return Err(interrupted(self.args, state)),
@@ -219,29 +221,38 @@ impl Server<'_> {
         Ok(busy)
     }
 
-    /// Takes what is still under way, at most for a while, and ends the connections for data.
-    fn drain(&mut self, ground: &mut dyn Ground, report: &mut Report) -> bool {
-        let moved = self.lanes.drain(ground, report);
-        let missing = self.wanted.and_then(|wanted| wanted.bytes).unwrap_or(0);
-        let late = self.start + self.took + DRAIN;
-        if !self.lanes.sends() && self.lanes.total() < missing && ground.passed() < late {
-            return moved;
-        }
+    fn end(&mut self, ground: &mut dyn Ground) {
+        self.ended = ground.passed();
         (self.resent, self.known) = (self.lanes.resent(ground), self.lanes.known(ground));
-        // A client that receives may be waiting for the rest of a block, and nothing else.
-        self.lanes.drop_all(ground);
+        if self.lanes.sends() {
+            // A client that receives may be waiting for the rest of a block, and nothing else.
+            self.lanes.drop_all(ground);
+        }
         self.control.push_state(State::Results);
         self.stage = Stage::Results;
-        true
     }
 
-    fn take_results(&mut self, report: &Report) -> Result<(), Failure> {
-        let Some(value) = self.control.take_text()? else { return Ok(()) };
-        let theirs = Results::from_json(&value);
+    /// Takes what the peer counted, and meanwhile what is still under way, at most for a while.
+    fn take_results(
+        &mut self,
+        ground: &mut dyn Ground,
+        report: &mut Report,
+    ) -> Result<bool, Failure> {
+        let moved = self.lanes.drain(ground, report);
+        if self.theirs.is_none() {
+            self.theirs = self.control.take_text()?.map(|value| Results::from_json(&value));
+        }
+        let late = ground.passed() >= self.ended + DRAIN;
+        let Some(theirs) = self.theirs.take_if(|theirs| late || !self.lanes.lacks(theirs)) else {
+            return Ok(moved);
+        };
+        if !self.lanes.sends() {
+            self.lanes.drop_all(ground);
+        }
         self.control.push_text(&results(&self.lanes, self.took, self.resent));
         self.control.push_state(State::Display);
         tell_end(report, self.took, &self.known, &theirs);
         self.stage = Stage::Leaving;
-        Ok(())
+        Ok(true)
     }
 }
