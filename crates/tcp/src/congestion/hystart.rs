@@ -34,7 +34,6 @@ pub trait SlowStart: Copy + Debug {
     /// The bytes the window may grow by for `sample`; `None` when slow start should end where it is.
     ///
     /// Must see every acknowledgement of slow start, also those after which the window may not grow.
-    #[cfg_attr(target_os = "none", inline)]
     fn growth(&mut self, sample: &AckSample, mss: u32, after_rto: bool, paced: bool)
     -> Option<u32>;
 
