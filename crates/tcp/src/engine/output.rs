@@ -75,8 +75,7 @@ impl Transmit<'_> {
         Some(self.len())
     }
 
-    /// The same with the whole checksum, which is made while the payload is copied if it was left to the device: two
-    /// thirds of the time of one after the other.
+    /// The same with the whole checksum, which is made while the payload is copied if it was left to the device.
     #[inline]
     pub fn copy_summed(&self, to: &mut [u8]) -> Option<usize> {
         if self.summed == Summed::Full {
