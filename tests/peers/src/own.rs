@@ -68,7 +68,15 @@ impl Lan {
         lan.within(act);
     }
 
-    /// The same in a namespace that is there.
+    /// A counter of the kernel's in this namespace, by the name that `nstat` has for it.
+    #[must_use]
+    pub fn counter(&self, name: &str) -> u64 {
+        let said = self.site.run(&program("nstat", "iproute2"), &["-asz", name]).ok();
+        let line = said.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// As `run`, in a namespace that is there.
     pub fn over<R: Send>(site: &Site, act: impl FnOnce(&Self) -> R + Send) -> R {
         Self { site: site.clone() }.within(act)
     }

@@ -411,13 +411,6 @@ fn answer(
     });
 }
 
-/// A counter of the kernel's in this namespace.
-fn counter(lan: &Lan, name: &str) -> u64 {
-    let said = lan.site().run(&program("nstat", "iproute2"), &["-asz", name]).ok();
-    let line = said.lines().find(|line| line.starts_with(name)).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
-
 // S-56
 // Covers TCP-360, TCP-364, TCP-365, TCP-702
 #[test]
@@ -431,7 +424,7 @@ fn the_kernel_gets_our_cookie_and_then_sends_its_request_in_the_syn() {
         for family in [0, 1] {
             let port = lan.site().port();
             let entrance = stack.listen(OURS[family], port);
-            let before = counter(lan, "TcpExtTCPFastOpenActive");
+            let before = lan.counter("TcpExtTCPFastOpenActive");
             for visit in 0..3_u64 {
                 let url = if family == 0 {
                     format!("http://{}:{port}/", OURS[0])
@@ -446,11 +439,11 @@ fn the_kernel_gets_our_cookie_and_then_sends_its_request_in_the_syn() {
                     let _empty = curl.join().unwrap().ok();
                 });
                 // The first one asks for a cookie, the others bring it along with their request.
-                let active = counter(lan, "TcpExtTCPFastOpenActive") - before;
+                let active = lan.counter("TcpExtTCPFastOpenActive") - before;
                 assert_eq!(active, visit, "connections with data in the SYN");
             }
         }
-        assert_eq!(counter(lan, "TcpExtTCPFastOpenActiveFail"), 0);
+        assert_eq!(lan.counter("TcpExtTCPFastOpenActiveFail"), 0);
     });
 }
 
@@ -468,7 +461,7 @@ fn we_get_the_kernels_cookie_and_then_send_our_request_in_the_syn() {
         for family in [0, 1] {
             let listener = TcpListener::bind((KERNEL[family], 0)).unwrap();
             let port = listener.local_addr().unwrap().port();
-            let before = counter(lan, "TcpExtTCPFastOpenPassive");
+            let before = lan.counter("TcpExtTCPFastOpenPassive");
             for visit in 0..3_u64 {
                 let listener = listener.try_clone().unwrap();
                 let kernel = taking(listener, |stream| talk(&stream, 3000));
@@ -479,10 +472,10 @@ fn we_get_the_kernels_cookie_and_then_send_our_request_in_the_syn() {
                     flow.ended(),
                     Some(Disconnected::TimeWait | Disconnected::Normal)
                 ));
-                let passive = counter(lan, "TcpExtTCPFastOpenPassive") - before;
+                let passive = lan.counter("TcpExtTCPFastOpenPassive") - before;
                 assert_eq!(passive, visit, "connections with data in the SYN");
             }
         }
-        assert_eq!(counter(lan, "TcpExtTCPFastOpenPassiveFail"), 0);
+        assert_eq!(lan.counter("TcpExtTCPFastOpenPassiveFail"), 0);
     });
 }

@@ -8,7 +8,7 @@ use mainstay_peer_tests::own::{
     BEHIND, Flow, KERNEL, LINK, Lan, OURS, Routed, Shape, Stack, accepted, converse, exchange,
     listener, taking,
 };
-use mainstay_test_support::{Peer, Ready, Site, program};
+use mainstay_test_support::{Peer, Ready, Site};
 use std::path::Path;
 
 const MIB: u64 = 1 << 20;
@@ -64,13 +64,6 @@ fn both_ways(lan: &Lan, stack: &mut Stack, family: usize, kind: &str) {
     assert_eq!((flow.received(), client.wait_end()), (count, Some(0)), "{}", client.log());
 }
 
-/// A counter of the kernel's in this namespace.
-fn counter(lan: &Lan, name: &str) -> u64 {
-    let said = lan.site().run(&program("nstat", "iproute2"), &["-asz", name]).ok();
-    let line = said.lines().find(|line| line.starts_with(name)).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
-
 // Covers TCP-702
 #[test]
 #[cfg_attr(not(feature = "peers"), ignore = "cargo xtask ci runs it")]
@@ -81,8 +74,8 @@ fn multipath_falls_back_to_one_path() {
             both_ways(lan, &mut stack, family, "mptcp");
         }
         // It did ask us, in its SYNs, and its listener saw that ours do not.
-        assert_eq!(counter(lan, "MPTcpExtMPCapableSYNTX"), 2);
-        assert_eq!(counter(lan, "MPTcpExtMPCapableSYNRX"), 0);
+        assert_eq!(lan.counter("MPTcpExtMPCapableSYNTX"), 2);
+        assert_eq!(lan.counter("MPTcpExtMPCapableSYNRX"), 0);
     });
 }
 

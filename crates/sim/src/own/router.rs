@@ -4,7 +4,7 @@ use super::STATIONS;
 use super::flow::opened;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use mainstay_wire::ethernet::{EtherType, Header as Frame};
-use mainstay_wire::ip::{Dscp, Ecn, Protocol};
+use mainstay_wire::ip::Protocol;
 use mainstay_wire::{icmpv4, icmpv6, ipv4, ipv6};
 
 /// Its addresses: RFC 2544 and RFC 3849.
@@ -52,20 +52,8 @@ fn told_v4(destination: Ipv4Addr, packet: &[u8], what: Complaint) -> Option<Vec<
     };
     let mut message = vec![0; icmpv4::HEADER_LEN + quote.len()];
     icmpv4::Message::Unreachable { code, mtu, quote }.emit(&mut message)?;
-    let header = ipv4::Header {
-        dscp: Dscp::DEFAULT,
-        ecn: Ecn::NotEct,
-        ident: 0,
-        dont_fragment: true,
-        more_fragments: false,
-        fragment_offset: 0,
-        ttl: 64,
-        protocol: Protocol::ICMPV4,
-        source: ROUTER.0,
-        destination,
-        router_alert: false,
-        payload_len: u16::try_from(message.len()).ok()?,
-    };
+    let len = u16::try_from(message.len()).ok()?;
+    let header = ipv4::Header::new(ROUTER.0, destination, Protocol::ICMPV4, len);
     let mut out = vec![0; ipv4::HEADER_MIN];
     header.emit(&mut out)?;
     out.extend(message);
@@ -82,16 +70,8 @@ fn told_v6(destination: Ipv6Addr, packet: &[u8], what: Complaint) -> Option<Vec<
     };
     let mut message = vec![0; icmpv6::HEADER_LEN + quote.len()];
     said.emit(ROUTER.1, destination, &mut message)?;
-    let header = ipv6::Header {
-        dscp: Dscp::DEFAULT,
-        ecn: Ecn::NotEct,
-        flow_label: 0,
-        next: Protocol::ICMPV6,
-        hop_limit: 64,
-        source: ROUTER.1,
-        destination,
-        payload_len: u16::try_from(message.len()).ok()?,
-    };
+    let len = u16::try_from(message.len()).ok()?;
+    let header = ipv6::Header::new(ROUTER.1, destination, Protocol::ICMPV6, len);
     let mut out = vec![0; ipv6::HEADER_LEN];
     header.emit(&mut out)?;
     out.extend(message);
